@@ -1,0 +1,26 @@
+# accord_test(NAME LABEL unit|mpi|format|slow|reference SOURCES a_test.cpp ... [LINK target ...] [RANKS 1 2 4] [TIMEOUT s])
+# One executable per folder of tests. Without RANKS it is one ctest entry; with RANKS one per count, under mpirun, named
+# NAME.npN. Every entry has a timeout: a hang must fail.
+function(accord_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LINK;RANKS;ENVIRONMENT" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} accord_flags accord_test_support)
+  if(arg_RANKS)
+    foreach(ranks IN LISTS arg_RANKS)
+      add_test(NAME ${name}.np${ranks}
+        COMMAND ${MPIEXEC_EXECUTABLE} -n ${ranks} --bind-to none $<TARGET_FILE:${name}>)
+      set_tests_properties(${name}.np${ranks} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} PROCESSORS 2
+        ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
+    endforeach()
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
+      ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
+  endif()
+endfunction()
+# Root in a container, more ranks than cores, and no single-copy path: what every rank started by a test needs.
+set(ACCORD_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+  OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1)

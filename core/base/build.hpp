@@ -1,0 +1,9 @@
+#pragma once
+// Facts fixed when the program was compiled.
+namespace accord::build {
+#ifdef ACCORD_HAS_CUDA
+inline constexpr bool has_cuda = true;
+#else
+inline constexpr bool has_cuda = false;
+#endif
+}  // namespace accord::build

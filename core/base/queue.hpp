@@ -1,0 +1,44 @@
+#pragma once
+// Where work goes.
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/memory.hpp"
+
+namespace accord {
+
+enum class Backend : std::uint8_t {
+  reference,  ///< single-threaded loops, written to be read: the oracle
+  cpu,        ///< vectorised loops, OpenMP threads, BLAS
+  cuda,
+};
+
+constexpr std::string_view name_of(Backend backend) {
+  switch (backend) {
+    case Backend::reference: return "reference";
+    case Backend::cpu: return "cpu";
+    case Backend::cuda: return "cuda";
+  }
+  return "?";
+}
+
+/// An ordered queue of operations on one backend, with the memory they use. First argument of every op. On reference
+/// and cpu an op is done when the call returns; on cuda it is only enqueued, and wait() or a copy to the host joins.
+/// Not thread-safe: one Queue per thread of control.
+class Queue {
+ public:
+  explicit Queue(Backend backend) : backend_(backend) {}
+  Queue(Queue const&) = delete;
+  Queue& operator=(Queue const&) = delete;
+
+  Backend backend() const { return backend_; }
+  Memory& memory() { return memory_; }
+  void wait() {}
+
+ private:
+  Backend backend_;
+  Memory memory_;
+};
+
+}  // namespace accord

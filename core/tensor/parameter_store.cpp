@@ -1,0 +1,209 @@
+#include "core/tensor/parameter_store.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/base/parallel_for.hpp"
+#include "core/base/rng.hpp"
+
+namespace accord {
+namespace {
+
+constexpr Index group_alignment = 64;
+
+Index aligned(Index n) { return (n + group_alignment - 1) / group_alignment * group_alignment; }
+
+}  // namespace
+
+int ParameterStore::add(std::vector<ParameterSpec> group) {
+  ACCORD_CHECK(!allocated() && !group.empty(), "parameters are added before allocate()");
+  int const first = count();
+  for (ParameterSpec& spec : group) {
+    ACCORD_CHECK(spec.trainable == group.front().trainable, "{}: a fused group trains as one",
+                 spec.name);
+    Shape local = spec.shape;
+    if (spec.distribution == Distribution::split) {
+      Index& extent = local[spec.split_dimension];
+      if (extent % tensor_size_ != 0)
+        throw UsageError(fmt::format("{}: {} does not divide by parallel.tensor = {}", spec.name,
+                                     extent, tensor_size_));
+      extent /= tensor_size_;
+    }
+    ACCORD_CHECK(by_name_.emplace(spec.name, count()).second, "parameter {} added twice",
+                 spec.name);
+    entries_.push_back({std::move(spec), local, 0, groups_});
+  }
+  ++groups_;
+  return first;
+}
+
+void ParameterStore::allocate(Queue& queue, DType dtype) {
+  ACCORD_CHECK(!allocated(), "allocate() is called once");
+  Index flat = 0;
+  for (bool trainable : {true, false}) {
+    int group = -1;
+    for (int id = 0; id < count(); ++id) {
+      Entry& entry = entries_[static_cast<std::size_t>(id)];
+      if (entry.spec.trainable != trainable) continue;
+      if (entry.group != group) flat = aligned(flat);
+      group = entry.group;
+      entry.flat_begin = flat;
+      flat += entry.local.size();
+      flat_order_.push_back(id);
+    }
+    flat = aligned(flat);
+    if (trainable) trainable_size_ = flat;
+  }
+  total_size_ = flat;
+  values_ = Tensor::zeros(queue, dtype, Shape{total_size_});
+  gradients_ = Tensor::zeros(queue, accumulator_of(dtype), Shape{trainable_size_});
+}
+
+int ParameterStore::find(std::string const& name) const {
+  auto const it = by_name_.find(name);
+  return it == by_name_.end() ? -1 : it->second;
+}
+
+View ParameterStore::slice(View flat, int id, Shape shape) const {
+  return flat.rows(entry(id).flat_begin, shape.size()).reshaped(shape);
+}
+
+View ParameterStore::gradient(int id) {
+  return spec(id).trainable ? slice(gradients_, id, entry(id).local) : View{};
+}
+
+View ParameterStore::fused(View flat, int first, int members) const {
+  Shape shape{0, entry(first).local.row_size()};
+  for (int id = first; id < first + members; ++id) {
+    ACCORD_CHECK(entry(id).group == entry(first).group && entry(id).local.row_size() == shape[1],
+                 "{} is not fused with {}", spec(id).name, spec(first).name);
+    shape[0] += entry(id).local[0];
+  }
+  return slice(flat, first, shape);
+}
+
+View ParameterStore::fused_value(int first, int members) { return fused(values_, first, members); }
+
+View ParameterStore::fused_gradient(int first, int members) {
+  return spec(first).trainable ? fused(gradients_, first, members) : View{};
+}
+
+std::vector<ParameterPiece> ParameterStore::pieces(Index begin, Index end) const {
+  std::vector<ParameterPiece> result;
+  auto it = std::partition_point(flat_order_.begin(), flat_order_.end(), [&](int id) {
+    return entry(id).flat_begin + entry(id).local.size() <= begin;
+  });
+  for (; it != flat_order_.end() && entry(*it).flat_begin < end; ++it) {
+    Entry const& e = entry(*it);
+    Index const lo = std::max(begin, e.flat_begin) - e.flat_begin;
+    Index const hi = std::min(end, e.flat_begin + e.local.size()) - e.flat_begin;
+    bool const columns = e.spec.distribution == Distribution::split && e.spec.split_dimension == 1;
+    if (!columns) {
+      Index const offset =
+          e.spec.distribution == Distribution::split ? tensor_rank_ * e.local.size() : 0;
+      result.push_back({*it, offset + lo, e.flat_begin + lo, hi - lo});
+      continue;
+    }
+    // A slice of columns: one run per row of the whole.
+    ACCORD_CHECK(e.local.rank() == 2, "{}: only matrices are split by columns", e.spec.name);
+    Index const width = e.local[1], whole = e.spec.shape[1];
+    for (Index at = lo; at < hi;) {
+      Index const row = at / width, column = at % width;
+      Index const n = std::min(hi - at, width - column);
+      result.push_back(
+          {*it, row * whole + tensor_rank_ * width + column, e.flat_begin + at, n});
+      at += n;
+    }
+  }
+  return result;
+}
+
+namespace {
+
+std::uint64_t fnv1a(std::string const& text) {
+  std::uint64_t hash = 14695981039346656037ull;
+  for (unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
+  return hash;
+}
+
+// The inverse of the standard normal distribution function: Acklam's rational approximation (relative error 1.2e-9),
+// then one step of Halley's method, which brings it to double precision.
+double normal_quantile(double p) {
+  constexpr double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
+                          1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
+  constexpr double b[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
+                          6.680131188771972e+01, -1.328068155288572e+01};
+  constexpr double c[] = {-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
+                          -2.549732539343734e+00, 4.374664141464968e+00,  2.938163982698783e+00};
+  constexpr double d[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                          3.754408661907416e+00};
+  double x;
+  if (p < 0.02425 || p > 1 - 0.02425) {
+    double const tail = p < 0.5 ? p : 1 - p;
+    double const q = std::sqrt(-2 * std::log(tail));
+    x = (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
+        ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
+    if (p > 0.5) x = -x;
+  } else {
+    double const q = p - 0.5, r = q * q;
+    x = (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * q /
+        (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
+  }
+  double const e = 0.5 * std::erfc(-x / std::numbers::sqrt2) - p;
+  double const u = e * std::sqrt(2 * std::numbers::pi) * std::exp(x * x / 2);
+  return x - u / (1 + x * u / 2);
+}
+
+}  // namespace
+
+double initial_value(InitMode mode, ParameterSpec const& spec, std::uint32_t seed, Index element) {
+  Draws const draws(seed, Purpose::init);
+  auto const index = static_cast<std::uint64_t>(element);
+  // (0, 1): the half keeps the quantile finite.
+  double const u = (draws.word(fnv1a(spec.name), static_cast<std::uint32_t>(index >> 32),
+                               static_cast<std::uint32_t>(index)) +
+                    0.5) * 0x1p-32;
+  Init const& init = spec.init;
+  double const fan_in = static_cast<double>(std::max<Index>(init.fan_in, 1));
+  if (mode == InitMode::dense) {
+    // Matrices keep the signal's size; everything else moves around its usual value far enough to matter.
+    if (init.fan_in > 0) return normal_quantile(u) / std::sqrt(fan_in);
+    if (init.kind == Init::Kind::constant && spec.shape.rank() == 0) return init.value;  // logit_scale
+    bool const layer_scale = init.kind == Init::Kind::constant && init.value != 0 && init.value < 0.5;
+    double const centre =
+        layer_scale ? 0.3 : init.kind == Init::Kind::constant ? init.value : 0.0;
+    return centre + (layer_scale ? 0.1 : 0.2) * (2 * u - 1);
+  }
+  if (mode == InitMode::fan_in && init.linear) return normal_quantile(u) / std::sqrt(fan_in);
+  switch (init.kind) {
+    case Init::Kind::constant: return init.value;
+    case Init::Kind::uniform_fan_in: return (2 * u - 1) / std::sqrt(fan_in);
+    case Init::Kind::kaiming_normal: return normal_quantile(u) * std::sqrt(2 / fan_in);
+    case Init::Kind::truncated_normal: {
+      double const low = 0.5 * std::erfc(1 / std::numbers::sqrt2);  // Phi(-1)
+      return 0.02 * normal_quantile(low + u * (1 - 2 * low));
+    }
+  }
+  return 0;
+}
+
+void initialise(Queue& queue, ParameterStore& store, InitMode mode, std::uint32_t seed) {
+  queue.wait();
+  auto fill = [&]<class T>(T* values) {
+    for (ParameterPiece const& piece : store.pieces(0, store.total_size())) {
+      ParameterSpec const& spec = store.spec(piece.parameter);
+      parallel_for(piece.count, 4096, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i)
+          values[piece.flat_begin + i] =
+              static_cast<T>(initial_value(mode, spec, seed, piece.logical_begin + i));
+      });
+    }
+  };
+  if (store.dtype() == DType::float64)
+    fill(store.flat_values().as<double>());
+  else
+    fill(store.flat_values().as<float>());
+}
+
+}  // namespace accord

@@ -1,0 +1,121 @@
+#include "io/file/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/base/error.hpp"
+
+namespace accord::io {
+namespace {
+
+[[noreturn]] void fail(std::filesystem::path const& path, char const* operation) {
+  int const code = errno;
+  throw IoError(fmt::format("{}: {} failed: {}{}", path.string(), operation, std::strerror(code),
+                            code == ENOSPC || code == EDQUOT ? "; free space or use another folder" : ""));
+}
+
+}  // namespace
+
+File File::open_read(std::filesystem::path const& path) {
+  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT)
+    throw DataError(fmt::format("{}: no such file", path.string()));
+  if (descriptor < 0) fail(path, "open");
+  return File(descriptor, path);
+}
+
+File File::open_write(std::filesystem::path const& path) {
+  int const descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) fail(path, "open for writing");
+  return File(descriptor, path);
+}
+
+File::File(File&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+
+File& File::operator=(File&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+File::~File() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::uint64_t File::size() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail(path_, "stat");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+void File::read_at(std::uint64_t offset, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    ssize_t const n = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path_, "read");
+    if (n == 0)
+      throw DataError(fmt::format("{}: ends at byte {}, {} more were expected; the file is truncated",
+                                  path_.string(), offset, out.size()));
+    offset += static_cast<std::uint64_t>(n);
+    out = out.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void File::write_at(std::uint64_t offset, std::span<std::byte const> bytes) {
+  while (!bytes.empty()) {
+    ssize_t const n = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path_, "write");
+    offset += static_cast<std::uint64_t>(n);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void File::resize(std::uint64_t bytes) {
+  if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) fail(path_, "resize");
+}
+
+void File::sync() {
+  if (::fsync(descriptor_) != 0) fail(path_, "fsync");
+}
+
+std::string read_file(std::filesystem::path const& path, std::uint64_t limit) {
+  File const file = File::open_read(path);
+  std::uint64_t const size = file.size();
+  if (size > limit)
+    throw DataError(fmt::format("{}: {} bytes, at most {} are accepted", path.string(), size, limit));
+  std::string text(size, '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+void write_file_atomically(std::filesystem::path const& path, std::string_view content) {
+  std::filesystem::path const temporary = path.string() + ".tmp";
+  {
+    File file = File::open_write(temporary);
+    file.resize(0);
+    file.write_at(0, std::as_bytes(std::span(content)));
+    file.sync();
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "rename");
+  sync_directory(path.parent_path());
+}
+
+void sync_directory(std::filesystem::path const& directory) {
+  std::filesystem::path const folder = directory.empty() ? "." : directory;
+  int const descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) fail(folder, "open folder");
+  int const result = ::fsync(descriptor);
+  ::close(descriptor);
+  // Some file systems refuse to sync a folder (EINVAL); their renames are durable by themselves.
+  if (result != 0 && errno != EINVAL) fail(folder, "fsync");
+}
+
+}  // namespace accord::io
