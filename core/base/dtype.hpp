@@ -1,5 +1,6 @@
 #pragma once
-// Element types. A tensor's type is a run-time property; below the dispatch of an op it is a template argument.
+// Element types. A tensor's type is a run-time property; below the dispatch of an op it is a
+// template argument.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,24 +16,35 @@ constexpr std::size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::float64:
     case DType::int64:
-    case DType::uint64: return 8;
+    case DType::uint64:
+      return 8;
     case DType::float32:
-    case DType::int32: return 4;
-    case DType::bfloat16: return 2;
-    case DType::uint8: return 1;
+    case DType::int32:
+      return 4;
+    case DType::bfloat16:
+      return 2;
+    case DType::uint8:
+      return 1;
   }
   return 0;
 }
 
 constexpr std::string_view name_of(DType dtype) {
   switch (dtype) {
-    case DType::float64: return "float64";
-    case DType::float32: return "float32";
-    case DType::bfloat16: return "bfloat16";
-    case DType::uint8: return "uint8";
-    case DType::int32: return "int32";
-    case DType::int64: return "int64";
-    case DType::uint64: return "uint64";
+    case DType::float64:
+      return "float64";
+    case DType::float32:
+      return "float32";
+    case DType::bfloat16:
+      return "bfloat16";
+    case DType::uint8:
+      return "uint8";
+    case DType::int32:
+      return "int32";
+    case DType::int64:
+      return "int64";
+    case DType::uint64:
+      return "uint64";
   }
   return "?";
 }
@@ -44,14 +56,41 @@ constexpr DType accumulator_of(DType dtype) {
   return dtype == DType::float64 ? DType::float64 : DType::float32;
 }
 
+/// The upper half of a float32. Host code only moves it; arithmetic is the CUDA backend's.
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
 template <class T>
 struct DTypeOf;
-template <> struct DTypeOf<double> { static constexpr DType value = DType::float64; };
-template <> struct DTypeOf<float> { static constexpr DType value = DType::float32; };
-template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::uint8; };
-template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::int32; };
-template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::int64; };
-template <> struct DTypeOf<std::uint64_t> { static constexpr DType value = DType::uint64; };
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::bfloat16;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::float64;
+};
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::float32;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = DType::uint8;
+};
+template <>
+struct DTypeOf<std::int32_t> {
+  static constexpr DType value = DType::int32;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+  static constexpr DType value = DType::int64;
+};
+template <>
+struct DTypeOf<std::uint64_t> {
+  static constexpr DType value = DType::uint64;
+};
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 

@@ -1,0 +1,67 @@
+#pragma once
+// Multi-head self-attention over packed sequences with relative-position bias (spec 1.5, 1.7, 1.8):
+//   p = softmax(q k^T head_dim^-1/2 + bias),  o = p v,  per sequence and head.
+// bias(i, j) = table[bucket[position i, position j], head] where i and j are of one modality, else
+// 0.
+
+#include <span>
+#include <vector>
+
+#include "core/ops/dispatch.hpp"
+#include "core/tensor/tensor.hpp"
+
+namespace accord {
+
+/// `length` consecutive rows of one modality.
+struct AttentionSegment {
+  Index row = 0;
+  Index length = 0;
+  int modality = 0;
+};
+
+/// Which rows attend to which: built on the host once per micro-batch and row list.
+struct AttentionPlan {
+  std::vector<AttentionSegment> segments;
+  std::vector<Index> sequences{0};  ///< sequence s = segments [sequences[s], sequences[s + 1])
+  Tensor positions;  ///< int32 [rows]: index of each row in its modality's whole sequence; empty
+                     ///< without bias
+  Tensor keys;  ///< uint8 [rows]: 0 = no row attends to it (a padded key); empty: all do. A query
+                ///< always.
+
+  Index sequence_count() const { return static_cast<Index>(sequences.size()) - 1; }
+};
+
+/// The bias of one modality. `table` empty: no bias for it.
+struct PositionBias {
+  ConstView table;   ///< [buckets, heads of this rank]
+  ConstView bucket;  ///< int32 [s, s], s >= the longest whole sequence
+  View dtable;       ///< gradient, added to in backward, accumulator_of(dtype); empty when frozen
+};
+
+/// A dense additive bias, for sequences of one equal length s: what reference files of single
+/// modules hold. Reference backend only.
+struct DenseBias {
+  ConstView values;  ///< [sequences, heads, s, s]
+  View gradient;     ///< overwritten in backward
+};
+
+/// qkv [rows, 3 * heads * head_dim]: q | k | v, each head after head   bias: by modality, or empty
+/// (no bias at all) out [rows, heads * head_dim]   lse [rows, heads] in accumulator_of(dtype):
+/// log-sum-exp of each query, for backward Rows that no segment names are left as they are.
+void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
+                       std::span<PositionBias const> bias, DenseBias const* dense, View out,
+                       View lse);
+/// Overwrites dqkv; adds to each dtable. Recomputes p from lse.
+void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView dout,
+                        ConstView qkv, ConstView out, ConstView lse,
+                        std::span<PositionBias const> bias, DenseBias const* dense, View dqkv);
+
+ACCORD_BACKENDS(void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads,
+                                       ConstView qkv, std::span<PositionBias const> bias,
+                                       DenseBias const* dense, View out, View lse))
+ACCORD_BACKENDS(void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads,
+                                        ConstView dout, ConstView qkv, ConstView out, ConstView lse,
+                                        std::span<PositionBias const> bias, DenseBias const* dense,
+                                        View dqkv))
+
+}  // namespace accord
