@@ -46,8 +46,12 @@ struct DenseBias {
 };
 
 /// qkv [rows, 3 * heads * head_dim]: q | k | v, each head after head   bias: by modality, or empty
-/// (no bias at all) out [rows, heads * head_dim]   lse [rows, heads] in accumulator_of(dtype):
-/// log-sum-exp of each query, for backward Rows that no segment names are left as they are.
+/// (no bias at all)   out [rows, heads * head_dim]   lse [rows, heads] in accumulator_of(dtype):
+/// log-sum-exp of each query, for backward.
+/// Rows that no segment names are left as they are, here and in backward. Each sequence needs a
+/// key. Sums have one order, whatever the number of threads.
+/// \throws Error if shapes, types or the plan's rows do not fit, or for a dense bias on another
+/// backend.
 void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
                        std::span<PositionBias const> bias, DenseBias const* dense, View out,
                        View lse);

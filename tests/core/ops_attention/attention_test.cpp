@@ -1,0 +1,228 @@
+#include "core/ops/attention.hpp"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include "tests/support/op_testing.hpp"
+
+using namespace accord;
+using accord::testing::expect_gradient;
+using accord::testing::expect_near;
+using accord::testing::random_values;
+using accord::testing::tensor_of;
+using accord::testing::values_of;
+
+namespace {
+
+constexpr Index heads = 3, head_dim = 4, width = heads * head_dim;
+constexpr Index buckets = 7, largest_position = 12;
+
+/// What one call computes, in doubles.
+struct Result {
+  std::vector<double> out, lse, dqkv, dtable0, dtable1, ddense;
+};
+
+struct Inputs {
+  std::vector<double> qkv, upstream, table0, table1, dense;
+};
+
+/// Sequences of one segment (consecutive rows), of two modalities apart from each other, of two
+/// segments of one modality that touch, and of one row; row 5 is in none of them.
+class Case {
+ public:
+  Case() {
+    segments = {{0, 5, 0}, {6, 4, 0}, {14, 6, 1}, {10, 2, 1}, {12, 2, 1}, {20, 1, 0}, {21, 3, 2}};
+    sequences = {0, 1, 3, 5, 6, 7};
+    positions.resize(rows);
+    for (AttentionSegment const& s : segments)
+      for (Index i = 0; i < s.length; ++i)
+        positions[s.row + i] = static_cast<std::int32_t>(i == 0 ? 0 : 2 * i - 1 + (s.row % 2));
+    keys.assign(rows, 1);
+    keys[3] = keys[15] = keys[11] = 0;
+    bucket.resize(largest_position * largest_position);
+    for (std::size_t i = 0; i < bucket.size(); ++i)
+      bucket[i] = static_cast<std::int32_t>((i * 5 + i / 12) % buckets);
+  }
+
+  Inputs inputs() const {
+    return {random_values(rows * 3 * width, 1),
+            random_values(rows * width, 2),
+            random_values(buckets * heads, 3),
+            random_values(buckets * heads, 4),
+            {}};
+  }
+
+  Result run(Backend backend, DType dtype, Inputs const& in, bool with_keys = true,
+             bool with_bias = true) const {
+    Queue queue(backend);
+    AttentionPlan plan;
+    plan.segments = segments;
+    plan.sequences = sequences;
+    if (with_bias) plan.positions = Tensor::from_host(queue, positions);
+    if (with_keys) plan.keys = Tensor::from_host(queue, keys);
+    Tensor const table0 = tensor_of(queue, dtype, in.table0, {buckets, heads});
+    Tensor const table1 = tensor_of(queue, dtype, in.table1, {buckets, heads});
+    Tensor const bucket_map = Tensor::from_host(queue, std::span<std::int32_t const>(bucket),
+                                                {largest_position, largest_position});
+    Tensor dtable0 = tensor_of(queue, dtype, in.table0, {buckets, heads});
+    Tensor dtable1 = tensor_of(queue, dtype, in.table1, {buckets, heads});
+    std::vector<PositionBias> bias;
+    if (with_bias) bias = {{table0, bucket_map, dtable0}, {table1, bucket_map, dtable1}, {}};
+    Tensor const qkv = tensor_of(queue, dtype, in.qkv, {rows, 3 * width});
+    Tensor const dout = tensor_of(queue, dtype, in.upstream, {rows, width});
+    Tensor out = Tensor::zeros(queue, dtype, {rows, width});
+    Tensor lse = Tensor::zeros(queue, dtype, {rows, heads});
+    Tensor dqkv = Tensor::zeros(queue, dtype, {rows, 3 * width});
+    attention_forward(queue, plan, heads, qkv, bias, nullptr, out, lse);
+    attention_backward(queue, plan, heads, dout, qkv, out, lse, bias, nullptr, dqkv);
+    return {values_of(queue, out),     values_of(queue, lse),     values_of(queue, dqkv),
+            values_of(queue, dtable0), values_of(queue, dtable1), {}};
+  }
+
+  static constexpr Index rows = 24;
+  std::vector<AttentionSegment> segments;
+  std::vector<Index> sequences;
+  std::vector<std::int32_t> positions, bucket;
+  std::vector<std::uint8_t> keys;
+};
+
+double objective(Case const& c, Inputs const& in) {
+  return accord::testing::dot(c.run(Backend::reference, DType::float64, in).out, in.upstream);
+}
+
+std::vector<double> difference(std::vector<double> a, std::vector<double> const& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] -= b[i];
+  return a;
+}
+
+void expect_equal(Result const& got, Result const& want, double tolerance) {
+  expect_near(got.out, want.out, tolerance, "out");
+  expect_near(got.lse, want.lse, tolerance, "lse");
+  expect_near(got.dqkv, want.dqkv, tolerance, "dqkv");
+  expect_near(got.dtable0, want.dtable0, tolerance, "dtable 0");
+  expect_near(got.dtable1, want.dtable1, tolerance, "dtable 1");
+}
+
+}  // namespace
+
+TEST(Attention, BackwardMatchesFiniteDifferences) {
+  Case const c;
+  Inputs const in = c.inputs();
+  Result const result = c.run(Backend::reference, DType::float64, in);
+  expect_gradient(
+      in.qkv, result.dqkv,
+      [&](std::vector<double> const& x) {
+        Inputs moved = in;
+        moved.qkv = x;
+        return objective(c, moved);
+      },
+      1e-9, "dqkv");
+  // the gradients are added to what the tables' gradients held: here the tables themselves
+  expect_gradient(
+      in.table0, difference(result.dtable0, in.table0),
+      [&](std::vector<double> const& x) {
+        Inputs moved = in;
+        moved.table0 = x;
+        return objective(c, moved);
+      },
+      1e-9, "dtable 0");
+  expect_gradient(
+      in.table1, difference(result.dtable1, in.table1),
+      [&](std::vector<double> const& x) {
+        Inputs moved = in;
+        moved.table1 = x;
+        return objective(c, moved);
+      },
+      1e-9, "dtable 1");
+}
+
+TEST(Attention, OfTheCpuMatchesTheReference) {
+  Case const c;
+  Inputs const in = c.inputs();
+  for (bool const with_keys : {false, true})
+    for (bool const with_bias : {false, true}) {
+      expect_equal(c.run(Backend::cpu, DType::float64, in, with_keys, with_bias),
+                   c.run(Backend::reference, DType::float64, in, with_keys, with_bias), 1e-13);
+      expect_equal(c.run(Backend::cpu, DType::float32, in, with_keys, with_bias),
+                   c.run(Backend::reference, DType::float64, in, with_keys, with_bias), 4e-6);
+    }
+}
+
+TEST(Attention, OfTheCpuDoesNotDependOnTheNumberOfThreads) {
+  Case const c;
+  Inputs const in = c.inputs();
+  int const before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  Result const one = c.run(Backend::cpu, DType::float32, in);
+  for (int const threads : {2, 3, 7}) {
+    omp_set_num_threads(threads);
+    expect_equal(c.run(Backend::cpu, DType::float32, in), one, 0);
+  }
+  omp_set_num_threads(before);
+}
+
+TEST(Attention, LeavesRowsOfNoSegmentAlone) {
+  Case const c;
+  for (Backend const backend : {Backend::reference, Backend::cpu}) {
+    Result const result = c.run(backend, DType::float64, c.inputs());
+    for (Index i = 0; i < width; ++i) EXPECT_EQ(result.out[5 * width + i], 0);
+    for (Index i = 0; i < 3 * width; ++i) EXPECT_EQ(result.dqkv[5 * 3 * width + i], 0);
+  }
+}
+
+TEST(Attention, WithADenseBiasEqualsTheTableItWasGatheredFrom) {
+  Index const n = 5, sequences = 2, rows = n * sequences;
+  Queue queue(Backend::reference);
+  std::vector<std::int32_t> positions, bucket(n * n);
+  for (Index i = 0; i < rows; ++i) positions.push_back(static_cast<std::int32_t>(i % n));
+  for (Index i = 0; i < n * n; ++i) bucket[i] = static_cast<std::int32_t>(3 * i % buckets);
+  AttentionPlan plan;
+  plan.segments = {{0, n, 0}, {n, n, 0}};
+  plan.sequences = {0, 1, 2};
+  plan.positions = Tensor::from_host(queue, positions);
+  auto const table_values = random_values(buckets * heads, 3);
+  Tensor const table = tensor_of(queue, DType::float64, table_values, {buckets, heads});
+  Tensor const map = Tensor::from_host(queue, std::span<std::int32_t const>(bucket), {n, n});
+  Tensor dtable = Tensor::zeros(queue, DType::float64, {buckets, heads});
+  PositionBias const bias{table, map, dtable};
+  std::vector<double> values;
+  for (Index s = 0; s < sequences; ++s)
+    for (Index h = 0; h < heads; ++h)
+      for (std::int32_t const b : bucket) values.push_back(table_values[b * heads + h]);
+  Tensor const dense_values = tensor_of(queue, DType::float64, values, {sequences, heads, n, n});
+  Tensor ddense(queue, DType::float64, {sequences, heads, n, n});
+  DenseBias const dense{dense_values, ddense};
+
+  Tensor const qkv = accord::testing::random_tensor(queue, DType::float64, {rows, 3 * width}, 1);
+  Tensor const dout = accord::testing::random_tensor(queue, DType::float64, {rows, width}, 2);
+  Tensor out(queue, DType::float64, {rows, width}), lse(queue, DType::float64, {rows, heads});
+  Tensor dqkv(queue, DType::float64, {rows, 3 * width});
+  attention_forward(queue, plan, heads, qkv, {&bias, 1}, nullptr, out, lse);
+  attention_backward(queue, plan, heads, dout, qkv, out, lse, {&bias, 1}, nullptr, dqkv);
+  auto const want_out = values_of(queue, out), want_dqkv = values_of(queue, dqkv);
+  attention_forward(queue, plan, heads, qkv, {}, &dense, out, lse);
+  attention_backward(queue, plan, heads, dout, qkv, out, lse, {}, &dense, dqkv);
+  expect_near(values_of(queue, out), want_out, 1e-15, "out");
+  expect_near(values_of(queue, dqkv), want_dqkv, 1e-15, "dqkv");
+  std::vector<double> summed(buckets * heads);
+  auto const gradient = values_of(queue, ddense);
+  for (Index s = 0; s < sequences; ++s)
+    for (Index h = 0; h < heads; ++h)
+      for (Index i = 0; i < n * n; ++i)
+        summed[bucket[i] * heads + h] += gradient[(s * heads + h) * n * n + i];
+  expect_near(summed, values_of(queue, dtable), 1e-14, "dtable");
+
+  Queue cpu(Backend::cpu);
+  EXPECT_THROW(attention_forward(cpu, plan, heads, qkv, {}, &dense, out, lse), Error);
+}
+
+TEST(Attention, RefusesAPlanThatLeavesTheRows) {
+  Queue queue(Backend::reference);
+  AttentionPlan plan;
+  plan.segments = {{2, 3, 0}};
+  plan.sequences = {0, 1};
+  Tensor const qkv = Tensor::zeros(queue, DType::float64, {4, 3 * width});
+  Tensor out = Tensor::zeros(queue, DType::float64, {4, width});
+  Tensor lse = Tensor::zeros(queue, DType::float64, {4, heads});
+  EXPECT_THROW(attention_forward(queue, plan, heads, qkv, {}, nullptr, out, lse), Error);
+}
