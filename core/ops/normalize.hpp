@@ -5,6 +5,9 @@
 
 namespace accord {
 
+/// Least norm that is divided by.
+inline constexpr double normalize_epsilon = 1e-12;
+
 /// y = x / max(||x||, 1e-12) per row; inverse_norm [rows] = 1 / max(||x||, 1e-12) kept for
 /// backward. y may be x.
 void normalize_forward(Queue& queue, ConstView x, View y, View inverse_norm);
