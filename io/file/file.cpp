@@ -16,8 +16,9 @@ namespace {
 
 [[noreturn]] void fail(std::filesystem::path const& path, char const* operation) {
   int const code = errno;
-  throw IoError(fmt::format("{}: {} failed: {}{}", path.string(), operation, std::strerror(code),
-                            code == ENOSPC || code == EDQUOT ? "; free space or use another folder" : ""));
+  throw IoError(
+      fmt::format("{}: {} failed: {}{}", path.string(), operation, std::strerror(code),
+                  code == ENOSPC || code == EDQUOT ? "; free space or use another folder" : ""));
 }
 
 }  // namespace
@@ -61,8 +62,9 @@ void File::read_at(std::uint64_t offset, std::span<std::byte> out) const {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail(path_, "read");
     if (n == 0)
-      throw DataError(fmt::format("{}: ends at byte {}, {} more were expected; the file is truncated",
-                                  path_.string(), offset, out.size()));
+      throw DataError(
+          fmt::format("{}: ends at byte {}, {} more were expected; the file is truncated",
+                      path_.string(), offset, out.size()));
     offset += static_cast<std::uint64_t>(n);
     out = out.subspan(static_cast<std::size_t>(n));
   }
@@ -90,7 +92,8 @@ std::string read_file(std::filesystem::path const& path, std::uint64_t limit) {
   File const file = File::open_read(path);
   std::uint64_t const size = file.size();
   if (size > limit)
-    throw DataError(fmt::format("{}: {} bytes, at most {} are accepted", path.string(), size, limit));
+    throw DataError(
+        fmt::format("{}: {} bytes, at most {} are accepted", path.string(), size, limit));
   std::string text(size, '\0');
   file.read_at(0, std::as_writable_bytes(std::span(text)));
   return text;
@@ -104,8 +107,12 @@ void write_file_atomically(std::filesystem::path const& path, std::string_view c
     file.write_at(0, std::as_bytes(std::span(content)));
     file.sync();
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "rename");
-  sync_directory(path.parent_path());
+  rename_durably(temporary, path);
+}
+
+void rename_durably(std::filesystem::path const& from, std::filesystem::path const& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename");
+  sync_directory(to.parent_path());
 }
 
 void sync_directory(std::filesystem::path const& directory) {

@@ -1,5 +1,6 @@
 #pragma once
-// Files by descriptor: whole reads and writes at offsets, durable commits. Thread-safe; no MPI, no HDF5.
+// Files by descriptor: whole reads and writes at offsets, durable commits. Thread-safe; no MPI, no
+// HDF5.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace accord::io {
 
-/// Owns one open descriptor. Every failure throws IoError with path, operation and reason (full disk named as such).
+/// Owns one open descriptor. Every failure throws IoError with path, operation and reason (full
+/// disk named as such).
 class File {
  public:
   /// \throws DataError if the file does not exist, IoError for any other reason.
@@ -30,7 +32,8 @@ class File {
   std::filesystem::path const& path() const { return path_; }
 
  private:
-  File(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {}
+  File(int descriptor, std::filesystem::path path)
+      : descriptor_(descriptor), path_(std::move(path)) {}
   int descriptor_ = -1;
   std::filesystem::path path_;
 };
@@ -38,8 +41,12 @@ class File {
 /// The whole file as text or bytes. \throws DataError if it is missing or larger than `limit`.
 std::string read_file(std::filesystem::path const& path, std::uint64_t limit = 1ull << 30);
 
-/// Writes path.tmp, syncs, renames over path and syncs the folder: a reader sees the old content or the new, never half.
+/// Writes path.tmp, syncs, renames over path and syncs the folder: a reader sees the old content or
+/// the new, never half.
 void write_file_atomically(std::filesystem::path const& path, std::string_view content);
+
+/// Moves a file that was synced to `to`, replacing what was there, and syncs the folder.
+void rename_durably(std::filesystem::path const& from, std::filesystem::path const& to);
 
 /// Makes entries of a folder (creations, renames) durable.
 void sync_directory(std::filesystem::path const& directory);

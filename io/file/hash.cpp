@@ -49,4 +49,19 @@ Hash128 Hasher128::digest() const {
   return {hash.high64, hash.low64};
 }
 
+struct Hasher64::State {
+  XXH3_state_t xxh;
+};
+
+Hasher64::Hasher64() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh); }
+Hasher64::Hasher64(Hasher64&&) noexcept = default;
+Hasher64& Hasher64::operator=(Hasher64&&) noexcept = default;
+Hasher64::~Hasher64() = default;
+
+void Hasher64::update(std::span<std::byte const> bytes) {
+  XXH3_64bits_update(&state_->xxh, bytes.data(), bytes.size());
+}
+
+std::uint64_t Hasher64::digest() const { return XXH3_64bits_digest(&state_->xxh); }
+
 }  // namespace accord::io

@@ -40,4 +40,19 @@ class Hasher128 {
   std::unique_ptr<State> state_;
 };
 
+/// The same for the 64-bit hash.
+class Hasher64 {
+ public:
+  Hasher64();
+  Hasher64(Hasher64&&) noexcept;
+  Hasher64& operator=(Hasher64&&) noexcept;
+  ~Hasher64();
+  void update(std::span<std::byte const> bytes);
+  std::uint64_t digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace accord::io

@@ -131,8 +131,8 @@ std::uint64_t Hdf5Writer::create_text_dataset(std::string const& name, std::size
 }
 
 template <class T>
-void Hdf5Writer::write(std::string const& name, std::span<T const> values,
-                       std::span<Index const> shape) {
+Extent Hdf5Writer::write(std::string const& name, std::span<T const> values,
+                         std::span<Index const> shape) {
   Lock const lock;
   hid_t const type = hdf5::native_type(dtype_of<T>);
   Id const dataset = create(path_, file_, name, type, shape);
@@ -142,9 +142,10 @@ void Hdf5Writer::write(std::string const& name, std::span<T const> values,
                             values.size()));
   if (!values.empty() && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
     fail(path_, name, "the dataset cannot be written");
+  return {offset_of(dataset), values.size_bytes()};
 }
 
-void Hdf5Writer::write_text(std::string const& name, std::span<std::string const> values) {
+Extent Hdf5Writer::write_text(std::string const& name, std::span<std::string const> values) {
   Lock const lock;
   std::size_t const width = widest(values);
   Id const type = hdf5::string_type(width);
@@ -153,6 +154,7 @@ void Hdf5Writer::write_text(std::string const& name, std::span<std::string const
   if (!values.empty() &&
       H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, padded(values, width).data()) < 0)
     fail(path_, name, "the dataset cannot be written");
+  return {offset_of(dataset), values.size() * width};
 }
 
 void Hdf5Writer::link(std::string const& name, std::string const& target_file,
@@ -190,9 +192,9 @@ void Hdf5Writer::attribute_texts(std::string const& object, std::string const& n
                   padded(values, width).data());
 }
 
-#define ACCORD_INSTANTIATE(T)                                                \
-  template void Hdf5Writer::write<T>(std::string const&, std::span<T const>, \
-                                     std::span<Index const>);                \
+#define ACCORD_INSTANTIATE(T)                                                  \
+  template Extent Hdf5Writer::write<T>(std::string const&, std::span<T const>, \
+                                       std::span<Index const>);                \
   template void Hdf5Writer::attribute<T>(std::string const&, std::string const&, T);
 ACCORD_INSTANTIATE(double)
 ACCORD_INSTANTIATE(float)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "io/file/extent.hpp"
 
 namespace accord::io {
 
@@ -35,19 +36,19 @@ class Hdf5Writer {
   std::uint64_t create_text_dataset(std::string const& name, std::size_t width, Index elements);
 
   /// Creates a contiguous dataset and writes it. T: double, float, uint8_t, int32_t, int64_t,
-  /// uint64_t.
+  /// uint64_t. Returns where its bytes lie.
   template <class T>
-  void write(std::string const& name, std::span<T const> values, std::span<Index const> shape);
+  Extent write(std::string const& name, std::span<T const> values, std::span<Index const> shape);
   template <class T>
-  void write(std::string const& name, std::span<T const> values) {
+  Extent write(std::string const& name, std::span<T const> values) {
     Index const shape[] = {static_cast<Index>(values.size())};
-    write(name, values, std::span<Index const>(shape));
+    return write(name, values, std::span<Index const>(shape));
   }
   template <class T>
-  void write_scalar(std::string const& name, T value) {
-    write(name, std::span<T const>(&value, 1), std::span<Index const>());
+  Extent write_scalar(std::string const& name, T value) {
+    return write(name, std::span<T const>(&value, 1), std::span<Index const>());
   }
-  void write_text(std::string const& name, std::span<std::string const> values);
+  Extent write_text(std::string const& name, std::span<std::string const> values);
 
   /// An object that stands for `target_object` of another file (path relative to this one).
   void link(std::string const& name, std::string const& target_file,

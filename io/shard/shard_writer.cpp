@@ -1,0 +1,227 @@
+#include "io/shard/shard_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "core/base/check.hpp"
+#include "core/base/error.hpp"
+#include "io/file/file.hpp"
+#include "io/hdf5/hdf5_writer.hpp"
+
+namespace accord::io {
+namespace {
+
+constexpr std::size_t spool_bytes = 4 << 20;
+
+/// Bytes that come in pieces and leave as one: in memory up to a limit, beyond it in a file without
+/// a reader.
+class Spool {
+ public:
+  explicit Spool(std::filesystem::path path) : path_(std::move(path)) {}
+  ~Spool() {
+    std::error_code ignored;
+    if (file_) std::filesystem::remove(path_, ignored);
+  }
+  Spool(Spool const&) = delete;
+  Spool& operator=(Spool const&) = delete;
+
+  void append(std::span<std::byte const> bytes) {
+    if (buffer_.size() + bytes.size() > spool_bytes) flush();
+    if (bytes.size() > spool_bytes) {
+      file_->write_at(in_file_, bytes);
+      in_file_ += bytes.size();
+    } else {
+      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    }
+  }
+  std::uint64_t size() const { return in_file_ + buffer_.size(); }
+
+  void copy_to(File& target, std::uint64_t offset) {
+    std::vector<std::byte> piece(std::min<std::uint64_t>(spool_bytes, in_file_));
+    for (std::uint64_t done = 0; done < in_file_; done += piece.size()) {
+      piece.resize(std::min<std::uint64_t>(spool_bytes, in_file_ - done));
+      file_->read_at(done, piece);
+      target.write_at(offset + done, piece);
+    }
+    target.write_at(offset + in_file_, buffer_);
+  }
+
+ private:
+  void flush() {
+    if (!file_) {
+      file_ = File::open_write(path_);
+      file_->resize(0);
+    }
+    file_->write_at(in_file_, buffer_);
+    in_file_ += buffer_.size();
+    buffer_.clear();
+  }
+
+  std::filesystem::path path_;
+  std::optional<File> file_;
+  std::uint64_t in_file_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+struct ModalityColumn {
+  explicit ModalityColumn(std::filesystem::path const& spool) : blob(spool) {}
+
+  Spool blob;
+  std::vector<std::uint64_t> offsets{0};
+  std::vector<std::uint64_t> first{0};
+
+  bool one_item_each() const {
+    for (std::size_t i = 0; i < first.size(); ++i)
+      if (first[i] != i) return false;
+    return true;
+  }
+};
+
+}  // namespace
+
+struct ShardWriter::State {
+  std::filesystem::path path, temporary;
+  std::vector<std::string> modalities;
+  LabelKind label;
+  std::string built_by;
+  std::deque<ModalityColumn> columns;
+  std::vector<std::string> keys;
+  std::vector<std::uint64_t> checksums;
+  std::vector<std::int64_t> labels;
+  std::vector<std::uint8_t> multi_hot;
+  std::size_t classes = 0;
+};
+
+ShardWriter::ShardWriter(std::filesystem::path path, std::vector<std::string> modalities,
+                         LabelKind label, std::string built_by)
+    : state_(std::make_unique<State>()) {
+  state_->temporary = path.string() + ".tmp";
+  state_->path = std::move(path);
+  state_->modalities = std::move(modalities);
+  state_->label = label;
+  state_->built_by = std::move(built_by);
+  for (std::string const& name : state_->modalities)
+    state_->columns.emplace_back(state_->temporary.string() + "." + name);
+}
+
+ShardWriter::~ShardWriter() {
+  std::error_code ignored;
+  std::filesystem::remove(state_->temporary, ignored);
+}
+
+void ShardWriter::add(NewSample const& sample) {
+  State& s = *state_;
+  ACCORD_CHECK(sample.items.size() == s.columns.size(),
+               "sample '{}' has {} modalities, the shard {}", sample.key, sample.items.size(),
+               s.columns.size());
+  ACCORD_CHECK(
+      !sample.key.empty() && sample.key.size() <= 255 && sample.key.find('\0') == std::string::npos,
+      "'{}' cannot be a key", sample.key);
+  if (s.label == LabelKind::multi_hot) {
+    if (s.keys.empty()) s.classes = sample.multi_hot.size();
+    ACCORD_CHECK(sample.multi_hot.size() == s.classes && s.classes > 0,
+                 "sample '{}' has {} classes, the shard {}", sample.key, sample.multi_hot.size(),
+                 s.classes);
+    s.multi_hot.insert(s.multi_hot.end(), sample.multi_hot.begin(), sample.multi_hot.end());
+  }
+  Hasher64 hasher;
+  for (std::size_t m = 0; m < s.columns.size(); ++m) {
+    ModalityColumn& column = s.columns[m];
+    for (auto const item : sample.items[m]) {
+      column.blob.append(item);
+      column.offsets.push_back(column.blob.size());
+      hasher.update(item);
+    }
+    column.first.push_back(column.offsets.size() - 1);
+  }
+  s.keys.push_back(sample.key);
+  s.checksums.push_back(hasher.digest());
+  s.labels.push_back(sample.label);
+}
+
+Index ShardWriter::samples() const { return static_cast<Index>(state_->keys.size()); }
+
+std::uint64_t ShardWriter::bytes() const {
+  std::uint64_t total = 0;
+  for (ModalityColumn const& column : state_->columns) total += column.blob.size();
+  return total;
+}
+
+ShardEntry ShardWriter::finish() {
+  State& s = *state_;
+  ACCORD_CHECK(!s.keys.empty(), "{}: a shard without samples", s.path.string());
+  ShardEntry entry;
+  entry.file = s.path.filename().string();
+  entry.samples = samples();
+
+  {
+    Hdf5Writer file(s.temporary);
+    file.attribute_text("/", "format", "accord-shard");
+    file.attribute<std::int64_t>("/", "version", 1);
+    file.attribute_texts("/", "modalities", s.modalities);
+    file.attribute<std::int64_t>("/", "samples", entry.samples);
+    file.attribute_text("/", "built_by", s.built_by);
+    for (std::size_t m = 0; m < s.columns.size(); ++m) {
+      ModalityColumn const& column = s.columns[m];
+      std::string const group = s.modalities[m];
+      Index const size[] = {static_cast<Index>(column.blob.size())};
+      entry.modalities.push_back({});
+      ModalityExtents& places = entry.modalities.back();
+      places.bytes = {file.create_dataset(group + "/bytes", DType::uint8, size),
+                      column.blob.size()};
+      places.offsets = file.write<std::uint64_t>(group + "/offsets", column.offsets);
+      if (!column.one_item_each())
+        places.first = file.write<std::uint64_t>(group + "/first", column.first);
+      file.attribute<std::int64_t>(group, "items", static_cast<Index>(column.offsets.size()) - 1);
+    }
+    entry.key = file.write_text("key", s.keys);
+    entry.checksum = file.write<std::uint64_t>("checksum", s.checksums);
+    if (s.label == LabelKind::single) entry.label = file.write<std::int64_t>("label", s.labels);
+    if (s.label == LabelKind::multi_hot) {
+      Index const shape[] = {entry.samples, static_cast<Index>(s.classes)};
+      entry.label = file.write<std::uint8_t>("label", s.multi_hot, shape);
+    }
+    file.close();
+  }
+
+  {
+    File file = File::open_write(s.temporary);
+    for (std::size_t m = 0; m < s.columns.size(); ++m)
+      s.columns[m].blob.copy_to(file, entry.modalities[m].bytes.offset);
+    file.sync();
+    entry.bytes = file.size();
+  }
+  entry.hash = hash_outside_blobs(s.temporary, entry);
+  rename_durably(s.temporary, s.path);
+  return entry;
+}
+
+Hash128 hash_outside_blobs(std::filesystem::path const& path, ShardEntry const& entry) {
+  std::vector<Extent> blobs;
+  for (ModalityExtents const& m : entry.modalities)
+    if (m.bytes.bytes > 0) blobs.push_back(m.bytes);
+  std::sort(blobs.begin(), blobs.end(),
+            [](Extent const& a, Extent const& b) { return a.offset < b.offset; });
+  blobs.push_back({entry.bytes, 0});
+
+  File const file = File::open_read(path);
+  Hasher128 hasher;
+  std::vector<std::byte> buffer;
+  std::uint64_t at = 0;
+  for (Extent const& blob : blobs) {
+    while (at < blob.offset) {
+      buffer.resize(std::min<std::uint64_t>(blob.offset - at, 1 << 20));
+      file.read_at(at, buffer);
+      hasher.update(buffer);
+      at += buffer.size();
+    }
+    at = std::max(at, blob.offset + blob.bytes);
+  }
+  return hasher.digest();
+}
+
+}  // namespace accord::io
