@@ -4,7 +4,7 @@
 //   logit_ij = scale * q_i . k_j;   loss_i = lse_i - (1 - e) logit_i,target - e / (V - 1) * sum_{j
 //   != target} logit_ij
 // with label smoothing e and V keys in all (spec 2.1, 2.2). Serves ITC over the global batch and
-// the denoising terms.
+// the denoising terms. Tiles are merged in the order of the calls.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/tensor.hpp"
@@ -25,6 +25,8 @@ struct ContrastShape {
   Index keys = 0;              ///< V: keys over all tiles
   double label_smoothing = 0;  ///< e
   Index tile = 1024;           ///< keys whose logits are held at once
+
+  double others_share() const;  ///< e / (V - 1): what smoothing asks of each key but the target
 };
 
 /// Folds keys [key_begin, key_begin + n) into the state.
@@ -33,12 +35,13 @@ struct ContrastShape {
 void contrast_forward(Queue& queue, ConstView q, ConstView k, ConstView scale, ConstView targets,
                       ContrastShape const& shape, ContrastState& state);
 /// After the last tile: lse [m]; loss [1] += weight * sum_i loss_i; correct [1] += number of
-/// queries whose best_index is their target. All accumulator type.
+/// queries whose best_index is their target (empty: not wanted). All accumulator type.
+/// \throws Error for label smoothing with fewer than two keys: its share would be 0 / 0 (spec Q12).
 void contrast_finish(Queue& queue, ContrastState const& state, ConstView targets,
                      ContrastShape const& shape, double weight, View lse, View loss, View correct);
 /// With d_ij = weight * (exp(logit_ij - lse_i) - smoothed target_ij), recomputed tile by tile:
-/// dq += scale * d k;  dk += scale * d^T q (skipped when empty: anchor mode);  dscale [1] += sum
-/// d_ij (q_i . k_j). dq, dk in accumulator_of(q's type).
+/// dq += scale * d k;  dk += scale * d^T q;  dscale [1] += sum d_ij (q_i . k_j). All in
+/// accumulator_of(q's type); each may be empty: not wanted (dk in anchor mode).
 void contrast_backward(Queue& queue, ConstView q, ConstView k, ConstView scale, ConstView targets,
                        ContrastShape const& shape, ConstView lse, double weight, View dq, View dk,
                        View dscale);

@@ -154,7 +154,7 @@ TEST(Attention, OfTheCpuDoesNotDependOnTheNumberOfThreads) {
   int const before = omp_get_max_threads();
   omp_set_num_threads(1);
   Result const one = c.run(Backend::cpu, DType::float32, in);
-  for (int const threads : {2, 3, 7}) {
+  for (int const threads : {2, 3}) {
     omp_set_num_threads(threads);
     expect_equal(c.run(Backend::cpu, DType::float32, in), one, 0);
   }
