@@ -1,0 +1,56 @@
+#include "parallel/comm/agreement.hpp"
+
+#include <algorithm>
+
+#include "core/tensor/tensor.hpp"
+
+namespace accord::parallel {
+namespace {
+
+// The texts of all ranks, by rank.
+std::vector<std::string> gather_text(Queue& queue, Communicator& group, std::string text) {
+  std::vector<std::int64_t> longest{static_cast<std::int64_t>(text.size())};
+  group.all_reduce(queue, View(longest.data(), DType::int64, Shape{1}), Reduce::max);
+  auto const width = static_cast<std::size_t>(longest[0]);
+  text.resize(width, '\0');
+  std::string all(width * static_cast<std::size_t>(group.size()), '\0');
+  group.all_gather(queue, ConstView(text.data(), DType::uint8, Shape{longest[0]}),
+                   View(all.data(), DType::uint8, Shape{group.size(), longest[0]}));
+  std::vector<std::string> texts;
+  for (std::size_t at = 0; at < all.size(); at += width) texts.push_back(all.substr(at, width));
+  return texts;
+}
+
+// The NUL-ended fields of a text; padding gives empty ones.
+std::vector<std::string> fields_of(std::string const& text) {
+  std::vector<std::string> fields;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t const end = text.find('\0', at);
+    fields.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return fields;
+}
+
+}  // namespace
+
+void require_agreement(Queue& queue, Communicator& group, std::vector<AgreementItem> const& items) {
+  std::string mine;
+  for (AgreementItem const& item : items) mine += item.name + '\0' + item.value + '\0';
+  std::vector<std::string> const texts = gather_text(queue, group, std::move(mine));
+  auto const other =
+      std::find_if(texts.begin(), texts.end(), [&](auto& text) { return text != texts[0]; });
+  if (other == texts.end()) return;
+  auto const rank = other - texts.begin();
+  std::vector<std::string> first = fields_of(texts[0]), second = fields_of(*other);
+  first.resize(std::max(first.size(), second.size()) + 1);
+  second.resize(first.size());
+  std::size_t i = 0;
+  while (first[i] == second[i] && first[i + 1] == second[i + 1]) i += 2;
+  throw UsageError(fmt::format(
+      "the ranks disagree: {} is '{}' on rank 0 and {} is '{}' on rank {}; start all ranks with "
+      "the same program, configuration and arguments",
+      first[i], first[i + 1], second[i], second[i + 1], rank));
+}
+
+}  // namespace accord::parallel

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "parallel/comm/group_communicator.hpp"
+
+namespace accord::parallel {
+
+/// The reductions of a group on the host, over transfers that a transport (MPI, threads) provides.
+/// A library's own reduction may sum in another order for each size and rank count; here every
+/// element is summed in rank order, once, by one rank (or by all in the same way), so equal inputs
+/// give equal bits on every rank and in every run.
+class OrderedCommunicator : public GroupCommunicator {
+ public:
+  void all_reduce(Queue& queue, View x, Reduce op = Reduce::sum) final;
+  void reduce_scatter(Queue& queue, ConstView send, View part) final;
+  /// `part` may be elements [rank * n, (rank + 1) * n) of `send` itself: it is written in wait().
+  std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) final;
+  std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
+                                              int from) final;
+
+ protected:
+  struct Outgoing {
+    int to;
+    void const* data;
+    std::size_t bytes;
+  };
+  struct Incoming {
+    int from;
+    void* data;
+    std::size_t bytes;
+  };
+  /// Messages under way. wait() returns when all have left and arrived; destruction waits too,
+  /// except while an exception unwinds: the peers may never answer.
+  class Transfers {
+   public:
+    virtual ~Transfers() = default;
+    virtual void wait() = 0;
+  };
+  /// Messages between two ranks arrive in the order in which they were started. None goes to the
+  /// sender itself.
+  virtual std::unique_ptr<Transfers> start_transfers(std::span<Outgoing const> outgoing,
+                                                     std::span<Incoming const> incoming) = 0;
+
+ private:
+  class ReduceScatterRequest;
+  class TransferRequest;
+  std::unique_ptr<Request> start_reduction(Queue& queue, ConstView send, View part, Reduce op);
+};
+
+}  // namespace accord::parallel

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "core/comm/self_communicator.hpp"
+#include "parallel/comm/group_communicator.hpp"
+#include "parallel/mesh/mesh.hpp"
+
+namespace accord::parallel {
+
+/// This rank's groups, one per axis of the mesh: the ranks that differ from it in that coordinate
+/// alone, ordered by it. An axis of extent 1 is a SelfCommunicator, and so are all by default: one
+/// rank alone.
+struct MeshGroups {
+  std::unique_ptr<Communicator> data = std::make_unique<SelfCommunicator>();
+  std::unique_ptr<Communicator> pipeline = std::make_unique<SelfCommunicator>();
+  std::unique_ptr<Communicator> tensor = std::make_unique<SelfCommunicator>();
+  /// The pipeline x tensor ranks that run one replica of the model, i.e. the same samples; rank 0
+  /// is the one that reads them.
+  std::unique_ptr<Communicator> replica = std::make_unique<SelfCommunicator>();
+};
+
+/// Collective over the world. \throws Error if the mesh is not the world's size.
+MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape);
+
+}  // namespace accord::parallel

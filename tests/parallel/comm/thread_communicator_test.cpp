@@ -1,0 +1,96 @@
+#include "parallel/comm/thread_communicator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+#include "core/tensor/tensor.hpp"
+#include "tests/parallel/comm/collective_checks.hpp"
+
+namespace accord::parallel {
+namespace {
+
+class ThreadCommunicatorTest : public testing::TestWithParam<int> {
+ protected:
+  ThreadGroup ranks{GetParam()};
+};
+
+TEST_P(ThreadCommunicatorTest, SumsRunInRankOrder) { ranks.run(check_sums_run_in_rank_order); }
+TEST_P(ThreadCommunicatorTest, MaximumIsExactAndKeepsNan) { ranks.run(check_maximum); }
+TEST_P(ThreadCommunicatorTest, GathersAndBroadcasts) {
+  ranks.run(check_gather_broadcast_and_barrier);
+}
+TEST_P(ThreadCommunicatorTest, PassesBlocksRoundARing) { ranks.run(check_ring); }
+TEST_P(ThreadCommunicatorTest, KeepsSeveralRequestsApart) { ranks.run(check_requests_overlap); }
+TEST_P(ThreadCommunicatorTest, SplitsIntoGroups) { ranks.run(check_split); }
+TEST_P(ThreadCommunicatorTest, RefusesToReduceBytes) {
+  ranks.run(check_one_element_type_is_refused);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, ThreadCommunicatorTest, testing::Values(1, 2, 3, 4, 7));
+
+TEST(ThreadGroup, ReleasesWaitingRanksWhenOneThrows) {
+  std::atomic<int> released = 0;
+  try {
+    ThreadGroup(4).run([&](GroupCommunicator& world) {
+      Queue queue(Backend::cpu);
+      auto const half = world.split(world.rank() / 2, 0);
+      world.barrier(queue);
+      if (world.rank() == 2) throw DataError("caption 17 is empty");
+      try {
+        half->barrier(queue);
+        world.barrier(queue);
+      } catch (Error const& error) {
+        EXPECT_STREQ(error.what(), "rank 2 failed: caption 17 is empty");
+        ++released;
+        throw;
+      }
+    });
+    FAIL() << "nothing was thrown";
+  } catch (DataError const& error) {
+    EXPECT_STREQ(error.what(), "caption 17 is empty");
+  }
+  EXPECT_EQ(released, 3);
+}
+
+TEST(ThreadGroup, TurnsMismatchedCallsIntoAnError) {
+  auto const unmatched = [](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    if (world.rank() != 1) world.barrier(queue);
+  };
+  try {
+    ThreadGroup(3).run(unmatched);
+    FAIL() << "nothing was thrown";
+  } catch (Error const& error) {
+    EXPECT_NE(std::string(error.what()).find("do not match"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("waits for rank 1"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(ThreadGroup, NamesAMismatchOfSizes) {
+  auto const uneven = [](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    Tensor x = Tensor::zeros(queue, DType::float32, Shape{3 + world.rank()});
+    world.all_reduce(queue, x);
+  };
+  EXPECT_THROW(ThreadGroup(2).run(uneven), Error);
+}
+
+TEST(ThreadGroup, WaitsForRequestsThatAreDropped) {
+  ThreadGroup(2).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    std::vector<float> send{1, 2, 3, 4}, part(2), all{5, 6, 7, 8};
+    {
+      auto const dropped =
+          world.start_reduce_scatter(queue, View(send.data(), DType::float32, Shape{4}),
+                                     View(part.data(), DType::float32, Shape{2}));
+    }
+    world.all_reduce(queue, View(all.data(), DType::float32, Shape{4}));
+    EXPECT_EQ(all, (std::vector<float>{10, 12, 14, 16}));
+  });
+}
+
+}  // namespace
+}  // namespace accord::parallel
