@@ -1,1 +1,68 @@
-int main() { return 0; }
+// accord: pretrains and evaluates ONE-PEACE. Each subcommand lives in a file of its own; this one
+// parses the command line and turns errors into messages and exit codes.
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+#include "app/build_info.hpp"
+#include "app/command.hpp"
+#include "app/commands.hpp"
+#include "app/options.hpp"
+#include "core/base/error.hpp"
+
+namespace {
+
+/// Under mpirun or srun, before MPI is up, every rank finds the same fault in the command line or
+/// the configuration: the first one reports it for all.
+bool speaks_for_all() {
+  for (char const* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
+    if (char const* rank = std::getenv(name)) return std::string(rank) == "0";
+  return true;
+}
+
+int exit_code(accord::ExitCode code) { return static_cast<int>(code); }
+
+int fail(std::string const& message, accord::ExitCode code) {
+  if (speaks_for_all()) std::cerr << "error: " << message << std::endl;
+  return exit_code(code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Pretrains and evaluates ONE-PEACE: one transformer for text, pictures and sound.",
+               "accord"};
+  app.set_version_flag("--version", "accord " + accord::app::build_description());
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  app.footer(
+      "Exit codes: 0 done; 64 command line or configuration; 65 unusable data, shard or "
+      "checkpoint;\n"
+      "70 internal error; 74 input or output failed; 75 stopped on request with a checkpoint "
+      "saved,\n"
+      "run again to go on.");
+
+  accord::app::Run run;
+  accord::app::add_commands(app, run);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    accord::app::add_device_option(*command);
+
+  try {
+    app.parse(argc, argv);
+  } catch (CLI::ParseError const& error) {
+    std::ostringstream discarded;
+    int const code = speaks_for_all() ? app.exit(error) : app.exit(error, discarded, discarded);
+    return code == 0 ? 0 : exit_code(accord::ExitCode::usage);
+  }
+  try {
+    return run();
+  } catch (accord::Error const& error) {
+    return fail(error.what(), error.exit_code());
+  } catch (std::bad_alloc const&) {
+    return fail("out of memory", accord::ExitCode::internal);
+  } catch (std::exception const& error) {
+    return fail(error.what(), accord::ExitCode::internal);
+  }
+}

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace accord::app {
+
+/// "0.1.0"
+std::string version();
+/// "0.1.0 (Release, native, without CUDA, g++ 12.2.0)": what decides whether two binaries compute
+/// the same bits.
+std::string build_description();
+
+}  // namespace accord::app

@@ -1,0 +1,13 @@
+#pragma once
+// All subcommands of `accord`.
+
+#include "app/command.hpp"
+
+namespace accord::app {
+
+void add_config(CLI::App& app, Run& run);
+
+/// In the order of `accord --help`.
+inline void add_commands(CLI::App& app, Run& run) { add_config(app, run); }
+
+}  // namespace accord::app

@@ -1,0 +1,145 @@
+#pragma once
+// The configuration of a run: one TOML file plus `--set` overrides, read into plain data.
+// `config_schema.hpp` lists every key once; parsing, printing and error messages follow from that
+// list.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/base/queue.hpp"
+#include "core/model/config.hpp"
+#include "core/tensor/parameter_store.hpp"
+
+namespace accord::app {
+
+/// One [[data.source]] of a mixture.
+struct DataSource {
+  std::string name;
+  std::string path;   ///< folder of shards with its index.json
+  double weight = 1;  ///< share of the samples, relative to the other sources
+};
+
+struct DataConfig {
+  std::string train;       ///< short form of a single source
+  std::string validation;  ///< folder of shards; empty: none
+  std::vector<DataSource> sources;
+  std::string tokenizer = "bytes";  ///< or a folder with vocabulary files
+  Index max_tokens =
+      0;  ///< tokens per caption before the end mark; set on loading (bytes: 200, else 70)
+  enum class Refresh : std::uint8_t { epoch, never } refresh = Refresh::epoch;
+  enum class Crop : std::uint8_t { random, shift, none } crop = Crop::random;
+  double crop_area = 0.9;  ///< least part of the picture a random crop keeps
+  Index shift = 0;         ///< most pixels by which Crop::shift moves the resized picture, each way
+  Index threads = 0;  ///< decoding threads of a rank that reads; 0: the rank's share of the cores
+};
+
+enum class ContrastGradient : std::uint8_t { exact, anchor };
+enum class Recompute : std::uint8_t { none, selective, layer };
+
+struct TrainConfig {
+  int stage = 1;
+  Index steps = 0;   ///< 0: not given
+  Index epochs = 0;  ///< 0: not given
+  Index global_batch = 0;
+  Index micro_batch = 0;  ///< 0: the whole share of a rank
+  std::uint32_t seed = 3407;
+  DType dtype = DType::float32;
+  InitMode init = InitMode::official;
+  std::string init_from;  ///< checkpoint folder to take weights from; empty: none
+  ContrastGradient contrast_gradient = ContrastGradient::exact;
+  Recompute recompute = Recompute::none;
+  Index stop_after_step = 0;       ///< 0: never
+  double stop_before_seconds = 0;  ///< 0: no limit
+};
+
+struct OptimizerConfig {
+  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
+  double weight_decay = 0.05;
+  double clip_norm = 3;  ///< 0: no clipping
+};
+
+struct ScheduleConfig {
+  double learning_rate = 5e-4, min_learning_rate = 1e-6;
+  Index warmup_steps = 0;
+};
+
+enum class PipelineSchedule : std::uint8_t { gpipe, one_forward_one_backward, interleaved };
+
+struct ParallelConfig {
+  int tensor = 1, pipeline = 1;
+  bool sequence = false;
+  int zero = 0;
+  PipelineSchedule schedule = PipelineSchedule::one_forward_one_backward;
+  int virtual_stages = 1;
+  std::vector<Index>
+      stage_layers;  ///< encoder layers of each (virtual) stage; empty: as even as possible
+};
+
+struct CheckpointConfig {
+  std::string directory = "run/checkpoints";
+  Index every_steps = 1000;  ///< 0: only at the end and on a stop
+  double every_minutes = 0;  ///< 0: not by time
+  Index keep = 3;            ///< 0: all
+  Index files = 1;
+  bool asynchronous = true;
+};
+
+struct LogConfig {
+  std::string directory = "run";
+  Index every_steps = 1;
+  bool trace = false;
+};
+
+struct Config {
+  Config();
+
+  std::string preset;  ///< [model] preset, for the record: its values are already in `model`
+  ModelConfig model;   ///< [model], [[modality]], [[objective]], [loss], [parity], train.frozen,
+                       ///< optimizer.no_decay
+  DataConfig data;
+  TrainConfig train;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  ParallelConfig parallel;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+};
+
+/// Reads a configuration file and applies overrides `section.key=value` in order (the last one
+/// wins; the right side is a TOML value, or a bare string if it is not one; entries of arrays of
+/// tables are addressed by name: "modality.image.size=128"). Layers, later ones winning: the
+/// preset, the shipped list of the stage (only when the file has no [[objective]]), the file, the
+/// overrides. The result is checked: see check(). \throws UsageError naming file, line and key.
+Config load_config(std::filesystem::path const& file,
+                   std::vector<std::string> const& overrides = {});
+/// The same from text; `name` stands for the file in messages.
+Config parse_config(std::string const& toml, std::string const& name,
+                    std::vector<std::string> const& overrides = {});
+
+/// The resolved configuration as TOML that parse_config() reads back to the same Config: every key,
+/// defaults included.
+std::string to_toml(Config const& config);
+
+/// Everything that can be judged without knowing how many ranks there are. \throws UsageError.
+void check(Config const& config);
+/// Whether this many ranks can run it on this backend. \throws UsageError that lists the legal
+/// choices.
+void check_layout(Config const& config, int world_size, Backend backend);
+
+/// True when some objective is a denoising one, so that samples come in pools.
+bool denoises(ModelConfig const& model);
+/// Sources to train on: [[data.source]], or the one of data.train. \throws UsageError when there is
+/// none.
+std::vector<DataSource> training_sources(DataConfig const& data);
+/// Samples that one rank runs together. \pre check_layout() passed for these ranks.
+Index resolved_micro_batch(Config const& config, int data_parallel);
+/// Sets the rows of every token table to the tokenizer's. \throws UsageError when the configuration
+/// demands others.
+void use_vocabulary(Config& config, Index rows);
+
+/// The configuration reference: every section and key with type, default and range, as Markdown.
+std::string configuration_reference();
+
+}  // namespace accord::app

@@ -1,0 +1,251 @@
+// Whether a configuration makes sense, alone and for a given number of ranks.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "app/config.hpp"
+#include "app/text.hpp"
+#include "core/base/error.hpp"
+
+namespace accord::app {
+namespace {
+
+template <class... Parts>
+void require(bool condition, fmt::format_string<Parts...> message, Parts&&... parts) {
+  if (!condition) throw UsageError(fmt::format(message, std::forward<Parts>(parts)...));
+}
+
+std::vector<Index> divisors_of(Index n) {
+  std::vector<Index> divisors;
+  for (Index d = 1; d <= n; ++d)
+    if (n % d == 0) divisors.push_back(d);
+  return divisors;
+}
+
+void check_stack(StackConfig const& stack, std::string const& section) {
+  auto const positive = [&](Index value, char const* key) {
+    require(value > 0, "{0}.{1} is not set; give it{2}", section, key,
+            section == "model" ? ", or model.preset" : "");
+  };
+  positive(stack.embed_dim, "embed_dim");
+  positive(stack.layers, "layers");
+  positive(stack.heads, "heads");
+  positive(stack.ffn_dim, "ffn_dim");
+  require(stack.embed_dim % stack.heads == 0,
+          "{0}.heads = {1} does not divide {0}.embed_dim = {2}; choose one of {3}", section,
+          stack.heads, stack.embed_dim, joined(divisors_of(stack.embed_dim)));
+}
+
+void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
+  std::string const at = "modality." + modality.name;
+  require(!modality.adapter.empty(), "{}.adapter is not set; give adapter = \"token\" or \"patch\"",
+          at);
+  if (modality.adapter == "token") {
+    require(
+        modality.max_tokens + 2 <= modality.positions,
+        "{}.positions = {} is too few for data.max_tokens = {}: it takes two more, for the class "
+        "token and the end mark",
+        at, modality.positions, modality.max_tokens);
+    require(modality.bucket_size % 2 == 0, "{}.bucket_size = {} must be even", at,
+            modality.bucket_size);
+  } else {
+    require(modality.size % modality.patch == 0,
+            "{0}.size = {1} is not a multiple of {0}.patch = {2}", at, modality.size,
+            modality.patch);
+    require(modality.mask == "uniform",
+            "{}.mask = \"{}\" needs words; patches are masked \"uniform\"", at, modality.mask);
+    if (modality.stem == "hmlp") {
+      require(
+          modality.patch == 16,
+          "{}.patch = {}: stem = \"hmlp\" makes patches of 16 pixels; use 16, or stem = \"mlp\"",
+          at, modality.patch);
+      require(model.encoder.embed_dim % 4 == 0,
+              "model.embed_dim = {} must be a multiple of 4 for {}.stem = \"hmlp\"",
+              model.encoder.embed_dim, at);
+    }
+  }
+}
+
+void check_objective(ObjectiveConfig const& objective, ModelConfig const& model) {
+  std::string const at = "objective." + objective.name;
+  auto const distinct = [](std::vector<Modality> const& modalities) {
+    return std::set<Modality>(modalities.begin(), modalities.end()).size() == modalities.size();
+  };
+  require(!objective.student.empty(),
+          "{}.student is not set; list the modalities, as in [\"image\"]", at);
+  require(distinct(objective.student) && distinct(objective.teacher),
+          "{}: a modality is listed twice", at);
+  auto const contains = [](std::vector<Modality> const& modalities, Modality m) {
+    return std::find(modalities.begin(), modalities.end(), m) != modalities.end();
+  };
+  switch (objective.kind) {
+    case ObjectiveConfig::Kind::contrast:
+      require(objective.student.size() == 1 && objective.teacher.size() == 1 &&
+                  objective.student != objective.teacher,
+              "{}: a contrast is between two modalities: one in student, another in teacher", at);
+      break;
+    case ObjectiveConfig::Kind::denoise:
+      require(model.decoder.layers > 0, "{}: a denoise term needs a decoder; give [model.decoder]",
+              at);
+      require(!objective.teacher.empty(),
+              "{}.teacher is not set; list the modalities, as in [\"image\"]", at);
+      require(objective.modality >= 0,
+              "{}.modality is not set; say whose tokens of the joint sequence are predicted", at);
+      require(contains(objective.student, objective.modality) &&
+                  contains(objective.teacher, objective.modality),
+              "{}.modality = \"{}\" must be among its student and its teacher", at,
+              model.modalities[static_cast<std::size_t>(objective.modality)].name);
+      break;
+    case ObjectiveConfig::Kind::classify:
+      require(objective.teacher.empty(), "{}: a classify term has no teacher", at);
+      require(objective.modality >= 0 && contains(objective.student, objective.modality),
+              "{}.modality must be one of its student", at);
+      break;
+  }
+}
+
+}  // namespace
+
+bool denoises(ModelConfig const& model) {
+  return std::any_of(
+      model.objectives.begin(), model.objectives.end(),
+      [](ObjectiveConfig const& o) { return o.kind == ObjectiveConfig::Kind::denoise; });
+}
+
+void check(Config const& config) {
+  ModelConfig const& model = config.model;
+  check_stack(model.encoder, "model");
+  if (model.decoder.layers > 0) check_stack(model.decoder, "model.decoder");
+  require(!model.modalities.empty(), "there is no [[modality]]");
+  for (ModalityConfig const& modality : model.modalities) check_modality(modality, model);
+  for (ObjectiveConfig const& objective : model.objectives) check_objective(objective, model);
+
+  TrainConfig const& train = config.train;
+  require(train.steps == 0 || train.epochs == 0,
+          "train.steps and train.epochs are both given; keep one");
+  require(train.steps > 0 || train.epochs > 0,
+          "neither train.steps nor train.epochs is given; give one");
+  require(train.global_batch > 0,
+          "train.global_batch is not set; give the samples per step over all ranks");
+  Index const pool = model.loss.denoising_pool;
+  if (denoises(model)) {
+    require(
+        train.global_batch % pool == 0,
+        "train.global_batch = {} is not a multiple of loss.denoising_pool = {}; change one of them",
+        train.global_batch, pool);
+    require(train.micro_batch % pool == 0,
+            "train.micro_batch = {} is not a multiple of loss.denoising_pool = {}, whose samples "
+            "must run together",
+            train.micro_batch, pool);
+  }
+  require(train.global_batch % std::max<Index>(train.micro_batch, 1) == 0,
+          "train.micro_batch = {} does not divide train.global_batch = {}", train.micro_batch,
+          train.global_batch);
+  require(train.global_batch > 1 || !std::any_of(model.objectives.begin(), model.objectives.end(),
+                                                 [](ObjectiveConfig const& o) {
+                                                   return o.kind == ObjectiveConfig::Kind::contrast;
+                                                 }),
+          "train.global_batch = 1: a contrast needs at least two samples");
+  require(config.schedule.min_learning_rate <= config.schedule.learning_rate,
+          "schedule.min_learning_rate = {} is above schedule.learning_rate = {}",
+          config.schedule.min_learning_rate, config.schedule.learning_rate);
+  require(train.steps == 0 || config.schedule.warmup_steps < train.steps,
+          "schedule.warmup_steps = {} leaves nothing of train.steps = {}",
+          config.schedule.warmup_steps, train.steps);
+
+  DataConfig const& data = config.data;
+  require(data.train.empty() || data.sources.empty(),
+          "data.train and [[data.source]] are both given; keep one");
+  for (DataSource const& source : data.sources)
+    require(!source.path.empty(), "data.source.{}.path is not set", source.name);
+  require(data.sources.size() < 2 || train.epochs == 0,
+          "train.epochs does not go with a mixture, whose sources have epochs of their own; give "
+          "train.steps");
+  require(data.crop == DataConfig::Crop::shift || data.shift == 0,
+          "data.shift = {} needs data.crop = \"shift\"", data.shift);
+
+  ParallelConfig const& parallel = config.parallel;
+  require(parallel.virtual_stages == 1 || parallel.schedule == PipelineSchedule::interleaved,
+          "parallel.virtual_stages = {} needs parallel.schedule = \"interleaved\"",
+          parallel.virtual_stages);
+  require(!parallel.sequence || parallel.tensor > 1,
+          "parallel.sequence = true needs parallel.tensor > 1: it splits rows over those ranks");
+}
+
+void check_layout(Config const& config, int world_size, Backend backend) {
+  ParallelConfig const& parallel = config.parallel;
+  StackConfig const& encoder = config.model.encoder;
+  if (backend == Backend::cuda)
+    require(config.train.dtype != DType::float64,
+            "train.dtype = \"float64\" is not available on cuda; use \"float32\" or \"bfloat16\", "
+            "or --device cpu");
+  else
+    require(
+        config.train.dtype != DType::bfloat16,
+        "train.dtype = \"bfloat16\" is not available on the cpu; use \"float32\" or \"float64\"");
+
+  Index const splittable = std::gcd(encoder.heads, encoder.ffn_dim);
+  require(splittable % parallel.tensor == 0,
+          "parallel.tensor = {} does not divide model.heads = {} and model.ffn_dim = {}; choose "
+          "one of {}",
+          parallel.tensor, encoder.heads, encoder.ffn_dim, joined(divisors_of(splittable)));
+  Index const stages = Index{parallel.pipeline} * parallel.virtual_stages;
+  require(stages <= encoder.layers, "{} pipeline stages are more than model.layers = {}", stages,
+          encoder.layers);
+  if (!parallel.stage_layers.empty()) {
+    require(static_cast<Index>(parallel.stage_layers.size()) == stages,
+            "parallel.stage_layers has {} entries for {} stages", parallel.stage_layers.size(),
+            stages);
+    Index const sum =
+        std::accumulate(parallel.stage_layers.begin(), parallel.stage_layers.end(), Index{0});
+    require(sum == encoder.layers, "parallel.stage_layers adds up to {}, but model.layers = {}",
+            sum, encoder.layers);
+  }
+
+  int const model_ranks = parallel.tensor * parallel.pipeline;
+  require(world_size % model_ranks == 0,
+          "{} ranks cannot be cut into parallel.pipeline = {} x parallel.tensor = {}; use a "
+          "multiple of {} ranks",
+          world_size, parallel.pipeline, parallel.tensor, model_ranks);
+  Index const data_parallel = world_size / model_ranks;
+  Index const batch = config.train.global_batch;
+  Index const unit = denoises(config.model) ? config.model.loss.denoising_pool : 1;
+  // batch is a multiple of unit: check() saw to it.
+  require(batch / unit % data_parallel == 0,
+          "train.global_batch = {}{} cannot be shared by {} data-parallel ranks; use one of {}",
+          batch, unit > 1 ? fmt::format(" in pools of loss.denoising_pool = {}", unit) : "",
+          data_parallel, joined(divisors_of(batch / unit)));
+  Index const share = batch / data_parallel;
+  require(config.train.micro_batch == 0 || share % config.train.micro_batch == 0,
+          "train.micro_batch = {} does not divide the {} samples of each of {} data-parallel ranks",
+          config.train.micro_batch, share, data_parallel);
+}
+
+std::vector<DataSource> training_sources(DataConfig const& data) {
+  if (!data.sources.empty()) return data.sources;
+  require(!data.train.empty(),
+          "data.train is not set; give a folder of shards, as in --set data.train=FOLDER");
+  return {{"train", data.train, 1.0}};
+}
+
+Index resolved_micro_batch(Config const& config, int data_parallel) {
+  return config.train.micro_batch > 0 ? config.train.micro_batch
+                                      : config.train.global_batch / data_parallel;
+}
+
+void use_vocabulary(Config& config, Index rows) {
+  for (ModalityConfig& modality : config.model.modalities) {
+    if (modality.adapter != "token") continue;
+    require(modality.vocabulary == 0 || modality.vocabulary == rows,
+            "modality.{}.vocabulary = {}, but data.tokenizer = \"{}\" has {} rows; give the "
+            "tokenizer that "
+            "belongs to this model",
+            modality.name, modality.vocabulary, config.data.tokenizer, rows);
+    modality.vocabulary = rows;
+  }
+}
+
+}  // namespace accord::app

@@ -1,0 +1,24 @@
+#pragma once
+// Shipped configuration: published model sizes and the objectives of the pretraining stages, as
+// TOML text that is read like a user's file.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace accord::app {
+
+/// Names that model.preset accepts; the empty one means none.
+std::vector<std::string> preset_names();
+/// \pre `name` is one of preset_names().
+std::string_view preset_toml(std::string_view name);
+
+/// Modalities and objectives of a pretraining stage (spec 2.3). \throws UsageError when there is no
+/// such stage.
+std::string_view stage_toml(int stage);
+
+/// Parameters without weight decay beside biases and those of one dimension: the effective set of
+/// the published recipe (spec 4.2).
+std::vector<std::string> published_no_decay();
+
+}  // namespace accord::app
