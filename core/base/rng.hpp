@@ -8,7 +8,7 @@
 namespace accord {
 
 /// What a draw is for: the high word of the Philox key.
-enum class Purpose : std::uint32_t { order, source, item, crop, mask, drop, init };
+enum class Purpose : std::uint32_t { order, source, item, crop, mask, drop, init, synth };
 
 /// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,

@@ -1,0 +1,148 @@
+#include "io/dataset/synth.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/base/error.hpp"
+#include "core/base/parallel_for.hpp"
+#include "io/dataset/hold_out.hpp"
+#include "io/dataset/png_encode.hpp"
+#include "io/dataset/scene.hpp"
+#include "io/shard/shard_writer.hpp"
+
+namespace accord::io {
+namespace {
+
+constexpr Index shard_samples = 2000;
+constexpr double held_out_share = 0.2;
+
+bool unseen_pair(SceneObject const& o) {
+  return o.colour % 2 == 0 && o.shape == (o.colour + 1) % 7;
+}
+
+/// The same list in an order drawn from the seed (Fisher-Yates).
+std::vector<Index> shuffled(std::vector<Index> list, Draws const& draws, std::uint64_t position) {
+  for (std::size_t i = list.size(); i > 1; --i)
+    std::swap(list[i - 1], list[draws.below(static_cast<std::uint32_t>(i), position, 0,
+                                            static_cast<std::uint32_t>(i))]);
+  return list;
+}
+
+struct Rendered {
+  std::string key, caption;
+  std::vector<std::byte> image, audio;
+};
+
+/// One of the three sets.
+struct Part {
+  std::string name;
+  std::vector<Index> scenes;
+  std::uint64_t first_sample;  ///< sets the draws of the parts apart
+};
+
+}  // namespace
+
+SynthSplits synth_splits(SynthOptions const& options) {
+  std::vector<Index> train, captions, pairs;
+  for (Index number = 0; number < scene_count; ++number) {
+    Scene const s = scene(number);
+    if (unseen_pair(s.first) || unseen_pair(s.second))
+      pairs.push_back(number);
+    else if (held_out(s.caption(), held_out_share))
+      captions.push_back(number);
+    else
+      train.push_back(number);
+  }
+  Index const most = static_cast<Index>(std::min(captions.size(), pairs.size()));
+  if (options.held_out < 1 || options.held_out > most || options.train < 1)
+    throw UsageError(fmt::format(
+        "{} training and {} held-out samples: at least one of each, and at most {} held out",
+        options.train, options.held_out, most));
+  Draws const draws(options.seed, Purpose::synth);
+  std::uint64_t constexpr order = ~std::uint64_t{0};  // positions that no sample has
+  SynthSplits splits{shuffled(std::move(train), draws, order),
+                     shuffled(std::move(captions), draws, order - 1),
+                     shuffled(std::move(pairs), draws, order - 2)};
+  splits.captions.resize(static_cast<std::size_t>(options.held_out));
+  splits.pairs.resize(static_cast<std::size_t>(options.held_out));
+  auto const distinct = splits.train.size();
+  splits.train.resize(static_cast<std::size_t>(options.train));
+  for (std::size_t i = distinct; i < splits.train.size(); ++i)
+    splits.train[i] = splits.train[i - distinct];
+  return splits;
+}
+
+namespace {
+
+Rendered render(SynthOptions const& options, Part const& part, Index i) {
+  Scene const s = scene(part.scenes[static_cast<std::size_t>(i)]);
+  SceneDraws const random{Draws(options.seed, Purpose::synth),
+                          part.first_sample + static_cast<std::uint64_t>(i)};
+  Rendered out{fmt::format("{}-{:06}", part.name, i), s.caption(), {}, {}};
+  out.image = encode_png(draw_scene(s, options.size, random), options.size, options.size);
+  if (options.audio) out.audio = speak_scene(s, random);
+  return out;
+}
+
+void write_part(SynthOptions const& options, Part const& part,
+                std::function<void(Index)> const& done) {
+  std::filesystem::path const folder = options.out / part.name;
+  std::string const fingerprint =
+      fmt::format("synth {} samples={} size={} audio={} seed={}", part.name, part.scenes.size(),
+                  options.size, options.audio, options.seed);
+  if (has_index(folder)) {
+    if (read_index(folder).builds == std::vector<std::string>{fingerprint})
+      return done(static_cast<Index>(part.scenes.size()));
+    throw UsageError(fmt::format("{} holds another dataset: remove it, or choose another --out",
+                                 folder.string()));
+  }
+  std::filesystem::create_directories(folder);
+  DatasetIndex index;
+  index.modalities = {"image", "text"};
+  if (options.audio) index.modalities.push_back("audio");
+  index.builds = {fingerprint};
+
+  Index const count = static_cast<Index>(part.scenes.size());
+  for (Index first = 0; first < count; first += shard_samples) {
+    Index const in_shard = std::min(shard_samples, count - first);
+    std::vector<Rendered> rendered(static_cast<std::size_t>(in_shard));
+    Index constexpr stride = 200;  // between reports
+    for (Index begin = 0; begin < in_shard; begin += stride) {
+      Index const now = std::min(stride, in_shard - begin);
+      parallel_for(now, 1, [&](Index from, Index to) {
+        for (Index i = begin + from; i < begin + to; ++i)
+          rendered[static_cast<std::size_t>(i)] = render(options, part, first + i);
+      });
+      done(now);
+    }
+    ShardWriter writer(folder / shard_file(first / shard_samples), index.modalities,
+                       LabelKind::none, fingerprint);
+    for (Rendered const& r : rendered) {
+      NewSample sample{r.key, {{r.image}, {std::as_bytes(std::span(r.caption))}}, -1, {}};
+      if (options.audio) sample.items.push_back({r.audio});
+      writer.add(sample);
+    }
+    index.append(writer.finish());
+  }
+  write_index(folder, index);
+}
+
+}  // namespace
+
+void build_synth(SynthOptions const& options, std::function<void(Index, Index)> const& progress) {
+  if (options.size < 16 || options.size > 1024)
+    throw UsageError(
+        fmt::format("pictures of {0} x {0}: 16 to 1024 pixels can be drawn", options.size));
+  SynthSplits splits = synth_splits(options);
+  Index const total = options.train + 2 * options.held_out;
+  Part const parts[] = {{"train", std::move(splits.train), 0},
+                        {"heldout-captions", std::move(splits.captions), std::uint64_t{1} << 40},
+                        {"heldout-pairs", std::move(splits.pairs), std::uint64_t{2} << 40}};
+  Index done = 0;
+  for (Part const& part : parts)
+    write_part(options, part, [&](Index more) { progress(done += more, total); });
+}
+
+}  // namespace accord::io
