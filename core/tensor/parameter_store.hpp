@@ -32,7 +32,7 @@ enum class Distribution : std::uint8_t { split, partial, replicated };
 struct ParameterSpec {
   std::string name;  ///< official state_dict name
   Shape shape;       ///< of the whole, whatever the layout
-  Init init;
+  Init init = {};
   Distribution distribution = Distribution::replicated;
   int split_dimension = 0;  ///< 0 or 1: the dimension cut over the group when distribution is split
   bool trainable = true;

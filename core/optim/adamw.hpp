@@ -1,0 +1,40 @@
+#pragma once
+
+#include <vector>
+
+#include "core/ops/adamw.hpp"
+#include "core/tensor/parameter_store.hpp"
+
+namespace accord {
+
+/// What [optimizer] says (spec 4.1). clip_norm <= 0: no clipping.
+struct AdamwOptions {
+  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
+  double weight_decay = 0.05;
+  double clip_norm = 3;
+  EpsilonForm epsilon_form = EpsilonForm::corrected;
+  /// Factor on the learning rate per parameter id (layer-wise decay, spec 4.8); empty: 1 for all.
+  std::vector<double> learning_rate_scale;
+};
+
+/// Flat elements [begin, begin + count) of a store that are updated with the same numbers.
+struct UpdateRange {
+  Index begin = 0, count = 0;
+  double weight_decay = 0;
+  double learning_rate_scale = 1;
+  double lower = 0, upper = 0;  ///< infinite, except for logit_scale: [0, ln 100] (quirk Q13)
+};
+
+/// Flat elements [begin, end) of the trainable part as few ranges, in order. Padding between
+/// parameters may lie within a range: its gradient is zero, so it stays zero.
+std::vector<UpdateRange> update_ranges(ParameterStore const& store, AdamwOptions const& options,
+                                       Index begin, Index end);
+
+/// The op's numbers for one range. step counts from 1.
+AdamwStep step_of(AdamwOptions const& options, UpdateRange const& range, Index step,
+                  double learning_rate, double gradient_scale);
+
+/// min(1, clip_norm / (norm + 1e-6)) (spec 4.5).
+double clip_coefficient(AdamwOptions const& options, double norm);
+
+}  // namespace accord
