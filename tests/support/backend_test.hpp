@@ -1,0 +1,96 @@
+#pragma once
+// A fixture that runs a computation on a backend and compares it with the reference.
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/operands.hpp"
+
+namespace accord::testing {
+
+/// Makes its operands, calls ops, returns the views to compare.
+using Computation = std::function<std::vector<View>(Operands&)>;
+
+struct Setting {
+  Backend backend;
+  DType dtype;
+};
+
+inline std::vector<std::vector<double>> results(Setting setting, Layout layout,
+                                                Computation const& computation) {
+  Queue queue(setting.backend);
+  Operands operands(queue, setting.dtype, layout);
+  std::vector<std::vector<double>> values;
+  for (View view : computation(operands)) values.push_back(values_of(queue, view));
+  return values;
+}
+
+/// ||got - want|| / ||want||, and NaN where either holds a NaN.
+inline double relative_distance(std::vector<double> const& got, std::vector<double> const& want) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    difference += (got[i] - want[i]) * (got[i] - want[i]);
+    norm += want[i] * want[i];
+  }
+  return difference == 0 ? 0 : std::sqrt(difference / norm);
+}
+
+/// Sets the number of OpenMP threads while it lives.
+class Threads {
+ public:
+  explicit Threads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  Threads(Threads const&) = delete;
+  Threads& operator=(Threads const&) = delete;
+  ~Threads() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
+class BackendTest : public ::testing::TestWithParam<Setting> {
+ protected:
+  /// The computation gives what the reference backend gives in the same type (relative L2), on
+  /// dense and strided operands, and the same bits for 1, 2 and 3 threads.
+  void expect_like_reference(Computation const& computation, std::string const& what) {
+    Setting const setting = GetParam();
+    double const tolerance = setting.dtype == DType::float64 ? 1e-13 : 1e-5;
+    for (Layout layout : {Layout::dense, Layout::strided}) {
+      auto const want = results({Backend::reference, setting.dtype}, layout, computation);
+      std::vector<std::vector<double>> first;
+      for (int threads : {1, 2, 3}) {
+        Threads const with(threads);
+        auto const got = results(setting, layout, computation);
+        if (threads == 1) first = got;
+        for (std::size_t i = 0; i < want.size(); ++i) {
+          ASSERT_EQ(got[i].size(), want[i].size()) << what;
+          EXPECT_LE(relative_distance(got[i], want[i]), tolerance)
+              << what << ", result " << i
+              << (layout == Layout::strided ? ", strided rows" : ", dense rows");
+          EXPECT_TRUE(got[i] == first[i])
+              << what << ", result " << i << " differs on " << threads << " threads";
+        }
+      }
+    }
+  }
+};
+
+/// Rows and columns below, at and above a vector's width, none, and enough for three threads.
+inline std::vector<Shape> const matrix_shapes{{0, 5},  {1, 1},   {3, 7},    {2, 16},
+                                              {5, 33}, {65, 96}, {200, 257}};
+
+inline auto const backends =
+    ::testing::Values(Setting{Backend::cpu, DType::float64}, Setting{Backend::cpu, DType::float32});
+inline std::string backend_name(::testing::TestParamInfo<Setting> const& info) {
+  return std::string(name_of(info.param.backend)) + "_" + std::string(name_of(info.param.dtype));
+}
+
+}  // namespace accord::testing
+
+/// Runs every TEST_P of a suite derived from BackendTest on each backend and type.
+#define ACCORD_TEST_ON_BACKENDS(suite)                                   \
+  INSTANTIATE_TEST_SUITE_P(Backends, suite, ::accord::testing::backends, \
+                           ::accord::testing::backend_name)
