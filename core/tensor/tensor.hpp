@@ -34,6 +34,12 @@ class Tensor {
     return from_host(queue, std::span<T const>(values), Shape{static_cast<Index>(values.size())});
   }
 
+  /// A copy of what a view of host memory shows.
+  static Tensor from_host(Queue& queue, ConstView host) {
+    ACCORD_CHECK(host.contiguous(), "host memory is copied whole");
+    return copied(queue, host.data(), host.dtype(), host.shape(), host.size());
+  }
+
   explicit operator bool() const { return static_cast<bool>(view_); }
   View view() { return view_; }
   ConstView view() const { return view_; }

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/pack.hpp"
+#include "core/nn/geglu_ffn.hpp"
+#include "core/nn/self_attention.hpp"
+
+namespace accord {
+
+/// One transformer layer (spec 1.8): pre-norm, attention shared by all modalities, a feed-forward branch per modality,
+/// LayerScale and stochastic depth on both branches.
+///   x += scale1 * gamma_1 * attention(norm(x));   x += scale2 * gamma_2 * ffn_m(norm(x))
+/// Branches run on their BranchRows only; other rows pass through.
+class Block {
+ public:
+  struct Saved {
+    Tensor x, mid;  ///< [R, d] residual stream before each branch
+    Tensor attention_input, ffn_input;  ///< norms' outputs, or empty: rebuilt
+    LayerNorm::Saved attention_norm, ffn_norm;
+    SelfAttention::Saved attention;
+    std::vector<GegluFfn::Saved> ffn;  ///< by group of the FFN's rows
+    Tensor attention_branch, ffn_branch;  ///< what LayerScale multiplies, for its gradient
+  };
+
+  /// \param modalities  names, by Modality
+  Block(ParameterScope const& scope, StackConfig const& config,
+        std::vector<std::string> const& modalities, TensorParallelRegion region);
+
+  /// Consumes x [R, d] and returns the next x. `saved` null: nothing is kept (a pass without gradient).
+  Tensor forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
+                 std::span<PositionBias const> bias, DenseBias const* dense, Tensor x,
+                 Recompute recompute, Saved* saved) const;
+  /// Consumes the gradient of the output and returns that of the input.
+  Tensor backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
+                  std::span<PositionBias const> bias, DenseBias const* dense, Tensor dx,
+                  Saved& saved) const;
+  /// Flat index of the block's first parameter: once its backward is done, every gradient from here on is final.
+  Index flat_begin() const;
+
+ private:
+  ConstView gamma(int id) const { return id >= 0 ? ConstView(store_->value(id)) : ConstView{}; }
+  View dgamma(int id) const { return id >= 0 ? store_->gradient(id) : View{}; }
+
+  ParameterStore* store_;
+  TensorParallelRegion region_;
+  int first_parameter_;
+  int gamma_1_, gamma_2_;
+  LayerNorm attention_norm_, ffn_norm_;
+  SelfAttention attention_;
+  std::vector<GegluFfn> ffn_;
+};
+
+}  // namespace accord

@@ -1,0 +1,159 @@
+#include "core/model/encoder.hpp"
+
+namespace accord {
+namespace {
+
+std::vector<RowPlacement> placements(Pack const& pack, std::size_t modalities) {
+  std::vector<RowPlacement> result(modalities);
+  for (RowGroup const& group : pack.groups) {
+    RowPlacement& placement = result[static_cast<std::size_t>(group.modality)];
+    for (Index row = group.row; row < group.row + group.length; ++row) {
+      auto const i = static_cast<std::size_t>(row);
+      if (!pack.real[i]) continue;
+      placement.rows.push_back(static_cast<std::int32_t>(row));
+      placement.samples.push_back(pack.samples[i]);
+      placement.positions.push_back(pack.positions[i]);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::string> modality_names(ModelConfig const& config) {
+  std::vector<std::string> names;
+  for (ModalityConfig const& modality : config.modalities) names.push_back(modality.name);
+  return names;
+}
+
+std::vector<LayerNorm> add_modality_norms(ParameterScope const& fusion_model,
+                                          std::vector<std::string> const& modalities, Index width) {
+  std::vector<LayerNorm> norms;
+  for (std::string const& name : modalities) {
+    ParameterScope const scope = fusion_model / (name + "_layer_norm");
+    int const weight = scope.add({"weight", {width}, constant_init(1)});
+    norms.emplace_back(scope.store(), weight, scope.add({"bias", {width}, constant_init(0)}));
+  }
+  return norms;
+}
+
+Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& config, DType dtype,
+                 TensorParallelRegion region, StageRange const& stage)
+    : dtype_(dtype),
+      config_(config.encoder),
+      stage_(stage),
+      adapters_([&] {
+        std::vector<std::unique_ptr<Adapter>> adapters;
+        for (ModalityConfig const& modality : config.modalities)
+          adapters.push_back(adapter_family(modality.adapter)
+                                 .make({queue, scope / (modality.name + "_adapter"),
+                                        config.encoder.embed_dim, config.encoder.heads, dtype},
+                                       modality));
+        return adapters;
+      }()),
+      stack_(scope / "fusion_model", config.encoder, modality_names(config), region,
+             stage.layer_begin, stage.layer_end),
+      norms_(stage.last ? add_modality_norms(scope / "fusion_model", modality_names(config),
+                                             config.encoder.embed_dim)
+                        : std::vector<LayerNorm>{}) {}
+
+std::vector<PositionBias> Encoder::position_biases() const {
+  std::vector<PositionBias> biases;
+  for (auto const& adapter : adapters_) biases.push_back(adapter->position_bias());
+  return biases;
+}
+
+Encoder::State Encoder::plan(Queue& queue, MicroBatch const& batch, std::vector<Pass> const& passes,
+                             std::vector<int> const& with_gradient,
+                             std::vector<int> const& without_gradient, DropPath const& drop,
+                             Index pad_pool) const {
+  PackPlan::Options const options{.dtype = dtype_,
+                                  .position_bias = true,
+                                  .mask_pads = true,
+                                  .drop = drop,
+                                  .layer_begin = stage_.layer_begin,
+                                  .layer_end = stage_.layer_end};
+  State state;
+  auto fill = [&](Half& half, std::vector<int> const& selected) {
+    half.plan = PackPlan(queue, build_pack(batch, passes, selected, {.pad_pool = pad_pool}), batch,
+                         options);
+    half.placement = placements(half.plan.pack(), adapters_.size());
+  };
+  fill(state.with_gradient, with_gradient);
+  fill(state.without_gradient, without_gradient);
+  return state;
+}
+
+void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
+  state.items.resize(adapters_.size());
+  Half* const halves[] = {&state.with_gradient, &state.without_gradient};
+  for (Half* half : halves)
+    half->x = Tensor::zeros(queue, dtype_, Shape{half->plan.pack().rows, config_.embed_dim});
+  for (std::size_t m = 0; m < adapters_.size(); ++m) {
+    if (state.with_gradient.placement[m].rows.empty() &&
+        state.without_gradient.placement[m].rows.empty())
+      continue;
+    state.items[m] = adapters_[m]->prepare(queue, batch.inputs[m]);
+    for (Half* half : halves)
+      if (!half->placement[m].rows.empty())
+        adapters_[m]->place(queue, *state.items[m], half->placement[m], half->x);
+  }
+}
+
+void Encoder::run_layers(Queue& queue, State& state, Recompute recompute) const {
+  std::vector<PositionBias> const biases = position_biases();
+  Half& plain = state.without_gradient;
+  Half& kept = state.with_gradient;
+  if (plain.plan.pack().rows > 0)
+    plain.x = stack_.forward(queue, plain.plan, biases, std::move(plain.x), recompute, nullptr);
+  if (kept.plan.pack().rows > 0)
+    kept.x = stack_.forward(queue, kept.plan, biases, std::move(kept.x), recompute, &kept.stack);
+}
+
+void Encoder::finish(Queue& queue, State& state) const {
+  for (Half* half : {&state.with_gradient, &state.without_gradient}) {
+    half->features = Tensor(queue, dtype_, half->x.shape());
+    half->norms.resize(norms_.size());
+    for (RowGroup const& group : half->plan.pack().groups) {
+      auto const m = static_cast<std::size_t>(group.modality);
+      norms_[m].forward(queue, half->x.view().rows(group.row, group.length), {},
+                        half->features.view().rows(group.row, group.length), half->norms[m]);
+    }
+  }
+  state.without_gradient.x = {};
+}
+
+Tensor Encoder::finish_backward(Queue& queue, ConstView dfeatures, State& state) const {
+  Half& half = state.with_gradient;
+  Tensor dx(queue, dtype_, half.x.shape());
+  for (RowGroup const& group : half.plan.pack().groups) {
+    auto const m = static_cast<std::size_t>(group.modality);
+    norms_[m].backward(queue, dfeatures.rows(group.row, group.length),
+                       half.x.view().rows(group.row, group.length), {}, half.norms[m],
+                       Write::overwrite, dx.view().rows(group.row, group.length));
+  }
+  half.x = {};
+  return dx;
+}
+
+Tensor Encoder::layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
+                                Stack::Ready const& ready) const {
+  Half& half = state.with_gradient;
+  return stack_.backward(queue, half.plan, position_biases(), std::move(dx), recompute, half.stack,
+                         ready);
+}
+
+void Encoder::embed_backward(Queue& queue, ConstView dx, State& state) const {
+  for (std::size_t m = 0; m < adapters_.size(); ++m) {
+    RowPlacement const& placement = state.with_gradient.placement[m];
+    if (placement.rows.empty()) continue;
+    adapters_[m]->backward(queue, *state.items[m], placement, dx);
+    adapters_[m]->finish_backward(queue, *state.items[m]);
+  }
+}
+
+void Encoder::fix_initial_values(Queue& queue) const {
+  for (auto const& adapter : adapters_) adapter->fix_initial_values(queue);
+}
+
+}  // namespace accord

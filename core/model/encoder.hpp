@@ -1,0 +1,73 @@
+#pragma once
+
+#include "core/model/modality/adapter.hpp"
+#include "core/model/stack.hpp"
+
+namespace accord {
+
+/// Which part of the model a pipeline stage holds: adapters on the first, norms and heads on the last.
+struct StageRange {
+  Index layer_begin = 0, layer_end = 0;
+  bool first = true, last = true;
+};
+
+/// Adapters, shared layers and final norms: `encoder_wrapper` of the official names. Runs a micro-batch as two packs: the
+/// passes that send a gradient back, with their activations kept, and those that do not, with nothing kept.
+class Encoder {
+ public:
+  /// One pack of a micro-batch on its way through.
+  struct Half {
+    PackPlan plan;
+    std::vector<RowPlacement> placement;  ///< [Modality]
+    Tensor x;         ///< [R, d] input of the layers, then their output; kept for the final norms' backward
+    Tensor features;  ///< [R, d] after the final norms (last stage)
+    std::vector<LayerNorm::Saved> norms;  ///< [Modality]
+    Stack::Saved stack;
+  };
+  /// Everything of one micro-batch between its forward and its backward.
+  struct State {
+    std::vector<std::unique_ptr<Adapter::Saved>> items;  ///< [Modality]
+    Half with_gradient, without_gradient;
+  };
+
+  Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& config, DType dtype,
+          TensorParallelRegion region, StageRange const& stage);
+
+  Adapter const& adapter(Modality m) const { return *adapters_[static_cast<std::size_t>(m)]; }
+  std::vector<PositionBias> position_biases() const;
+  Stack const& stack() const { return stack_; }
+
+  /// Packs the passes `with_gradient` and `without_gradient` (indices into `passes`).
+  State plan(Queue& queue, MicroBatch const& batch, std::vector<Pass> const& passes,
+             std::vector<int> const& with_gradient, std::vector<int> const& without_gradient,
+             DropPath const& drop, Index pad_pool) const;
+
+  // The forward of one micro-batch, in this order; stages in between hand x over.
+  void embed(Queue& queue, MicroBatch const& batch, State& state) const;  ///< first stage
+  void run_layers(Queue& queue, State& state, Recompute recompute) const;
+  void finish(Queue& queue, State& state) const;  ///< last stage: features
+
+  // And backwards.
+  /// dfeatures [R, d] of the pack with gradient   \returns dx behind the last layer
+  Tensor finish_backward(Queue& queue, ConstView dfeatures, State& state) const;
+  Tensor layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
+                         Stack::Ready const& ready) const;
+  void embed_backward(Queue& queue, ConstView dx, State& state) const;
+
+  void fix_initial_values(Queue& queue) const;
+
+ private:
+  DType dtype_;
+  StackConfig config_;
+  StageRange stage_;
+  std::vector<std::unique_ptr<Adapter>> adapters_;  ///< on every stage: all need the position tables
+  Stack stack_;
+  std::vector<LayerNorm> norms_;
+};
+
+/// Adds the final norms `<m>_layer_norm` of a stack.
+std::vector<LayerNorm> add_modality_norms(ParameterScope const& fusion_model,
+                                          std::vector<std::string> const& modalities, Index width);
+std::vector<std::string> modality_names(ModelConfig const& config);
+
+}  // namespace accord

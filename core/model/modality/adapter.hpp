@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "core/model/batch.hpp"
+#include "core/model/modality/position_bias.hpp"
+#include "core/nn/parameter_scope.hpp"
+#include "core/nn/tensor_parallel_region.hpp"
+#include "core/ops/attention.hpp"
+
+namespace accord {
+
+/// Where rows of one modality go: row rows[i] of the packed input is position positions[i] (0 = class token) of sample
+/// samples[i]. Pads are not listed.
+struct RowPlacement {
+  std::vector<std::int32_t> rows, samples, positions;
+};
+
+/// What turns one modality's items into rows of the encoder's input, u = token embedding + position (spec 1.2 - 1.4).
+/// Items are embedded once per micro-batch by prepare(); every pass then takes the rows it keeps with place().
+/// Parameters live in the store the adapter was built with, under the scope `<modality>_adapter`.
+class Adapter {
+ public:
+  /// What backward needs of one micro-batch. Each family derives its own.
+  struct Saved {
+    virtual ~Saved() = default;
+  };
+
+  virtual ~Adapter() = default;
+  /// What the loader must deliver.
+  virtual InputSpec input() const = 0;
+  /// Encoder tokens, class token included, of an item of `elements` elements.
+  virtual Index tokens(Index elements) const = 0;
+  /// The longest sequence it can embed.
+  virtual Index max_tokens() const = 0;
+
+  virtual std::unique_ptr<Saved> prepare(Queue& queue, ModalityInput const& input) const = 0;
+  /// x[rows] = u, in a zeroed x [R, d].
+  virtual void place(Queue& queue, Saved& saved, RowPlacement const& placement, View x) const = 0;
+  /// Adds to the gradients of everything placed, given dx [R, d] of the same placement.
+  virtual void backward(Queue& queue, Saved& saved, RowPlacement const& placement,
+                        ConstView dx) const = 0;
+  /// After the last backward of a micro-batch: what is done once per item, not once per row.
+  virtual void finish_backward(Queue& queue, Saved& saved) const = 0;
+
+  /// The relative-position bias of this modality: heads of this rank.
+  virtual PositionBias position_bias() const = 0;
+  /// Values that no initial distribution gives (a padding row of zeros).
+  virtual void fix_initial_values(Queue&) const {}
+};
+
+/// What an adapter is built from.
+struct AdapterContext {
+  Queue& queue;
+  ParameterScope scope;  ///< `<wrapper>.<modality>_adapter`
+  Index embed_dim;
+  Index heads;           ///< of the whole model
+  DType dtype;
+};
+
+/// The absolute position table the decoder adds for this modality: its official name and rows.
+struct PositionTable {
+  std::string name;
+  Index rows;
+};
+
+/// One adapter family, for [[modality]] adapter = "<name>".
+struct AdapterFamily {
+  char const* name;
+  std::unique_ptr<Adapter> (*make)(AdapterContext const&, ModalityConfig const&);
+  PositionTable (*decoder_positions)(ModalityConfig const&);
+  /// Facts for those that have no model at hand (the loader): as the adapter's input() and tokens().
+  InputSpec (*input)(ModalityConfig const&);
+  Index (*tokens)(ModalityConfig const&, Index elements);
+};
+
+/// \throws UsageError naming the known families.
+AdapterFamily const& adapter_family(std::string const& name);
+
+/// Device form of a bucket matrix.
+Tensor upload(Queue& queue, BucketMatrix const& matrix);
+
+}  // namespace accord

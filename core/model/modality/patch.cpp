@@ -1,0 +1,124 @@
+#include "core/model/modality/patch.hpp"
+
+#include "core/model/modality/patch_stem.hpp"
+#include "core/ops/rows.hpp"
+
+namespace accord {
+namespace {
+
+Index side_of(ModalityConfig const& config) { return config.size / config.patch; }
+
+class PatchAdapter final : public Adapter {
+ public:
+  PatchAdapter(AdapterContext const& context, ModalityConfig const& config)
+      : config_(config),
+        dtype_(context.dtype),
+        store_(&context.scope.store()),
+        cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
+        positions_(context.scope.add({"pos_embed",
+                                      {side_of(config) * side_of(config) + 1, context.embed_dim},
+                                      embedding_init()})),
+        bias_(context.scope.add({"rel_pos_table_list.0.weight",
+                                 {grid_bucket_rows(side_of(config)), context.heads},
+                                 constant_init(0), Distribution::split, 1})),
+        stem_(context.scope, config.stem, config.size, config.patch, context.embed_dim),
+        bucket_(upload(context.queue, grid_buckets(side_of(config)))) {}
+
+  InputSpec input() const override { return patch_family.input(config_); }
+  Index tokens(Index elements) const override { return patch_family.tokens(config_, elements); }
+  Index max_tokens() const override { return side_of(config_) * side_of(config_) + 1; }
+
+  std::unique_ptr<Saved> prepare(Queue& queue, ModalityInput const& input) const override {
+    auto saved = std::make_unique<PatchSaved>();
+    Index const item = config_.size * config_.size * 3;
+    Index const items = static_cast<Index>(input.offsets.size()) - 1;
+    ACCORD_CHECK(input.offsets.back() == items * item, "{}: {} elements for {} images of {} x {}",
+                 config_.name, input.offsets.back(), items, config_.size, config_.size);
+    Tensor const pixels =
+        Tensor::from_host(queue, ConstView(input.data.data(), input.dtype, Shape{items, item}));
+    saved->features = stem_.forward(queue, pixels, saved->stem);
+    return saved;
+  }
+
+  void place(Queue& queue, Saved& saved, RowPlacement const& placement, View x) const override {
+    Rows const rows = sort(queue, placement);
+    Index const d = x.extent(1);
+    add_rows(queue, static_cast<PatchSaved&>(saved).features, rows.patches, x, rows.patch_rows);
+    add_rows(queue, store_->value(cls_).reshaped({1, d}), rows.zeros, x, rows.cls_rows);
+    add_rows(queue, store_->value(positions_), rows.positions, x, rows.all_rows);
+  }
+
+  void backward(Queue& queue, Saved& base, RowPlacement const& placement,
+                ConstView dx) const override {
+    auto& saved = static_cast<PatchSaved&>(base);
+    Rows const rows = sort(queue, placement);
+    Index const d = dx.extent(1);
+    if (!saved.dfeatures)
+      saved.dfeatures = Tensor::zeros(queue, accumulator_of(dtype_), saved.features.shape());
+    add_rows(queue, dx, rows.patch_rows, saved.dfeatures, rows.patches);
+    if (View g = store_->gradient(cls_))
+      add_rows(queue, dx, rows.cls_rows, g.reshaped({1, d}), rows.zeros);
+    if (View g = store_->gradient(positions_)) add_rows(queue, dx, rows.all_rows, g, rows.positions);
+  }
+
+  void finish_backward(Queue& queue, Saved& base) const override {
+    auto& saved = static_cast<PatchSaved&>(base);
+    if (saved.dfeatures) stem_.backward(queue, saved.dfeatures, saved.stem);
+  }
+
+  PositionBias position_bias() const override {
+    return {store_->value(bias_), bucket_, store_->gradient(bias_)};
+  }
+
+ private:
+  struct PatchSaved final : Saved {
+    Tensor features;   ///< [b * patches, d]
+    Tensor dfeatures;  ///< its gradient, summed over passes
+    PatchStem::Saved stem;
+  };
+  struct Rows {
+    Tensor patch_rows, patches, cls_rows, zeros, all_rows, positions;
+  };
+
+  Rows sort(Queue& queue, RowPlacement const& placement) const {
+    std::vector<std::int32_t> patch_rows, patches, cls_rows;
+    auto const per_image = static_cast<std::int32_t>(max_tokens() - 1);
+    for (std::size_t i = 0; i < placement.rows.size(); ++i) {
+      if (placement.positions[i] == 0) {
+        cls_rows.push_back(placement.rows[i]);
+      } else {
+        patch_rows.push_back(placement.rows[i]);
+        patches.push_back(placement.samples[i] * per_image + placement.positions[i] - 1);
+      }
+    }
+    std::vector<std::int32_t> const zeros(cls_rows.size(), 0);
+    return {Tensor::from_host(queue, patch_rows),     Tensor::from_host(queue, patches),
+            Tensor::from_host(queue, cls_rows),       Tensor::from_host(queue, zeros),
+            Tensor::from_host(queue, placement.rows), Tensor::from_host(queue, placement.positions)};
+  }
+
+  ModalityConfig config_;
+  DType dtype_;
+  ParameterStore* store_;
+  int cls_, positions_, bias_;
+  PatchStem stem_;
+  Tensor bucket_;
+};
+
+}  // namespace
+
+AdapterFamily const patch_family = {
+    "patch",
+    [](AdapterContext const& context, ModalityConfig const& config) -> std::unique_ptr<Adapter> {
+      return std::make_unique<PatchAdapter>(context, config);
+    },
+    [](ModalityConfig const& config) {
+      return PositionTable{"pos_embed", side_of(config) * side_of(config) + 1};
+    },
+    [](ModalityConfig const& config) {
+      return InputSpec{DType::uint8, config.size * config.size * 3};
+    },
+    [](ModalityConfig const& config, Index) { return side_of(config) * side_of(config) + 1; },
+};
+
+}  // namespace accord

@@ -1,0 +1,26 @@
+#pragma once
+// Which row of a relative-position table biases query i against key j (spec 1.5). Positions count the class token as 0.
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/dtype.hpp"
+
+namespace accord {
+
+/// A square matrix of table rows, [size, size], query-major.
+struct BucketMatrix {
+  Index size = 0;
+  std::vector<std::int32_t> bucket;
+};
+
+/// Logarithmic distance buckets of a 1-D sequence: exact up to beta / 2, then logarithmic up to distance 1023; the class
+/// token's row, column and corner have rows of their own. Table rows: log_bucket_rows(beta). size <= 1024.
+BucketMatrix log_buckets(Index size, Index beta);
+constexpr Index log_bucket_rows(Index beta) { return 2 * beta + 2; }
+
+/// 2-D offsets on a side x side grid behind a class token. Table rows: grid_bucket_rows(side).
+BucketMatrix grid_buckets(Index side);
+constexpr Index grid_bucket_rows(Index side) { return (2 * side - 1) * (2 * side - 1) + 3; }
+
+}  // namespace accord

@@ -1,0 +1,24 @@
+#include "core/model/modality/patch.hpp"
+#include "core/model/modality/token.hpp"
+
+namespace accord {
+namespace {
+
+AdapterFamily const* const families[] = {&token_family, &patch_family};
+
+}  // namespace
+
+AdapterFamily const& adapter_family(std::string const& name) {
+  std::string known;
+  for (AdapterFamily const* family : families) {
+    if (name == family->name) return *family;
+    known += (known.empty() ? "" : ", ") + std::string(family->name);
+  }
+  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name, known));
+}
+
+Tensor upload(Queue& queue, BucketMatrix const& matrix) {
+  return Tensor::from_host(queue, std::span(matrix.bucket), Shape{matrix.size, matrix.size});
+}
+
+}  // namespace accord

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+
+#include "core/model/decoder.hpp"
+#include "core/model/encoder.hpp"
+#include "core/model/projection.hpp"
+
+namespace accord {
+
+/// The part of ONE-PEACE that one rank holds: encoder, and on the last pipeline stage projections, decoder, mask heads
+/// and logit_scale, with all parameters in one store under the official names (spec 1.11).
+class Model {
+ public:
+  /// \param tensor_group  ranks that share each layer; must outlive the model
+  Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
+        StageRange const& stage);
+  Model(Model const&) = delete;
+  Model& operator=(Model const&) = delete;
+
+  /// The whole model in one stage.
+  static StageRange whole(ModelConfig const& config) { return {0, config.encoder.layers, true, true}; }
+
+  ModelConfig const& config() const { return config_; }
+  std::vector<Pass> const& passes() const { return passes_; }
+  ParameterStore& parameters() { return store_; }
+  DType dtype() const { return dtype_; }
+  Encoder const& encoder() const { return *encoder_; }
+  /// Null without a denoise objective.
+  Decoder const* decoder() const { return decoder_ ? &*decoder_ : nullptr; }
+  Projection const& projection(Modality m) const { return projections_[static_cast<std::size_t>(m)]; }
+  int logit_scale() const { return logit_scale_; }  ///< parameter id
+
+  void initialise(Queue& queue, InitMode mode, std::uint32_t seed);
+
+  /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path): z [b, d].
+  Tensor embed(Queue& queue, MicroBatch const& batch, Modality modality) const;
+
+ private:
+  ModelConfig config_;
+  std::vector<Pass> passes_;
+  DType dtype_;
+  ParameterScope::Rules rules_;
+  ParameterStore store_;
+  std::optional<Encoder> encoder_;
+  std::optional<Decoder> decoder_;
+  std::vector<Projection> projections_;
+  int logit_scale_ = -1;
+};
+
+/// Rows of the class tokens of a pass, one per sample, in the pack that holds it.
+Tensor class_token_rows(Queue& queue, Pack const& pack, int pass, Modality modality, Index samples);
+
+}  // namespace accord

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "core/nn/layer_norm.hpp"
+#include "core/nn/linear.hpp"
+#include "core/nn/parameter_scope.hpp"
+#include "core/nn/recompute.hpp"
+#include "core/nn/tensor_parallel_region.hpp"
+
+namespace accord {
+
+/// y = W3 LN(gelu(W0 x) * (W1 x)) + b3, the norm over the hidden width f (spec 1.8). Tensor parallel by width: W0, W1
+/// split by rows, W3 by columns, the norm sharded. forward() leaves this rank's partial sum: the block adds the sums of
+/// all modalities over the group at once, then calls add_bias().
+class GegluFfn {
+ public:
+  struct Saved {
+    Tensor gate_up;  ///< [m, 2 f / tp]
+    LayerNorm::Saved norm;
+    Tensor product;  ///< [m, f / tp] input of the norm, or empty: rebuilt
+    Tensor normed;   ///< [m, f / tp], or empty: rebuilt
+  };
+
+  GegluFfn(ParameterScope const& scope, Index embed_dim, Index ffn_dim, TensorParallelRegion region);
+
+  /// x [m, d]   y [m, d] overwritten with the partial sum, without bias
+  void forward(Queue& queue, ConstView x, Recompute recompute, View y, Saved& saved) const;
+  void add_bias(Queue& queue, View y) const;
+  /// dx [m, d] overwritten with this rank's contribution (summed over the group by the block).
+  void backward(Queue& queue, ConstView dy, ConstView x, Saved const& saved, View dx) const;
+
+ private:
+  ParameterStore* store_;
+  Index width_;
+  int bias_;
+  Linear in_, out_;
+  LayerNorm norm_;
+};
+
+}  // namespace accord

@@ -1,0 +1,37 @@
+#include "core/nn/linear.hpp"
+
+#include "core/ops/bias.hpp"
+#include "core/ops/gemm.hpp"
+
+namespace accord {
+
+void Linear::forward(Queue& queue, ConstView x, View y) const {
+  gemm(queue, Transpose::no, x, Transpose::yes, weight(), y);
+  if (bias_ >= 0) bias_forward(queue, store_->value(bias_), y);
+}
+
+Tensor Linear::forward(Queue& queue, ConstView x) const {
+  Tensor y(queue, x.dtype(), Shape{x.rows(), out_features()});
+  forward(queue, x, y);
+  return y;
+}
+
+void Linear::backward_parameters(Queue& queue, ConstView dy, ConstView x) const {
+  if (View dweight = store_->fused_gradient(weight_, members_))
+    gemm(queue, Transpose::yes, dy, Transpose::no, x, dweight, 1);
+  if (bias_ >= 0)
+    if (View dbias = store_->gradient(bias_)) bias_backward(queue, dy, dbias);
+}
+
+void Linear::backward_input(Queue& queue, ConstView dy, View dx, double beta) const {
+  gemm(queue, Transpose::no, dy, Transpose::no, weight(), dx, beta);
+}
+
+Tensor Linear::backward(Queue& queue, ConstView dy, ConstView x) const {
+  backward_parameters(queue, dy, x);
+  Tensor dx(queue, dy.dtype(), Shape{dy.rows(), in_features()});
+  backward_input(queue, dy, dx);
+  return dx;
+}
+
+}  // namespace accord

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/tensor/parameter_store.hpp"
+
+namespace accord {
+
+/// Adds parameters under a name prefix, and decides once, for all of them, which train and which are decayed (spec 4.2).
+class ParameterScope {
+ public:
+  /// Which parameters do not train (name prefixes) and which are not decayed (whole names): from the configuration.
+  struct Rules {
+    std::vector<std::string> frozen;
+    std::vector<std::string> no_decay;
+  };
+
+  ParameterScope(ParameterStore& store, Rules const& rules, std::string prefix = "")
+      : store_(&store), rules_(&rules), prefix_(std::move(prefix)) {}
+
+  /// The scope of names below `name.`
+  ParameterScope operator/(std::string const& name) const {
+    return {*store_, *rules_, prefix_ + name + "."};
+  }
+  ParameterStore& store() const { return *store_; }
+  std::string const& prefix() const { return prefix_; }
+
+  struct Member {
+    std::string name;
+    Shape shape;
+    Init init;
+    Distribution distribution = Distribution::replicated;
+    int split_dimension = 0;
+    bool used = true;  ///< false: kept for the official names only (quirk Q16), never trained
+  };
+  /// Adds members that lie back to back; returns the first id.
+  int add(std::vector<Member> members) const;
+  int add(Member member) const { return add(std::vector<Member>{std::move(member)}); }
+
+ private:
+  ParameterStore* store_;
+  Rules const* rules_;
+  std::string prefix_;
+};
+
+/// Initial values of common kinds (spec 1.10).
+inline Init linear_init(Index in) { return {Init::Kind::truncated_normal, 0, in, true}; }
+inline Init embedding_init() { return {Init::Kind::truncated_normal, 0, 0, false}; }
+inline Init constant_init(double value) { return {Init::Kind::constant, value, 0, false}; }
+inline Init convolution_init(Index fan_in) { return {Init::Kind::uniform_fan_in, 0, fan_in, false}; }
+
+}  // namespace accord
