@@ -17,30 +17,34 @@ struct InputSpec {
   Index item_size = 0;
 };
 
-/// The items of one modality, back to back. Item of sample s: elements [offsets[s], offsets[s + 1]).
-/// Token rows include the end mark. Pixels are uint8 HWC, or float32 CHW already normalised (reference files only).
+/// The items of one modality, back to back. Item of sample s: elements [offsets[s], offsets[s +
+/// 1]). Token rows include the end mark. Pixels are uint8 HWC, or float32 CHW already normalised
+/// (reference files only).
 struct ModalityInput {
   DType dtype = DType::uint8;
   std::vector<std::byte> data;
   std::vector<Index> offsets{0};
 };
 
-/// Which tokens of one modality a masked pass hides. Flags of sample s: [offsets[s], offsets[s + 1]), one per position
-/// of the adapter's sequence including the class token (position 0, never masked) and a text's end mark.
+/// Which tokens of one modality a masked pass hides. Flags of sample s: [offsets[s], offsets[s +
+/// 1]), one per position of the adapter's sequence including the class token (position 0, never
+/// masked) and a text's end mark.
 struct TokenMask {
   std::vector<std::uint8_t> masked;
   std::vector<Index> offsets{0};
 };
 
-/// `samples()` samples that run together. Everything a rank needs to plan the work is in positions, lengths and masks;
-/// inputs are needed on the first pipeline stage only.
+/// `samples()` samples that run together. Everything a rank needs to plan the work is in positions,
+/// lengths and masks; inputs are needed on the first pipeline stage only.
 struct MicroBatch {
-  std::vector<std::uint64_t> positions;      ///< global position of each sample: keys every random draw
-  std::vector<ModalityInput> inputs;         ///< by Modality
-  std::vector<std::vector<Index>> lengths;   ///< [Modality][sample]: tokens incl. class token and end mark
-  std::vector<std::vector<TokenMask>> masks; ///< [pass][segment of the pass]; empty for unmasked passes
-  std::vector<std::int64_t> labels;          ///< class of each sample, where the data has one
-  std::vector<std::string> keys;             ///< sample keys, for messages
+  std::vector<std::uint64_t> positions;  ///< global position of each sample: keys every random draw
+  std::vector<ModalityInput> inputs;     ///< by Modality
+  std::vector<std::vector<Index>>
+      lengths;  ///< [Modality][sample]: tokens incl. class token and end mark
+  std::vector<std::vector<TokenMask>>
+      masks;                         ///< [pass][segment of the pass]; empty for unmasked passes
+  std::vector<std::int64_t> labels;  ///< class of each sample, where the data has one
+  std::vector<std::string> keys;     ///< sample keys, for messages
 
   Index samples() const { return static_cast<Index>(positions.size()); }
 };

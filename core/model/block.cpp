@@ -63,9 +63,10 @@ Tensor Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows
   begin_branch(s.x);
   if (attention_rows.count > 0) {
     Tensor a = attention_norm_.forward(queue, x, attention_rows.rows, s.attention_norm);
-    Tensor branch = attention_.forward(queue, a, attention_rows.attention, bias, dense, recompute,
-                                       s.attention);
-    residual_forward(queue, branch, attention_rows.rows, attention_rows.row_scale, gamma(gamma_1_), x);
+    Tensor branch =
+        attention_.forward(queue, a, attention_rows.attention, bias, dense, recompute, s.attention);
+    residual_forward(queue, branch, attention_rows.rows, attention_rows.row_scale, gamma(gamma_1_),
+                     x);
     if (keep_inputs) s.attention_input = std::move(a);
     if (saved && gamma_1_ >= 0) s.attention_branch = std::move(branch);
     if (!saved) s.attention = {};
@@ -102,7 +103,8 @@ Tensor Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRow
     Tensor dbranch(queue, dx.dtype(), Shape{ffn_rows.count, width});
     residual_backward(queue, dx, saved.ffn_branch, ffn_rows.rows, ffn_rows.row_scale,
                       gamma(gamma_2_), dbranch, dgamma(gamma_2_));
-    Tensor const rebuilt = saved.ffn_input ? Tensor{} : ffn_norm_.recompute(queue, saved.mid, ffn_rows.rows);
+    Tensor const rebuilt =
+        saved.ffn_input ? Tensor{} : ffn_norm_.recompute(queue, saved.mid, ffn_rows.rows);
     ConstView const y = saved.ffn_input ? saved.ffn_input.view() : rebuilt.view();
     Tensor dy(queue, dx.dtype(), dbranch.shape());
     for (std::size_t g = 0; g < ffn_rows.groups.size(); ++g) {

@@ -10,18 +10,18 @@
 
 namespace accord {
 
-/// One transformer layer (spec 1.8): pre-norm, attention shared by all modalities, a feed-forward branch per modality,
-/// LayerScale and stochastic depth on both branches.
+/// One transformer layer (spec 1.8): pre-norm, attention shared by all modalities, a feed-forward
+/// branch per modality, LayerScale and stochastic depth on both branches.
 ///   x += scale1 * gamma_1 * attention(norm(x));   x += scale2 * gamma_2 * ffn_m(norm(x))
 /// Branches run on their BranchRows only; other rows pass through.
 class Block {
  public:
   struct Saved {
-    Tensor x, mid;  ///< [R, d] residual stream before each branch
+    Tensor x, mid;                      ///< [R, d] residual stream before each branch
     Tensor attention_input, ffn_input;  ///< norms' outputs, or empty: rebuilt
     LayerNorm::Saved attention_norm, ffn_norm;
     SelfAttention::Saved attention;
-    std::vector<GegluFfn::Saved> ffn;  ///< by group of the FFN's rows
+    std::vector<GegluFfn::Saved> ffn;     ///< by group of the FFN's rows
     Tensor attention_branch, ffn_branch;  ///< what LayerScale multiplies, for its gradient
   };
 
@@ -29,7 +29,8 @@ class Block {
   Block(ParameterScope const& scope, StackConfig const& config,
         std::vector<std::string> const& modalities, TensorParallelRegion region);
 
-  /// Consumes x [R, d] and returns the next x. `saved` null: nothing is kept (a pass without gradient).
+  /// Consumes x [R, d] and returns the next x. `saved` null: nothing is kept (a pass without
+  /// gradient).
   Tensor forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
                  std::span<PositionBias const> bias, DenseBias const* dense, Tensor x,
                  Recompute recompute, Saved* saved) const;
@@ -37,7 +38,8 @@ class Block {
   Tensor backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
                   std::span<PositionBias const> bias, DenseBias const* dense, Tensor dx,
                   Saved& saved) const;
-  /// Flat index of the block's first parameter: once its backward is done, every gradient from here on is final.
+  /// Flat index of the block's first parameter: once its backward is done, every gradient from here
+  /// on is final.
   Index flat_begin() const;
 
  private:

@@ -35,7 +35,9 @@ std::vector<Pass> resolve_passes(ModelConfig const& config) {
         use(objective.teacher, false, false, false);
         use(objective.student, true, true, false);
         break;
-      case ObjectiveConfig::Kind::classify: use(objective.student, false, true, false); break;
+      case ObjectiveConfig::Kind::classify:
+        use(objective.student, false, true, false);
+        break;
     }
   }
   std::sort(passes.begin(), passes.end(), [](Pass const& a, Pass const& b) {

@@ -1,5 +1,6 @@
 #pragma once
-// What the model is made of, as the configuration file says it: sizes, modalities, objectives. Plain data.
+// What the model is made of, as the configuration file says it: sizes, modalities, objectives.
+// Plain data.
 
 #include <cstdint>
 #include <string>
@@ -9,7 +10,8 @@
 
 namespace accord {
 
-/// Index of a modality in ModelConfig::modalities; also the order of segments within a joint sequence.
+/// Index of a modality in ModelConfig::modalities; also the order of segments within a joint
+/// sequence.
 using Modality = int;
 
 /// One transformer stack (spec 1.8). The decoder has no LayerScale, DropPath or position bias.
@@ -19,7 +21,7 @@ struct StackConfig {
   Index heads = 0;
   Index ffn_dim = 0;
   double layer_scale_init = 0;  ///< 0: no LayerScale parameters
-  double drop_path = 0;         ///< of the last layer; layer l of L drops with drop_path * l / (L - 1)
+  double drop_path = 0;  ///< of the last layer; layer l of L drops with drop_path * l / (L - 1)
 };
 
 /// One [[modality]]. `adapter` picks the family; keys of other families are unused.
@@ -29,19 +31,19 @@ struct ModalityConfig {
 
   // token (spec 1.2)
   Index vocabulary = 50264;
-  Index positions = 514;     ///< rows of the absolute position table
-  Index max_tokens = 70;     ///< tokens per item before the end mark
-  Index bucket_size = 256;   ///< log buckets of the relative-position bias (token: 256)
+  Index positions = 514;    ///< rows of the absolute position table
+  Index max_tokens = 70;    ///< tokens per item before the end mark
+  Index bucket_size = 256;  ///< log buckets of the relative-position bias (token: 256)
 
   // patch (spec 1.3)
-  Index size = 256;            ///< side of the square input, pixels
+  Index size = 256;  ///< side of the square input, pixels
   Index patch = 16;
-  std::string stem = "hmlp";   ///< "hmlp" or "mlp"
+  std::string stem = "hmlp";  ///< "hmlp" or "mlp"
 
   // masks (spec 3.5)
-  std::string mask = "";       ///< "whole_word", "uniform"; empty: the adapter family's default
-  double mask_ratio = 0;       ///< alone
-  double joint_mask_ratio = 0; ///< in a joint pass
+  std::string mask = "";        ///< "whole_word", "uniform"; empty: the adapter family's default
+  double mask_ratio = 0;        ///< alone
+  double joint_mask_ratio = 0;  ///< in a joint pass
 };
 
 /// One [[objective]]: a term of the loss, L = sum weight * term (design.md, I1).
@@ -50,26 +52,29 @@ struct ObjectiveConfig {
   std::string name;  ///< metric "<name>_loss"
   Kind kind = Kind::contrast;
   double weight = 1;
-  /// contrast: the two modalities, student[0] against teacher[0]; metrics "<a>2<b>_accuracy" and back.
-  /// denoise: student = modalities of the masked pass, teacher = those of the unmasked one, `modality` = whose tokens.
-  /// classify: student = modalities of the pass, `modality` = whose class token (or pooled tokens).
+  /// contrast: the two modalities, student[0] against teacher[0]; metrics "<a>2<b>_accuracy" and
+  /// back. denoise: student = modalities of the masked pass, teacher = those of the unmasked one,
+  /// `modality` = whose tokens. classify: student = modalities of the pass, `modality` = whose
+  /// class token (or pooled tokens).
   std::vector<Modality> student, teacher;
   Modality modality = 0;
 };
 
-/// Switches that reproduce the official code where the default deliberately differs ([parity], spec section 7).
+/// Switches that reproduce the official code where the default deliberately differs ([parity], spec
+/// section 7).
 struct ParityConfig {
   bool decoder_key_mask = true;  ///< false: padded keys take part in decoder attention (Q4)
   bool audio_pad_zero = true;    ///< false: positional convolutions see padded frames (Q5, Q6)
-  bool adam_epsilon_corrected = true;  ///< false: epsilon beside the uncorrected square root (spec 4.1 a)
+  bool adam_epsilon_corrected =
+      true;  ///< false: epsilon beside the uncorrected square root (spec 4.1 a)
 };
 
 struct LossConfig {
-  Index denoising_pool = 32;    ///< samples whose teacher features are a query's candidates
-  double dcl_scale = 2.5;       ///< 1 / temperature of the denoising contrast
-  double label_smoothing = 0.1; ///< of the denoising contrast
+  Index denoising_pool = 32;     ///< samples whose teacher features are a query's candidates
+  double dcl_scale = 2.5;        ///< 1 / temperature of the denoising contrast
+  double label_smoothing = 0.1;  ///< of the denoising contrast
   double contrast_label_smoothing = 0;
-  Index tile = 1024;            ///< keys per logit tile: memory and speed only
+  Index tile = 1024;  ///< keys per logit tile: memory and speed only
 };
 
 struct ModelConfig {
@@ -80,25 +85,29 @@ struct ModelConfig {
   LossConfig loss;
   ParityConfig parity;
   std::vector<std::string> frozen;  ///< name prefixes of parameters that do not train
-  std::vector<std::string> no_decay;  ///< names that are not decayed beside biases and 1-D tensors (spec 4.2, Q7)
+  std::vector<std::string>
+      no_decay;  ///< names that are not decayed beside biases and 1-D tensors (spec 4.2, Q7)
 };
 
 /// -1 when there is none of that name.
 int find_modality(ModelConfig const& config, std::string const& name);
 
-/// One forward through the encoder of every sample: which modalities, masked or whole, with or without gradient.
+/// One forward through the encoder of every sample: which modalities, masked or whole, with or
+/// without gradient.
 struct Pass {
   std::vector<Modality> modalities;  ///< ascending
   bool masked = false;
-  bool gradient = false;  ///< some term sends a gradient into it
+  bool gradient = false;    ///< some term sends a gradient into it
   bool contrasted = false;  ///< its class-token outputs enter a contrast (unimodal, unmasked)
   friend bool operator==(Pass const&, Pass const&) = default;
 };
 
-/// The passes that the objectives need. Order, which random draws depend on: unmasked passes, unimodal ones first, then
-/// masked ones likewise; within each by modality. Stage 1: text, image, text+image, and the same three masked.
+/// The passes that the objectives need. Order, which random draws depend on: unmasked passes,
+/// unimodal ones first, then masked ones likewise; within each by modality. Stage 1: text, image,
+/// text+image, and the same three masked.
 std::vector<Pass> resolve_passes(ModelConfig const& config);
 /// Index of the pass of these modalities. \throws Error if there is none.
-int find_pass(std::vector<Pass> const& passes, std::vector<Modality> const& modalities, bool masked);
+int find_pass(std::vector<Pass> const& passes, std::vector<Modality> const& modalities,
+              bool masked);
 
 }  // namespace accord

@@ -54,14 +54,14 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
   State state;
   // The official decoder attends to padded slots (quirk Q4): reproducing it needs the pads.
   Index const pool = mask_keys_ ? 0 : pad_pool;
-  state.plan = PackPlan(queue, build_pack(batch, passes, masked, {.whole = true, .pad_pool = pool}),
-                        batch,
-                        {.dtype = dtype_,
-                         .position_bias = false,
-                         .mask_pads = mask_keys_,
-                         .drop = {},
-                         .layer_begin = 0,
-                         .layer_end = layers_});
+  state.plan =
+      PackPlan(queue, build_pack(batch, passes, masked, {.whole = true, .pad_pool = pool}), batch,
+               {.dtype = dtype_,
+                .position_bias = false,
+                .mask_pads = mask_keys_,
+                .drop = {},
+                .layer_begin = 0,
+                .layer_end = layers_});
   Pack const& pack = state.plan.pack();
   state.fill.resize(parts_.size());
   for (RowGroup const& group : pack.groups) {

@@ -4,18 +4,20 @@
 
 namespace accord {
 
-/// The masked passes' decoder (spec 1.9): kept encoder outputs, projected, go back to their places among mask tokens;
-/// positions are added; a few layers without bias, LayerScale or DropPath follow; a head per modality predicts features.
+/// The masked passes' decoder (spec 1.9): kept encoder outputs, projected, go back to their places
+/// among mask tokens; positions are added; a few layers without bias, LayerScale or DropPath
+/// follow; a head per modality predicts features.
 class Decoder {
  public:
   /// How the rows of one modality are filled.
   struct Fill {
-    Index kept_begin = 0;  ///< first row of the masked passes in the encoder's pack; they lie together
+    Index kept_begin =
+        0;  ///< first row of the masked passes in the encoder's pack; they lie together
     Index kept = 0;
-    Tensor kept_from;      ///< int32: which of them are real; empty: all (no pads)
-    Tensor kept_rows;      ///< int32: where each goes in the decoder's pack
-    Tensor mask_rows, mask_zeros;          ///< rows that start as the mask token
-    Tensor position_rows, positions;       ///< all real rows and their index in the position table
+    Tensor kept_from;                 ///< int32: which of them are real; empty: all (no pads)
+    Tensor kept_rows;                 ///< int32: where each goes in the decoder's pack
+    Tensor mask_rows, mask_zeros;     ///< rows that start as the mask token
+    Tensor position_rows, positions;  ///< all real rows and their index in the position table
   };
   struct State {
     PackPlan plan;

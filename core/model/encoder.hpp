@@ -5,22 +5,25 @@
 
 namespace accord {
 
-/// Which part of the model a pipeline stage holds: adapters on the first, norms and heads on the last.
+/// Which part of the model a pipeline stage holds: adapters on the first, norms and heads on the
+/// last.
 struct StageRange {
   Index layer_begin = 0, layer_end = 0;
   bool first = true, last = true;
 };
 
-/// Adapters, shared layers and final norms: `encoder_wrapper` of the official names. Runs a micro-batch as two packs: the
-/// passes that send a gradient back, with their activations kept, and those that do not, with nothing kept.
+/// Adapters, shared layers and final norms: `encoder_wrapper` of the official names. Runs a
+/// micro-batch as two packs: the passes that send a gradient back, with their activations kept, and
+/// those that do not, with nothing kept.
 class Encoder {
  public:
   /// One pack of a micro-batch on its way through.
   struct Half {
     PackPlan plan;
     std::vector<RowPlacement> placement;  ///< [Modality]
-    Tensor x;         ///< [R, d] input of the layers, then their output; kept for the final norms' backward
-    Tensor features;  ///< [R, d] after the final norms (last stage)
+    Tensor
+        x;  ///< [R, d] input of the layers, then their output; kept for the final norms' backward
+    Tensor features;                      ///< [R, d] after the final norms (last stage)
     std::vector<LayerNorm::Saved> norms;  ///< [Modality]
     Stack::Saved stack;
   };
@@ -60,7 +63,8 @@ class Encoder {
   DType dtype_;
   StackConfig config_;
   StageRange stage_;
-  std::vector<std::unique_ptr<Adapter>> adapters_;  ///< on every stage: all need the position tables
+  std::vector<std::unique_ptr<Adapter>>
+      adapters_;  ///< on every stage: all need the position tables
   Stack stack_;
   std::vector<LayerNorm> norms_;
 };

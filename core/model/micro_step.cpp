@@ -1,5 +1,7 @@
 #include "core/model/micro_step.hpp"
 
+#include <algorithm>
+
 #include "core/ops/rows.hpp"
 
 namespace accord {
@@ -22,14 +24,15 @@ MicroStep::MicroStep(Queue& queue, Model const& model, StepOptions const& option
   }
   DropPath const drop{config.encoder.drop_path, config.encoder.layers, options.seed,
                       options.skip_branches};
-  Index const pool = options.pad || !config.parity.decoder_key_mask ? config.loss.denoising_pool : 0;
+  Index const pool =
+      options.pad || !config.parity.decoder_key_mask ? config.loss.denoising_pool : 0;
   encoder_ = model.encoder().plan(queue, batch, passes, with_gradient, without_gradient, drop,
                                   options.pad ? pool : 0);
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0)
-      contrast_[m].rows = class_token_rows(queue, half_of(contrast_pass_[m]).plan.pack(),
-                                           contrast_pass_[m], static_cast<Modality>(m),
-                                           batch.samples());
+      contrast_[m].rows =
+          class_token_rows(queue, half_of(contrast_pass_[m]).plan.pack(), contrast_pass_[m],
+                           static_cast<Modality>(m), batch.samples());
   if (which != Passes::all || !model.decoder()) return;
   decoder_ = model.decoder()->plan(queue, batch, passes, encoder_.with_gradient.plan.pack(), pool);
   for (std::size_t o = 0; o < config.objectives.size(); ++o)
@@ -50,24 +53,24 @@ MicroStep::Denoise MicroStep::plan_denoise(std::size_t o) const {
   int const teacher = find_pass(passes, objective.teacher, false);
   Modality const m = objective.modality;
   std::vector<Modality> const& members = passes[static_cast<std::size_t>(student)].modalities;
-  auto const segment = static_cast<std::size_t>(
-      std::find(members.begin(), members.end(), m) - members.begin());
+  auto const segment =
+      static_cast<std::size_t>(std::find(members.begin(), members.end(), m) - members.begin());
   TokenMask const& mask = batch_.masks[static_cast<std::size_t>(student)][segment];
   Encoder::Half const& teacher_half = half_of(teacher);
   Pack const& decoder_pack = decoder_.plan.pack();
 
-  Denoise result{.objective = o,
-                 .student = {.modality = m},
-                 .teacher_rows = {},
-                 .teacher_has_gradient = &teacher_half == &encoder_.with_gradient,
-                 .plan = {}};
+  Denoise result;
+  result.objective = o;
+  result.student.modality = m;
+  result.teacher_has_gradient = &teacher_half == &encoder_.with_gradient;
   std::vector<std::int32_t> rows, teacher_rows;
   std::vector<std::int64_t> targets;
   Index const pool = model_.config().loss.denoising_pool;
+  result.plan.global_pools = options_.global_batch / pool;
   for (Index s = 0; s < batch_.samples(); ++s) {
     if (s % pool == 0)
-      result.plan.pools.push_back({static_cast<Index>(rows.size()), 0,
-                                   static_cast<Index>(teacher_rows.size()), 0});
+      result.plan.pools.push_back(
+          {static_cast<Index>(rows.size()), 0, static_cast<Index>(teacher_rows.size()), 0});
     auto& current = result.plan.pools.back();
     Index const length = batch_.lengths[static_cast<std::size_t>(m)][static_cast<std::size_t>(s)];
     Index const decoder_row = decoder_pack.segment(student, m, s).row;
@@ -116,10 +119,7 @@ void MicroStep::denoise(View losses) {
     gather_rows(queue_, teacher_half.features, term.teacher_rows, teacher);
     Tensor dprediction(queue_, model_.dtype(), prediction.shape());
     accord::denoise(queue_, prediction, teacher, term.plan,
-                    {.scale = loss.dcl_scale,
-                     .label_smoothing = loss.label_smoothing,
-                     .pools = options_.global_batch / loss.denoising_pool,
-                     .tile = loss.tile},
+                    {loss.dcl_scale, loss.label_smoothing, loss.tile},
                     model_.config().objectives[term.objective].weight,
                     losses.rows(static_cast<Index>(term.objective), 1), dprediction);
     decoder.predict_backward(queue_, dprediction, decoder_, term.student);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/loss/contrastive.hpp"
 #include "core/loss/denoising.hpp"
 #include "core/model/model.hpp"
 
@@ -10,18 +11,21 @@ struct StepOptions {
   Index global_batch = 0;
   std::uint32_t seed = 0;
   Recompute recompute = Recompute::none;
-  bool skip_branches = true;  ///< false: compute dropped branches and multiply by 0 (a plain step, for comparison)
-  bool pad = false;           ///< pad each pool's sequences to one length (likewise)
-  bool exact_contrast = true; ///< [train] contrast_gradient: false = "anchor"
+  bool skip_branches =
+      true;  ///< false: compute dropped branches and multiply by 0 (a plain step, for comparison)
+  bool pad = false;  ///< pad each pool's sequences to one length (likewise)
+  ContrastGradient contrast_gradient = ContrastGradient::exact;
 };
 
-/// One micro-batch on its way through the model: forward, losses, backward, in the order of the members. The contrast is
-/// not its business: embeddings come out, their gradients go in (train_step.hpp).
+/// One micro-batch on its way through the model: forward, losses, backward, in the order of the
+/// members. The contrast is not its business: embeddings come out, their gradients go in
+/// (train_step.hpp).
 class MicroStep {
  public:
   enum class Passes : std::uint8_t {
     all,
-    contrasted,  ///< only what the contrast needs, without gradient: the first of two passes over the data (I2)
+    contrasted,  ///< only what the contrast needs, without gradient: the first of two passes over
+                 ///< the data (I2)
   };
 
   MicroStep(Queue& queue, Model const& model, StepOptions const& options, MicroBatch const& batch,
@@ -33,7 +37,8 @@ class MicroStep {
 
   /// Decoder and denoising terms. losses [objectives] += each term's share, unweighted.
   void denoise(View losses);
-  /// Everything back to the parameters.   dz: [Modality] gradient of the embeddings, empty where there is none
+  /// Everything back to the parameters.   dz: [Modality] gradient of the embeddings, empty where
+  /// there is none
   void backward(std::vector<ConstView> const& dz, Stack::Ready const& ready);
 
   Encoder::State const& encoder_state() const { return encoder_; }

@@ -8,8 +8,9 @@
 
 namespace accord {
 
-/// The part of ONE-PEACE that one rank holds: encoder, and on the last pipeline stage projections, decoder, mask heads
-/// and logit_scale, with all parameters in one store under the official names (spec 1.11).
+/// The part of ONE-PEACE that one rank holds: encoder, and on the last pipeline stage projections,
+/// decoder, mask heads and logit_scale, with all parameters in one store under the official names
+/// (spec 1.11).
 class Model {
  public:
   /// \param tensor_group  ranks that share each layer; must outlive the model
@@ -19,7 +20,9 @@ class Model {
   Model& operator=(Model const&) = delete;
 
   /// The whole model in one stage.
-  static StageRange whole(ModelConfig const& config) { return {0, config.encoder.layers, true, true}; }
+  static StageRange whole(ModelConfig const& config) {
+    return {0, config.encoder.layers, true, true};
+  }
 
   ModelConfig const& config() const { return config_; }
   std::vector<Pass> const& passes() const { return passes_; }
@@ -28,12 +31,15 @@ class Model {
   Encoder const& encoder() const { return *encoder_; }
   /// Null without a denoise objective.
   Decoder const* decoder() const { return decoder_ ? &*decoder_ : nullptr; }
-  Projection const& projection(Modality m) const { return projections_[static_cast<std::size_t>(m)]; }
+  Projection const& projection(Modality m) const {
+    return projections_[static_cast<std::size_t>(m)];
+  }
   int logit_scale() const { return logit_scale_; }  ///< parameter id
 
   void initialise(Queue& queue, InitMode mode, std::uint32_t seed);
 
-  /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path): z [b, d].
+  /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path): z [b,
+  /// d].
   Tensor embed(Queue& queue, MicroBatch const& batch, Modality modality) const;
 
  private:

@@ -47,13 +47,15 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
     ACCORD_CHECK(mask.offsets[static_cast<std::size_t>(s) + 1] - begin == length,
                  "the mask of sample {} has {} flags for {} tokens", s,
                  mask.offsets[static_cast<std::size_t>(s) + 1] - begin, length);
-    std::erase_if(kept, [&](std::int32_t p) { return mask.masked[static_cast<std::size_t>(begin + p)]; });
+    std::erase_if(kept,
+                  [&](std::int32_t p) { return mask.masked[static_cast<std::size_t>(begin + p)]; });
   };
 
   for (Modality m : modalities) {
     Index const group_begin = pack.rows;
     for (std::size_t k = 0; k < selected.size(); ++k) {
-      std::vector<Modality> const& members = passes[static_cast<std::size_t>(selected[k])].modalities;
+      std::vector<Modality> const& members =
+          passes[static_cast<std::size_t>(selected[k])].modalities;
       auto const at = std::find(members.begin(), members.end(), m);
       if (at == members.end()) continue;
       auto const segment = static_cast<std::size_t>(at - members.begin());
@@ -76,7 +78,8 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
             {pack.rows, width, m});
         pack.positions.insert(pack.positions.end(), kept.begin(), kept.end());
         pack.positions.resize(static_cast<std::size_t>(pack.rows + width), 0);
-        pack.samples.resize(static_cast<std::size_t>(pack.rows + width), static_cast<std::int32_t>(s));
+        pack.samples.resize(static_cast<std::size_t>(pack.rows + width),
+                            static_cast<std::int32_t>(s));
         pack.real.resize(static_cast<std::size_t>(pack.rows + real), 1);
         pack.real.resize(static_cast<std::size_t>(pack.rows + width), 0);
         pack.padded |= width > real;
@@ -92,8 +95,8 @@ bool DropPath::drops(std::uint64_t position, int pass, Index layer, int branch) 
   double const p = probability(layer);
   if (p <= 0) return false;
   auto const threshold = static_cast<std::uint64_t>(std::floor(p * 0x1p32));
-  return Draws(seed, Purpose::drop).word(position, stream_of(pass, static_cast<int>(layer), branch), 0) <
-         threshold;
+  return Draws(seed, Purpose::drop)
+             .word(position, stream_of(pass, static_cast<int>(layer), branch), 0) < threshold;
 }
 
 namespace {
@@ -140,7 +143,8 @@ std::shared_ptr<BranchRows const> branch_rows(Queue& queue, Pack const& pack,
     if (accumulator_of(options.dtype) == DType::float64)
       branch->row_scale = Tensor::from_host(queue, values);
     else
-      branch->row_scale = Tensor::from_host(queue, std::vector<float>(values.begin(), values.end()));
+      branch->row_scale =
+          Tensor::from_host(queue, std::vector<float>(values.begin(), values.end()));
   }
   AttentionPlan& attention = branch->attention;
   for (std::size_t s = 0; s < pack.sequences.size(); ++s) {
@@ -151,8 +155,10 @@ std::shared_ptr<BranchRows const> branch_rows(Queue& queue, Pack const& pack,
     }
     attention.sequences.push_back(static_cast<Index>(attention.segments.size()));
   }
-  if (options.position_bias) attention.positions = Tensor::from_host(queue, compacted(pack.positions));
-  if (options.mask_pads && pack.padded) attention.keys = Tensor::from_host(queue, compacted(pack.real));
+  if (options.position_bias)
+    attention.positions = Tensor::from_host(queue, compacted(pack.positions));
+  if (options.mask_pads && pack.padded)
+    attention.keys = Tensor::from_host(queue, compacted(pack.real));
   return branch;
 }
 
@@ -172,8 +178,9 @@ PackPlan::PackPlan(Queue& queue, Pack pack, MicroBatch const& batch, Options con
       }
       std::vector<std::uint8_t> kept;
       for (PackedSequence const& sequence : pack_.sequences)
-        kept.push_back(!options.drop.drops(batch.positions[static_cast<std::size_t>(sequence.sample)],
-                                           sequence.pass, layer, branch));
+        kept.push_back(
+            !options.drop.drops(batch.positions[static_cast<std::size_t>(sequence.sample)],
+                                sequence.pass, layer, branch));
       std::vector<double> scale(static_cast<std::size_t>(pack_.rows), 0);
       for (std::size_t s = 0; s < kept.size(); ++s)
         if (kept[s])

@@ -1,6 +1,6 @@
 #pragma once
-// Many sequences as one matrix: rows back to back, no padding, grouped by modality, so that a feed-forward branch is one
-// GEMM per modality and a joint sequence is a short list of segments.
+// Many sequences as one matrix: rows back to back, no padding, grouped by modality, so that a
+// feed-forward branch is one GEMM per modality and a joint sequence is a short list of segments.
 
 #include <memory>
 #include <vector>
@@ -25,15 +25,16 @@ struct PackedSequence {
   std::vector<AttentionSegment> segments;  ///< by modality; length includes pads
 };
 
-/// The rows of some passes of a micro-batch. Order: modality, pass, sample, position; pads follow their segment.
+/// The rows of some passes of a micro-batch. Order: modality, pass, sample, position; pads follow
+/// their segment.
 struct Pack {
   Index rows = 0;
-  std::vector<RowGroup> groups;            ///< one per modality that occurs, ascending
-  std::vector<PackedSequence> sequences;   ///< by pass, then sample
+  std::vector<RowGroup> groups;           ///< one per modality that occurs, ascending
+  std::vector<PackedSequence> sequences;  ///< by pass, then sample
   // per row
-  std::vector<std::int32_t> positions;     ///< index in the modality's whole sequence, 0 = class token
+  std::vector<std::int32_t> positions;  ///< index in the modality's whole sequence, 0 = class token
   std::vector<std::int32_t> samples;
-  std::vector<std::uint8_t> real;          ///< 0: a pad, zero when it enters the stack
+  std::vector<std::uint8_t> real;  ///< 0: a pad, zero when it enters the stack
   bool padded = false;
 
   /// The segment of (pass, modality, sample). \throws Error if the pack does not hold it.
@@ -44,8 +45,8 @@ struct Pack {
 
 struct PackOptions {
   bool whole = false;  ///< masked passes too have every position (the decoder's sequences)
-  /// Pads each segment to the longest of its pool of this many consecutive samples; 0: no pads. Only parity with the
-  /// official code and the plain reference step want it.
+  /// Pads each segment to the longest of its pool of this many consecutive samples; 0: no pads.
+  /// Only parity with the official code and the plain reference step want it.
   Index pad_pool = 0;
 };
 
@@ -56,26 +57,27 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
 /// The rows of a pack that take part in one residual branch of one layer.
 struct BranchRows {
   Index count = 0;
-  Tensor rows;       ///< int32 [count]: compact row -> row of the pack; empty: all rows
-  Tensor row_scale;  ///< [count] accumulator type: 1 / keep; empty: 1
+  Tensor rows;                   ///< int32 [count]: compact row -> row of the pack; empty: all rows
+  Tensor row_scale;              ///< [count] accumulator type: 1 / keep; empty: 1
   std::vector<RowGroup> groups;  ///< in compact rows
   AttentionPlan attention;       ///< in compact rows
 };
 
-/// Stochastic depth (spec 1.8): layer l of L drops the branch of a sequence with rate * l / (L - 1), one draw per
-/// (position, pass, layer, branch).
+/// Stochastic depth (spec 1.8): layer l of L drops the branch of a sequence with rate * l / (L -
+/// 1), one draw per (position, pass, layer, branch).
 struct DropPath {
   double rate = 0;
   Index layers = 1;
   std::uint32_t seed = 0;
-  /// Leave dropped branches out of the computation; otherwise they are computed and multiplied by 0.
+  /// Leave dropped branches out of the computation; otherwise they are computed and multiplied by
+  /// 0.
   bool skip = true;
 
   double probability(Index layer) const {
     return layers > 1 ? rate * static_cast<double>(layer) / static_cast<double>(layers - 1) : 0;
   }
-  /// Whether branch (0 attention, 1 FFN) of `layer` is dropped for the sample at `position` in `pass`. Integers are
-  /// compared, so every device agrees.
+  /// Whether branch (0 attention, 1 FFN) of `layer` is dropped for the sample at `position` in
+  /// `pass`. Integers are compared, so every device agrees.
   bool drops(std::uint64_t position, int pass, Index layer, int branch) const;
 };
 
@@ -84,9 +86,9 @@ class PackPlan {
  public:
   struct Options {
     DType dtype = DType::float32;
-    bool position_bias = true;   ///< upload row positions
-    bool mask_pads = true;       ///< no row attends to a pad
-    DropPath drop;               ///< rate 0: evaluation
+    bool position_bias = true;  ///< upload row positions
+    bool mask_pads = true;      ///< no row attends to a pad
+    DropPath drop;              ///< rate 0: evaluation
     Index layer_begin = 0, layer_end = 0;
   };
   PackPlan() = default;

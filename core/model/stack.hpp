@@ -12,7 +12,8 @@ class Stack {
   struct Saved {
     std::vector<Block::Saved> blocks;
   };
-  /// Called with the flat parameter index from which on all gradients are final, as backward proceeds.
+  /// Called with the flat parameter index from which on all gradients are final, as backward
+  /// proceeds.
   using Ready = std::function<void(Index flat_begin)>;
 
   Stack(ParameterScope const& fusion_model, StackConfig const& config,
@@ -21,9 +22,12 @@ class Stack {
 
   Index layer_begin() const { return layer_begin_; }
   Index layer_end() const { return layer_begin_ + static_cast<Index>(blocks_.size()); }
-  Block const& block(Index layer) const { return blocks_[static_cast<std::size_t>(layer - layer_begin_)]; }
+  Block const& block(Index layer) const {
+    return blocks_[static_cast<std::size_t>(layer - layer_begin_)];
+  }
 
-  /// Consumes x [rows of the pack, d] and returns it after the last layer; `saved` null: nothing is kept.
+  /// Consumes x [rows of the pack, d] and returns it after the last layer; `saved` null: nothing is
+  /// kept.
   Tensor forward(Queue& queue, PackPlan const& plan, std::span<PositionBias const> bias, Tensor x,
                  Recompute recompute, Saved* saved) const;
   Tensor backward(Queue& queue, PackPlan const& plan, std::span<PositionBias const> bias, Tensor dx,

@@ -2,15 +2,16 @@
 
 #include <memory>
 
-#include "core/loss/contrastive.hpp"
 #include "core/ops/elementwise.hpp"
 
 namespace accord {
 
-TrainStep::TrainStep(Queue& queue, Model& model, Communicator& data_group, StepOptions const& options)
+TrainStep::TrainStep(Queue& queue, Model& model, Communicator& data_group,
+                     StepOptions const& options)
     : queue_(queue), model_(model), data_group_(data_group), options_(options) {}
 
-StepFigures TrainStep::run(std::vector<MicroBatch> const& micro_batches, Stack::Ready const& ready) {
+StepFigures TrainStep::run(std::vector<MicroBatch> const& micro_batches,
+                           Stack::Ready const& ready) {
   DType const statistics = accumulator_of(model_.dtype());
   auto const objectives = static_cast<Index>(model_.config().objectives.size());
   Tensor terms = Tensor::zeros(queue_, statistics, Shape{objectives});
@@ -98,15 +99,21 @@ void TrainStep::contrast(Contrast& all, View terms, View correct) {
     if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
     auto const a = static_cast<std::size_t>(objective.student.front());
     auto const b = static_cast<std::size_t>(objective.teacher.front());
-    contrast_ring(queue_, data_group_, all.z[a], all.z[b], scale,
-                  {.exact = options_.exact_contrast,
-                   .label_smoothing = config.loss.contrast_label_smoothing,
-                   .weight = objective.weight,
-                   .tile = config.loss.tile},
-                  all.dz[a], all.dz[b], dscale, terms.rows(static_cast<Index>(o), 1),
-                  correct.rows(static_cast<Index>(2 * o), 2));
+    // A modality may stand in several contrasts: each one's gradient is added to what is there.
+    Tensor da(queue_, statistics, all.z[a].shape()), db(queue_, statistics, all.z[b].shape());
+    ContrastResult const result =
+        contrast_ring(queue_, data_group_, all.z[a], all.z[b], scale,
+                      {options_.contrast_gradient, config.loss.contrast_label_smoothing,
+                       objective.weight, config.loss.tile},
+                      da, db, dscale);
+    add(queue_, da, all.dz[a]);
+    add(queue_, db, all.dz[b]);
+    add(queue_, result.loss, terms.rows(static_cast<Index>(o), 1));
+    add(queue_, result.a2b_correct, correct.rows(static_cast<Index>(2 * o), 1));
+    add(queue_, result.b2a_correct, correct.rows(static_cast<Index>(2 * o) + 1, 1));
   }
-  if (View dtau = store.gradient(model_.logit_scale())) logit_scale_backward(queue_, dscale, scale, dtau);
+  if (View dtau = store.gradient(model_.logit_scale()))
+    logit_scale_backward(queue_, dscale, scale, dtau);
   all.scale = statistics == DType::float64 ? to_host<double>(queue_, scale).front()
                                            : to_host<float>(queue_, scale).front();
 }

@@ -11,13 +11,20 @@ GegluFfn::GegluFfn(ParameterScope const& scope, Index embed_dim, Index ffn_dim,
       width_(ffn_dim / region.size()),
       bias_(scope.add({"3.bias", {embed_dim}, constant_init(0), Distribution::partial})),
       in_(scope.store(),
-          scope.add({{"0.wi_0.weight", {ffn_dim, embed_dim}, linear_init(embed_dim),
-                      Distribution::split, 0},
-                     {"0.wi_1.weight", {ffn_dim, embed_dim}, linear_init(embed_dim),
-                      Distribution::split, 0}}),
+          scope.add({{"0.wi_0.weight",
+                      {ffn_dim, embed_dim},
+                      linear_init(embed_dim),
+                      Distribution::split,
+                      0},
+                     {"0.wi_1.weight",
+                      {ffn_dim, embed_dim},
+                      linear_init(embed_dim),
+                      Distribution::split,
+                      0}}),
           -1, 2),
-      out_(scope.store(), scope.add({"3.weight", {embed_dim, ffn_dim}, linear_init(ffn_dim),
-                                     Distribution::split, 1})),
+      out_(scope.store(),
+           scope.add(
+               {"3.weight", {embed_dim, ffn_dim}, linear_init(ffn_dim), Distribution::split, 1})),
       norm_(scope.store(),
             scope.add({"2.weight", {ffn_dim}, constant_init(1), Distribution::split}),
             scope.add({"2.bias", {ffn_dim}, constant_init(0), Distribution::split}), region.group(),
@@ -35,7 +42,9 @@ void GegluFfn::forward(Queue& queue, ConstView x, Recompute recompute, View y, S
   }
 }
 
-void GegluFfn::add_bias(Queue& queue, View y) const { bias_forward(queue, store_->value(bias_), y); }
+void GegluFfn::add_bias(Queue& queue, View y) const {
+  bias_forward(queue, store_->value(bias_), y);
+}
 
 void GegluFfn::backward(Queue& queue, ConstView dy, ConstView x, Saved const& saved,
                         View dx) const {

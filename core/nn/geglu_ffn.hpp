@@ -8,9 +8,10 @@
 
 namespace accord {
 
-/// y = W3 LN(gelu(W0 x) * (W1 x)) + b3, the norm over the hidden width f (spec 1.8). Tensor parallel by width: W0, W1
-/// split by rows, W3 by columns, the norm sharded. forward() leaves this rank's partial sum: the block adds the sums of
-/// all modalities over the group at once, then calls add_bias().
+/// y = W3 LN(gelu(W0 x) * (W1 x)) + b3, the norm over the hidden width f (spec 1.8). Tensor
+/// parallel by width: W0, W1 split by rows, W3 by columns, the norm sharded. forward() leaves this
+/// rank's partial sum: the block adds the sums of all modalities over the group at once, then calls
+/// add_bias().
 class GegluFfn {
  public:
   struct Saved {
@@ -20,7 +21,8 @@ class GegluFfn {
     Tensor normed;   ///< [m, f / tp], or empty: rebuilt
   };
 
-  GegluFfn(ParameterScope const& scope, Index embed_dim, Index ffn_dim, TensorParallelRegion region);
+  GegluFfn(ParameterScope const& scope, Index embed_dim, Index ffn_dim,
+           TensorParallelRegion region);
 
   /// x [m, d]   y [m, d] overwritten with the partial sum, without bias
   void forward(Queue& queue, ConstView x, Recompute recompute, View y, Saved& saved) const;

@@ -25,8 +25,8 @@ Tensor LayerNorm::forward(Queue& queue, ConstView x, ConstView rows, Saved& save
   return y;
 }
 
-void LayerNorm::backward(Queue& queue, ConstView dy, ConstView x, ConstView rows, Saved const& saved,
-                         Write write, View dx) const {
+void LayerNorm::backward(Queue& queue, ConstView dy, ConstView x, ConstView rows,
+                         Saved const& saved, Write write, View dx) const {
   if (!sharded()) {
     layer_norm_backward(queue, dy, x, rows, weight(), saved.mean, saved.rstd, write, dx, dweight(),
                         dbias());
@@ -34,7 +34,8 @@ void LayerNorm::backward(Queue& queue, ConstView dy, ConstView x, ConstView rows
   }
   ACCORD_CHECK(!rows && write == Write::overwrite, "a sharded LayerNorm overwrites all rows of dx");
   Tensor sums(queue, saved.mean.dtype(), Shape{x.rows(), 2});
-  layer_norm_backward_sums(queue, dy, x, weight(), saved.mean, saved.rstd, sums, dweight(), dbias());
+  layer_norm_backward_sums(queue, dy, x, weight(), saved.mean, saved.rstd, sums, dweight(),
+                           dbias());
   group_->all_reduce(queue, sums);
   layer_norm_backward_apply(queue, dy, x, weight(), saved.mean, saved.rstd, sums, width_, dx);
 }

@@ -6,9 +6,10 @@
 
 namespace accord {
 
-/// LayerNorm over the last dimension (ops/layer_norm.hpp), whole on every rank or sharded: ONE-PEACE normalises inside
-/// both tensor-parallel regions, where a rank holds n of the `width` columns and the row statistics are summed over the
-/// group, forward and backward (docs/derivations/sharded-layer-norm.md).
+/// LayerNorm over the last dimension (ops/layer_norm.hpp), whole on every rank or sharded:
+/// ONE-PEACE normalises inside both tensor-parallel regions, where a rank holds n of the `width`
+/// columns and the row statistics are summed over the group, forward and backward
+/// (docs/derivations/sharded-layer-norm.md).
 class LayerNorm {
  public:
   struct Saved {
@@ -16,7 +17,8 @@ class LayerNorm {
   };
 
   /// \param weight, bias  ids, or -1 for no affine part
-  LayerNorm(ParameterStore& store, int weight, int bias) : store_(&store), weight_(weight), bias_(bias) {}
+  LayerNorm(ParameterStore& store, int weight, int bias)
+      : store_(&store), weight_(weight), bias_(bias) {}
   /// The sharded form over `group` of a norm whose whole width is `width`.
   LayerNorm(ParameterStore& store, int weight, int bias, Communicator& group, Index width)
       : store_(&store), weight_(weight), bias_(bias), group_(&group), width_(width) {}
@@ -35,7 +37,9 @@ class LayerNorm {
 
  private:
   bool sharded() const { return group_ && group_->size() > 1; }
-  ConstView weight() const { return weight_ >= 0 ? ConstView(store_->value(weight_)) : ConstView{}; }
+  ConstView weight() const {
+    return weight_ >= 0 ? ConstView(store_->value(weight_)) : ConstView{};
+  }
   ConstView bias() const { return bias_ >= 0 ? ConstView(store_->value(bias_)) : ConstView{}; }
   View dweight() const { return weight_ >= 0 ? store_->gradient(weight_) : View{}; }
   View dbias() const { return bias_ >= 0 ? store_->gradient(bias_) : View{}; }

@@ -5,7 +5,8 @@
 namespace accord {
 
 /// y = x W^T (+ b)      x [rows, in]   W [out, in]   b [out]   y [rows, out]
-/// Holds ids of parameters in a store that outlives it; a fused W is `members` parameters seen as one.
+/// Holds ids of parameters in a store that outlives it; a fused W is `members` parameters seen as
+/// one.
 class Linear {
  public:
   /// \param weight id of the (first) weight   \param bias id, or -1 for none

@@ -10,8 +10,8 @@ int ParameterScope::add(std::vector<Member> members) const {
     std::string const name = prefix_ + member.name;
     bool const frozen = std::any_of(rules_->frozen.begin(), rules_->frozen.end(),
                                     [&](std::string const& p) { return name.starts_with(p); });
-    bool const listed = std::find(rules_->no_decay.begin(), rules_->no_decay.end(), name) !=
-                        rules_->no_decay.end();
+    bool const listed =
+        std::find(rules_->no_decay.begin(), rules_->no_decay.end(), name) != rules_->no_decay.end();
     bool const decay = member.shape.rank() > 1 && !name.ends_with(".bias") && !listed;
     specs.push_back({name, member.shape, member.init, member.distribution, member.split_dimension,
                      member.used && !frozen, decay});

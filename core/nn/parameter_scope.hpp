@@ -7,10 +7,12 @@
 
 namespace accord {
 
-/// Adds parameters under a name prefix, and decides once, for all of them, which train and which are decayed (spec 4.2).
+/// Adds parameters under a name prefix, and decides once, for all of them, which train and which
+/// are decayed (spec 4.2).
 class ParameterScope {
  public:
-  /// Which parameters do not train (name prefixes) and which are not decayed (whole names): from the configuration.
+  /// Which parameters do not train (name prefixes) and which are not decayed (whole names): from
+  /// the configuration.
   struct Rules {
     std::vector<std::string> frozen;
     std::vector<std::string> no_decay;
@@ -48,6 +50,8 @@ class ParameterScope {
 inline Init linear_init(Index in) { return {Init::Kind::truncated_normal, 0, in, true}; }
 inline Init embedding_init() { return {Init::Kind::truncated_normal, 0, 0, false}; }
 inline Init constant_init(double value) { return {Init::Kind::constant, value, 0, false}; }
-inline Init convolution_init(Index fan_in) { return {Init::Kind::uniform_fan_in, 0, fan_in, false}; }
+inline Init convolution_init(Index fan_in) {
+  return {Init::Kind::uniform_fan_in, 0, fan_in, false};
+}
 
 }  // namespace accord

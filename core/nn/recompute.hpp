@@ -4,7 +4,8 @@
 
 namespace accord {
 
-/// What a layer keeps of its forward for the backward ([train] recompute). Changes memory and time, never results.
+/// What a layer keeps of its forward for the backward ([train] recompute). Changes memory and time,
+/// never results.
 enum class Recompute : std::uint8_t {
   none,       ///< keep every operand of a GEMM
   selective,  ///< rebuild norms' outputs and the GeGLU product, which cost bytes, not FLOPs

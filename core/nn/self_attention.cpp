@@ -29,8 +29,11 @@ SelfAttention::SelfAttention(ParameterScope const& scope, Index embed_dim, Index
       v_bias_(add_vector(scope, "v_proj.bias", embed_dim, 0, Distribution::split)),
       out_bias_(add_vector(scope, "out_proj.bias", embed_dim, 0, Distribution::partial)),
       qkv_(scope.store(), add_qkv(scope, embed_dim), -1, 3),
-      out_(scope.store(), scope.add({"out_proj.weight", {embed_dim, embed_dim}, linear_init(embed_dim),
-                                     Distribution::split, 1})),
+      out_(scope.store(), scope.add({"out_proj.weight",
+                                     {embed_dim, embed_dim},
+                                     linear_init(embed_dim),
+                                     Distribution::split,
+                                     1})),
       norm_(scope.store(), add_vector(scope, "ln.weight", embed_dim, 1, Distribution::split),
             add_vector(scope, "ln.bias", embed_dim, 0, Distribution::split), region.group(),
             embed_dim) {

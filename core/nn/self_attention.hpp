@@ -9,20 +9,22 @@
 
 namespace accord {
 
-/// y = Wo LN(concat_heads softmax(q k^T / sqrt(head_dim) + bias) v) + bo with q = Wq a + bq, k = Wk a, v = Wv a + bv
-/// (spec 1.8: no bias on k; the norm inside, over all heads, is the paper's sub-LN). Tensor parallel by heads: q, k, v
-/// split by rows, Wo by columns, the norm sharded, bo added after the sum.
+/// y = Wo LN(concat_heads softmax(q k^T / sqrt(head_dim) + bias) v) + bo with q = Wq a + bq, k = Wk
+/// a, v = Wv a + bv (spec 1.8: no bias on k; the norm inside, over all heads, is the paper's
+/// sub-LN). Tensor parallel by heads: q, k, v split by rows, Wo by columns, the norm sharded, bo
+/// added after the sum.
 class SelfAttention {
  public:
   struct Saved {
-    Tensor qkv;     ///< [m, 3 d / tp]
-    Tensor out;     ///< [m, d / tp], before the norm
-    Tensor lse;     ///< [m, heads / tp]
+    Tensor qkv;  ///< [m, 3 d / tp]
+    Tensor out;  ///< [m, d / tp], before the norm
+    Tensor lse;  ///< [m, heads / tp]
     LayerNorm::Saved norm;
     Tensor normed;  ///< [m, d / tp], or empty: rebuilt
   };
 
-  SelfAttention(ParameterScope const& scope, Index embed_dim, Index heads, TensorParallelRegion region);
+  SelfAttention(ParameterScope const& scope, Index embed_dim, Index heads,
+                TensorParallelRegion region);
 
   /// a [m, d]   bias by modality, heads of this rank; empty: none   \returns y [m, d]
   Tensor forward(Queue& queue, ConstView a, AttentionPlan const& plan,

@@ -5,9 +5,10 @@
 
 namespace accord {
 
-/// The border of a tensor-parallel region (attention, FFN): inside it each rank of the group works on its slice of heads
-/// or hidden width; outside, every rank holds the same rows. Entering costs nothing forward and one sum backward,
-/// leaving one sum forward and nothing backward (Shoeybi et al., Megatron-LM, section 3).
+/// The border of a tensor-parallel region (attention, FFN): inside it each rank of the group works
+/// on its slice of heads or hidden width; outside, every rank holds the same rows. Entering costs
+/// nothing forward and one sum backward, leaving one sum forward and nothing backward (Shoeybi et
+/// al., Megatron-LM, section 3).
 class TensorParallelRegion {
  public:
   /// The group must outlive the region.

@@ -11,15 +11,16 @@
 
 namespace accord {
 
-/// Where rows of one modality go: row rows[i] of the packed input is position positions[i] (0 = class token) of sample
-/// samples[i]. Pads are not listed.
+/// Where rows of one modality go: row rows[i] of the packed input is position positions[i] (0 =
+/// class token) of sample samples[i]. Pads are not listed.
 struct RowPlacement {
   std::vector<std::int32_t> rows, samples, positions;
 };
 
-/// What turns one modality's items into rows of the encoder's input, u = token embedding + position (spec 1.2 - 1.4).
-/// Items are embedded once per micro-batch by prepare(); every pass then takes the rows it keeps with place().
-/// Parameters live in the store the adapter was built with, under the scope `<modality>_adapter`.
+/// What turns one modality's items into rows of the encoder's input, u = token embedding + position
+/// (spec 1.2 - 1.4). Items are embedded once per micro-batch by prepare(); every pass then takes
+/// the rows it keeps with place(). Parameters live in the store the adapter was built with, under
+/// the scope `<modality>_adapter`.
 class Adapter {
  public:
   /// What backward needs of one micro-batch. Each family derives its own.
@@ -55,7 +56,7 @@ struct AdapterContext {
   Queue& queue;
   ParameterScope scope;  ///< `<wrapper>.<modality>_adapter`
   Index embed_dim;
-  Index heads;           ///< of the whole model
+  Index heads;  ///< of the whole model
   DType dtype;
 };
 
@@ -70,7 +71,8 @@ struct AdapterFamily {
   char const* name;
   std::unique_ptr<Adapter> (*make)(AdapterContext const&, ModalityConfig const&);
   PositionTable (*decoder_positions)(ModalityConfig const&);
-  /// Facts for those that have no model at hand (the loader): as the adapter's input() and tokens().
+  /// Facts for those that have no model at hand (the loader): as the adapter's input() and
+  /// tokens().
   InputSpec (*input)(ModalityConfig const&);
   Index (*tokens)(ModalityConfig const&, Index elements);
 };

@@ -20,7 +20,9 @@ class PatchAdapter final : public Adapter {
                                       embedding_init()})),
         bias_(context.scope.add({"rel_pos_table_list.0.weight",
                                  {grid_bucket_rows(side_of(config)), context.heads},
-                                 constant_init(0), Distribution::split, 1})),
+                                 constant_init(0),
+                                 Distribution::split,
+                                 1})),
         stem_(context.scope, config.stem, config.size, config.patch, context.embed_dim),
         bucket_(upload(context.queue, grid_buckets(side_of(config)))) {}
 
@@ -58,7 +60,8 @@ class PatchAdapter final : public Adapter {
     add_rows(queue, dx, rows.patch_rows, saved.dfeatures, rows.patches);
     if (View g = store_->gradient(cls_))
       add_rows(queue, dx, rows.cls_rows, g.reshaped({1, d}), rows.zeros);
-    if (View g = store_->gradient(positions_)) add_rows(queue, dx, rows.all_rows, g, rows.positions);
+    if (View g = store_->gradient(positions_))
+      add_rows(queue, dx, rows.all_rows, g, rows.positions);
   }
 
   void finish_backward(Queue& queue, Saved& base) const override {
@@ -92,9 +95,10 @@ class PatchAdapter final : public Adapter {
       }
     }
     std::vector<std::int32_t> const zeros(cls_rows.size(), 0);
-    return {Tensor::from_host(queue, patch_rows),     Tensor::from_host(queue, patches),
-            Tensor::from_host(queue, cls_rows),       Tensor::from_host(queue, zeros),
-            Tensor::from_host(queue, placement.rows), Tensor::from_host(queue, placement.positions)};
+    return {
+        Tensor::from_host(queue, patch_rows),     Tensor::from_host(queue, patches),
+        Tensor::from_host(queue, cls_rows),       Tensor::from_host(queue, zeros),
+        Tensor::from_host(queue, placement.rows), Tensor::from_host(queue, placement.positions)};
   }
 
   ModalityConfig config_;

@@ -17,17 +17,19 @@ PatchStem::PatchStem(ParameterScope const& scope, std::string const& kind, Index
                      Index embed_dim)
     : store_(&scope.store()), layout_{.size = size, .patch = patch, .kernel = patch} {
   if (size % patch != 0)
-    throw UsageError(fmt::format("{}: size {} is not a multiple of patch {}", scope.prefix(), size, patch));
+    throw UsageError(
+        fmt::format("{}: size {} is not a multiple of patch {}", scope.prefix(), size, patch));
   if (kind == "mlp") {
-    int const weight = scope.add({"embed_images.weight", {embed_dim, 3, patch, patch},
-                                  convolution_init(3 * patch * patch)});
+    int const weight = scope.add(
+        {"embed_images.weight", {embed_dim, 3, patch, patch}, convolution_init(3 * patch * patch)});
     convolutions_ = {{weight, -1, 1}};
     return;
   }
   if (kind != "hmlp" || patch != 16 || embed_dim % 4 != 0)
-    throw UsageError(fmt::format("{}: stem \"{}\" with patch {} and width {}; there are \"hmlp\" (patch 16, width a "
-                                 "multiple of 4) and \"mlp\"",
-                                 scope.prefix(), kind, patch, embed_dim));
+    throw UsageError(fmt::format(
+        "{}: stem \"{}\" with patch {} and width {}; there are \"hmlp\" (patch 16, width a "
+        "multiple of 4) and \"mlp\"",
+        scope.prefix(), kind, patch, embed_dim));
   layout_.kernel = 4;
   Index const channels = embed_dim / 4;
   struct Level {
@@ -64,7 +66,8 @@ Tensor PatchStem::convolve(Queue& queue, Convolution const& convolution, ConstVi
   ConstView const weight = store_->value(convolution.weight);
   Tensor y(queue, x.dtype(), Shape{x.rows(), weight.extent(0)});
   if (convolution.windows == 1) {  // patchify already orders columns as the weight does
-    gemm(queue, Transpose::no, x, Transpose::yes, weight.reshaped({weight.extent(0), weight.columns()}), y);
+    gemm(queue, Transpose::no, x, Transpose::yes,
+         weight.reshaped({weight.extent(0), weight.columns()}), y);
   } else {
     gemm(queue, Transpose::no, x, Transpose::yes, matrix(queue, convolution), y);
   }

@@ -8,10 +8,10 @@
 
 namespace accord {
 
-/// Pixels to patch features [b * patches, d]. Every convolution has kernel = stride, so each is a GEMM over windows and a
-/// patch never sees its neighbours.
-///   hMLP: conv 4x4 (3 -> d/4), norm, GELU, conv 2x2 (d/4 -> d/4), norm, GELU, conv 2x2 (d/4 -> d), biases
-///   mlp:  conv patch x patch (3 -> d), no bias
+/// Pixels to patch features [b * patches, d]. Every convolution has kernel = stride, so each is a
+/// GEMM over windows and a patch never sees its neighbours.
+///   hMLP: conv 4x4 (3 -> d/4), norm, GELU, conv 2x2 (d/4 -> d/4), norm, GELU, conv 2x2 (d/4 -> d),
+///   biases mlp:  conv patch x patch (3 -> d), no bias
 class PatchStem {
  public:
   struct Saved {

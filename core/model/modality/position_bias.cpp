@@ -24,8 +24,8 @@ Index log_distance(Index r, Index beta) {
 
 BucketMatrix log_buckets(Index size, Index beta) {
   if (size > max_position)
-    throw UsageError(fmt::format("a sequence of {} tokens exceeds the {} positions of the log buckets",
-                                 size, max_position));
+    throw UsageError(fmt::format(
+        "a sequence of {} tokens exceeds the {} positions of the log buckets", size, max_position));
   BucketMatrix matrix{size, std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
     for (Index j = 0; j < size; ++j) {
@@ -49,7 +49,8 @@ BucketMatrix grid_buckets(Index side) {
         bucket = rows - 2;
       } else {
         Index const p = i - 1, q = j - 1;
-        bucket = (p / side - q / side + side - 1) * (2 * side - 1) + (p % side - q % side + side - 1);
+        bucket =
+            (p / side - q / side + side - 1) * (2 * side - 1) + (p % side - q % side + side - 1);
       }
       matrix.bucket[static_cast<std::size_t>(i * size + j)] = static_cast<std::int32_t>(bucket);
     }

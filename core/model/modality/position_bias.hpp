@@ -1,5 +1,6 @@
 #pragma once
-// Which row of a relative-position table biases query i against key j (spec 1.5). Positions count the class token as 0.
+// Which row of a relative-position table biases query i against key j (spec 1.5). Positions count
+// the class token as 0.
 
 #include <cstdint>
 #include <vector>
@@ -14,8 +15,9 @@ struct BucketMatrix {
   std::vector<std::int32_t> bucket;
 };
 
-/// Logarithmic distance buckets of a 1-D sequence: exact up to beta / 2, then logarithmic up to distance 1023; the class
-/// token's row, column and corner have rows of their own. Table rows: log_bucket_rows(beta). size <= 1024.
+/// Logarithmic distance buckets of a 1-D sequence: exact up to beta / 2, then logarithmic up to
+/// distance 1023; the class token's row, column and corner have rows of their own. Table rows:
+/// log_bucket_rows(beta). size <= 1024.
 BucketMatrix log_buckets(Index size, Index beta);
 constexpr Index log_bucket_rows(Index beta) { return 2 * beta + 2; }
 

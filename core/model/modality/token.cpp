@@ -13,13 +13,15 @@ class TokenAdapter final : public Adapter {
       : config_(config),
         store_(&context.scope.store()),
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
-        tokens_(context.scope.add({"embed_tokens.weight", {config.vocabulary, context.embed_dim},
-                                   embedding_init()})),
-        positions_(context.scope.add({"embed_positions.weight",
-                                      {config.positions, context.embed_dim}, embedding_init()})),
+        tokens_(context.scope.add(
+            {"embed_tokens.weight", {config.vocabulary, context.embed_dim}, embedding_init()})),
+        positions_(context.scope.add(
+            {"embed_positions.weight", {config.positions, context.embed_dim}, embedding_init()})),
         bias_(context.scope.add({"rel_pos_table_list.0.weight",
                                  {log_bucket_rows(config.bucket_size), context.heads},
-                                 constant_init(0), Distribution::split, 1})),
+                                 constant_init(0),
+                                 Distribution::split,
+                                 1})),
         bucket_(upload(context.queue, log_buckets(max_tokens(), config.bucket_size))) {
     if (max_tokens() > config.positions)
       throw UsageError(fmt::format("modality.{}: max_tokens = {} needs {} positions, there are {}",
@@ -51,7 +53,8 @@ class TokenAdapter final : public Adapter {
     if (View g = store_->gradient(tokens_)) add_rows(queue, dx, rows.token_rows, g, rows.ids);
     if (View g = store_->gradient(cls_))
       add_rows(queue, dx, rows.cls_rows, g.reshaped({1, d}), rows.zeros);
-    if (View g = store_->gradient(positions_)) add_rows(queue, dx, rows.all_rows, g, rows.positions);
+    if (View g = store_->gradient(positions_))
+      add_rows(queue, dx, rows.all_rows, g, rows.positions);
   }
 
   void finish_backward(Queue&, Saved&) const override {}
@@ -90,9 +93,10 @@ class TokenAdapter final : public Adapter {
       token_ids.push_back(id);
     }
     std::vector<std::int32_t> const zeros(cls_rows.size(), 0);
-    return {Tensor::from_host(queue, token_rows),     Tensor::from_host(queue, token_ids),
-            Tensor::from_host(queue, cls_rows),       Tensor::from_host(queue, zeros),
-            Tensor::from_host(queue, placement.rows), Tensor::from_host(queue, placement.positions)};
+    return {
+        Tensor::from_host(queue, token_rows),     Tensor::from_host(queue, token_ids),
+        Tensor::from_host(queue, cls_rows),       Tensor::from_host(queue, zeros),
+        Tensor::from_host(queue, placement.rows), Tensor::from_host(queue, placement.positions)};
   }
 
   ModalityConfig config_;
@@ -111,7 +115,9 @@ AdapterFamily const token_family = {
     [](ModalityConfig const& config) {
       return PositionTable{"embed_positions.weight", config.positions};
     },
-    [](ModalityConfig const&) { return InputSpec{DType::int32, 0}; },
+    [](ModalityConfig const&) {
+      return InputSpec{DType::int32, 0};
+    },
     [](ModalityConfig const&, Index elements) { return elements + 1; },
 };
 

@@ -1,0 +1,122 @@
+#pragma once
+// A ONE-PEACE small enough for finite differences, and synthetic micro-batches for it.
+
+#include <cstring>
+
+#include "core/model/modality/masks.hpp"
+#include "core/model/train_step.hpp"
+
+namespace accord::testing {
+
+/// Stage 1: text and image, width 16, `layers` layers, all five objectives.
+inline ModelConfig tiny_model_config(Index layers = 3, double drop_path = 0.4) {
+  using Kind = ObjectiveConfig::Kind;
+  ModelConfig config;
+  config.encoder = {.embed_dim = 16,
+                    .layers = layers,
+                    .heads = 4,
+                    .ffn_dim = 24,
+                    .layer_scale_init = 1e-6,
+                    .drop_path = drop_path};
+  config.decoder = {.embed_dim = 8, .layers = 2, .heads = 2, .ffn_dim = 12};
+  ModalityConfig text{.name = "text",
+                      .adapter = "token",
+                      .vocabulary = 40,
+                      .positions = 30,
+                      .max_tokens = 20,
+                      .bucket_size = 8,
+                      .mask = "whole_word",
+                      .mask_ratio = 0.3,
+                      .joint_mask_ratio = 0.4};
+  ModalityConfig image{.name = "image",
+                       .adapter = "patch",
+                       .size = 48,
+                       .patch = 16,
+                       .mask = "uniform",
+                       .mask_ratio = 0.7,
+                       .joint_mask_ratio = 0.6};
+  config.modalities = {text, image};
+  config.objectives = {
+      {.name = "itc", .kind = Kind::contrast, .weight = 1, .student = {1}, .teacher = {0}},
+      {.name = "dcl_text_text",
+       .kind = Kind::denoise,
+       .weight = 0.5,
+       .student = {0},
+       .teacher = {0},
+       .modality = 0},
+      {.name = "dcl_image_image",
+       .kind = Kind::denoise,
+       .weight = 1,
+       .student = {1},
+       .teacher = {1},
+       .modality = 1},
+      {.name = "dcl_vl_text",
+       .kind = Kind::denoise,
+       .weight = 0.5,
+       .student = {0, 1},
+       .teacher = {0, 1},
+       .modality = 0},
+      {.name = "dcl_vl_image",
+       .kind = Kind::denoise,
+       .weight = 0.5,
+       .student = {0, 1},
+       .teacher = {0, 1},
+       .modality = 1},
+  };
+  config.loss.denoising_pool = 2;
+  config.loss.tile = 7;
+  return config;
+}
+
+/// Samples at positions [first, first + count), captions of unequal length (all of `equal_length`
+/// rows if given): a pure function of the position.
+inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Index count,
+                             Index equal_length = 0, std::uint32_t seed = 11) {
+  MicroBatch batch;
+  Draws const draws(seed, Purpose::item);
+  MaskSampler const sampler(config, seed);
+  batch.inputs.resize(config.modalities.size());
+  batch.lengths.resize(config.modalities.size());
+  auto append = [](ModalityInput& input, auto const& values) {
+    auto const* bytes = reinterpret_cast<std::byte const*>(values.data());
+    input.data.insert(input.data.end(), bytes, bytes + values.size() * sizeof(values[0]));
+    input.offsets.push_back(input.offsets.back() + static_cast<Index>(values.size()));
+  };
+  for (std::uint64_t p = first; p < first + static_cast<std::uint64_t>(count); ++p) {
+    batch.positions.push_back(p);
+    batch.keys.push_back(std::to_string(p));
+    std::vector<MaskItem> items;
+    std::vector<std::vector<std::uint8_t>> starts(config.modalities.size());
+    for (std::size_t m = 0; m < config.modalities.size(); ++m) {
+      ModalityConfig const& modality = config.modalities[m];
+      if (modality.adapter == "token") {
+        Index const n = equal_length ? equal_length : 2 + draws.below(9, p, 100, 0);
+        std::vector<std::int32_t> ids;
+        for (Index i = 0; i < n; ++i) {
+          ids.push_back(static_cast<std::int32_t>(
+              4 + draws.below(36, p, 101, static_cast<std::uint32_t>(i))));
+          starts[m].push_back(i == 0 || draws.below(2, p, 102, static_cast<std::uint32_t>(i)));
+        }
+        ids.push_back(2);
+        batch.inputs[m].dtype = DType::int32;
+        append(batch.inputs[m], ids);
+        batch.lengths[m].push_back(n + 2);
+        items.push_back({n, starts[m]});
+      } else {
+        std::vector<std::uint8_t> pixels;
+        for (Index i = 0; i < modality.size * modality.size * 3; ++i)
+          pixels.push_back(
+              static_cast<std::uint8_t>(draws.word(p, 103, static_cast<std::uint32_t>(i)) >> 24));
+        batch.inputs[m].dtype = DType::uint8;
+        append(batch.inputs[m], pixels);
+        Index const side = modality.size / modality.patch;
+        batch.lengths[m].push_back(side * side + 1);
+        items.push_back({side * side, {}});
+      }
+    }
+    sampler.append(p, items, batch.masks);
+  }
+  return batch;
+}
+
+}  // namespace accord::testing
