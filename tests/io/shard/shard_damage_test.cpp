@@ -4,6 +4,7 @@
 #include <random>
 
 #include "io/file/file.hpp"
+#include "io/shard/verify.hpp"
 #include "tests/io/shard/small_dataset.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -56,6 +57,26 @@ TEST_F(DamagedShard, NoFlippedBitGoesUnnoticed) {
   }
   EXPECT_GT(refused, 0);
   EXPECT_GT(reported, 0);
+}
+
+TEST_F(DamagedShard, VerifyNamesEveryDamagedSample) {
+  EXPECT_TRUE(verify_shard(Dataset::open(folder_), 0).empty());
+  ShardEntry const entry = read_index(folder_).shards[0];
+  std::byte const damage[] = {std::byte{0xFF}, std::byte{0xFF}, std::byte{0xFF}};
+  for (std::uint64_t const sample : {4u, 21u})
+    File::open_write(path_).write_at(entry.modalities[1].bytes.offset + 200 * sample, damage);
+  auto const faults = verify_shard(Dataset::open(folder_), 0);
+  ASSERT_EQ(faults.size(), 2u);
+  EXPECT_THAT(faults[0], HasSubstr("'key-4'"));
+  EXPECT_THAT(faults[1], HasSubstr("'key-21'"));
+}
+
+TEST_F(DamagedShard, VerifySeesWhenHdf5DisagreesWithTheIndex) {
+  DatasetIndex index = read_index(folder_);
+  std::swap(index.shards[0].checksum, index.shards[0].label);  // the same size, another place
+  write_index(folder_, index);
+  auto const faults = verify_shard(Dataset::open(folder_), 0);
+  EXPECT_THAT(faults, ::testing::Contains(HasSubstr("/checksum lies elsewhere")));
 }
 
 TEST_F(DamagedShard, IsRefusedWhenTruncated) {

@@ -1,0 +1,26 @@
+#pragma once
+// What a file holds, by its first bytes; names prove nothing.
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace accord::io {
+
+enum class MediaKind : std::uint8_t { unknown, jpeg, png, webp, wav, flac, mp3, ogg };
+
+MediaKind media_kind(std::span<std::byte const> bytes);
+
+constexpr bool is_image(MediaKind kind) {
+  return kind == MediaKind::jpeg || kind == MediaKind::png || kind == MediaKind::webp;
+}
+constexpr bool is_audio(MediaKind kind) { return kind >= MediaKind::wav; }
+
+/// "jpg", "png", "webp", "wav", "flac", "mp3", "ogg", and "bin" for the unknown.
+std::string_view extension_of(MediaKind kind);
+
+/// Whether a file name ends in an extension (any case) of a picture, or of a sound.
+bool has_image_extension(std::string_view name);
+bool has_audio_extension(std::string_view name);
+
+}  // namespace accord::io
