@@ -14,7 +14,7 @@ struct AdamwOptions {
   double clip_norm = 3;
   EpsilonForm epsilon_form = EpsilonForm::corrected;
   /// Factor on the learning rate per parameter id (layer-wise decay, spec 4.8); empty: 1 for all.
-  std::vector<double> learning_rate_scale;
+  std::vector<double> learning_rate_scale = {};
 };
 
 /// Flat elements [begin, begin + count) of a store that are updated with the same numbers.

@@ -2,26 +2,13 @@
 
 #include <algorithm>
 
-#include "core/tensor/tensor.hpp"
+#include "core/base/check.hpp"
+#include "parallel/comm/gather_text.hpp"
 
 namespace accord::parallel {
 namespace {
 
-// The texts of all ranks, by rank.
-std::vector<std::string> gather_text(Queue& queue, Communicator& group, std::string text) {
-  std::vector<std::int64_t> longest{static_cast<std::int64_t>(text.size())};
-  group.all_reduce(queue, View(longest.data(), DType::int64, Shape{1}), Reduce::max);
-  auto const width = static_cast<std::size_t>(longest[0]);
-  text.resize(width, '\0');
-  std::string all(width * static_cast<std::size_t>(group.size()), '\0');
-  group.all_gather(queue, ConstView(text.data(), DType::uint8, Shape{longest[0]}),
-                   View(all.data(), DType::uint8, Shape{group.size(), longest[0]}));
-  std::vector<std::string> texts;
-  for (std::size_t at = 0; at < all.size(); at += width) texts.push_back(all.substr(at, width));
-  return texts;
-}
-
-// The NUL-ended fields of a text; padding gives empty ones.
+// The NUL-ended fields of a text.
 std::vector<std::string> fields_of(std::string const& text) {
   std::vector<std::string> fields;
   for (std::size_t at = 0; at < text.size();) {
