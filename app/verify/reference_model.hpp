@@ -1,0 +1,23 @@
+#pragma once
+// From a reference file of the whole model to Accord's own configuration, weights and batches.
+
+#include "app/verify/reference.hpp"
+#include "core/model/model.hpp"
+
+namespace accord::app {
+
+/// The model a file describes: sizes, modalities and the stage's objectives, in the official code's
+/// parity mode (padded decoder keys take part, epsilon beside the uncorrected root). One batch is
+/// one denoising pool.
+ModelConfig reference_model_config(Reference const& reference, Index pool);
+
+/// Fills every parameter from weights/<prefix-less name>. \throws DataError for a missing or
+/// unknown one.
+void load_reference_weights(Queue& queue, Reference const& reference, ParameterStore& store,
+                            std::string const& group = "weights/", std::string const& prefix = "");
+
+/// Samples of inputs/<group>: ids without pads, images, masks of all masked passes.
+MicroBatch reference_batch(Reference const& reference, ModelConfig const& config,
+                           std::string const& group = "inputs/");
+
+}  // namespace accord::app
