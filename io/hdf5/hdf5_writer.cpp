@@ -16,8 +16,6 @@ using hdf5::Lock;
 
 namespace {
 
-constexpr hsize_t alignment = 1 << 20;
-
 [[noreturn]] void fail(std::filesystem::path const& path, std::string const& object,
                        char const* problem) {
   throw IoError(fmt::format("{}: {}: {}{}", path.string(), object, problem, hdf5::reason()));
@@ -77,11 +75,12 @@ std::vector<char> padded(std::span<std::string const> values, std::size_t width)
 
 }  // namespace
 
-Hdf5Writer::Hdf5Writer(std::filesystem::path path) : path_(std::move(path)) {
+Hdf5Writer::Hdf5Writer(std::filesystem::path path, Hdf5Layout layout) : path_(std::move(path)) {
   Lock const lock;
   Id const access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
-  H5Pset_alignment(access, alignment, alignment);
+  H5Pset_alignment(access, layout.alignment, layout.alignment);
+  H5Pset_meta_block_size(access, layout.metadata_block);
   H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
   Id const creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation, false);

@@ -13,13 +13,19 @@
 
 namespace accord::io {
 
+/// How a file's bytes are arranged.
+struct Hdf5Layout {
+  std::uint64_t alignment = 1 << 20;    ///< datasets of at least so many bytes start at a multiple
+  std::uint64_t metadata_block = 2048;  ///< metadata is kept together in blocks of so many bytes
+};
+
 /// A new file (an existing one is replaced) in the newest format version, whose metadata carries
 /// checksums. Groups on the way to an object are made as needed. Every failure throws IoError
 /// naming file, object and HDF5's reason. Nothing is durable before close() and an fsync of the
 /// file.
 class Hdf5Writer {
  public:
-  explicit Hdf5Writer(std::filesystem::path path);
+  explicit Hdf5Writer(std::filesystem::path path, Hdf5Layout layout = {});
   Hdf5Writer(Hdf5Writer&& other) noexcept;
   Hdf5Writer& operator=(Hdf5Writer&& other) noexcept;
   ~Hdf5Writer();  ///< closes, ignoring failures; call close() to see them

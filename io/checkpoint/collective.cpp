@@ -1,0 +1,78 @@
+#include "io/checkpoint/collective.hpp"
+
+#include <algorithm>
+
+namespace accord::io {
+namespace {
+
+Error as_error(std::exception_ptr failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (Error const& error) {
+    return error;
+  } catch (std::exception const& error) {
+    return Error(error.what());
+  }
+}
+
+View view_of(std::vector<Index>& values) {
+  return {values.data(), DType::int64, Shape{static_cast<Index>(values.size())}};
+}
+
+std::string broadcast_text_from(Communicator& communicator, Queue& queue, std::string text,
+                                int root) {
+  std::vector<Index> length{static_cast<Index>(text.size())};
+  communicator.broadcast(queue, view_of(length), root);
+  text.resize(static_cast<std::size_t>(length[0]));
+  if (length[0] > 0)
+    communicator.broadcast(queue, {text.data(), DType::uint8, Shape{length[0]}}, root);
+  queue.wait();
+  return text;
+}
+
+}  // namespace
+
+std::optional<Error> first_failure(Communicator& communicator, Queue& queue,
+                                   std::exception_ptr mine) {
+  std::optional<Error> error;
+  if (mine) error = as_error(mine);
+  // The largest of size - rank belongs to the lowest failing rank; 0 when there is none.
+  std::vector<Index> lowest{error ? communicator.size() - communicator.rank() : 0};
+  communicator.all_reduce(queue, view_of(lowest), Reduce::max);
+  queue.wait();
+  if (lowest[0] == 0) return std::nullopt;
+  int const failed = communicator.size() - static_cast<int>(lowest[0]);
+  std::vector<Index> code{error ? static_cast<Index>(error->exit_code()) : 0};
+  communicator.broadcast(queue, view_of(code), failed);
+  std::string message =
+      broadcast_text_from(communicator, queue, error ? error->what() : "", failed);
+  if (communicator.size() > 1) message = "rank " + std::to_string(failed) + ": " + message;
+  return Error(message, static_cast<ExitCode>(code[0]));
+}
+
+std::string broadcast_text(Communicator& communicator, Queue& queue, std::string text) {
+  return broadcast_text_from(communicator, queue, std::move(text), 0);
+}
+
+std::vector<std::vector<Index>> gather_lists(Communicator& communicator, Queue& queue,
+                                             std::vector<Index> const& mine) {
+  std::vector<Index> lengths(static_cast<std::size_t>(communicator.size()));
+  std::vector<Index> length{static_cast<Index>(mine.size())};
+  communicator.all_gather(queue, view_of(length), view_of(lengths));
+  queue.wait();
+  std::size_t const longest = static_cast<std::size_t>(
+      std::max<Index>(*std::max_element(lengths.begin(), lengths.end()), 1));
+  std::vector<Index> padded(mine);
+  padded.resize(longest);
+  std::vector<Index> gathered(longest * lengths.size());
+  communicator.all_gather(queue, view_of(padded), view_of(gathered));
+  queue.wait();
+  std::vector<std::vector<Index>> lists(lengths.size());
+  for (std::size_t rank = 0; rank < lists.size(); ++rank) {
+    auto const begin = gathered.begin() + static_cast<std::ptrdiff_t>(rank * longest);
+    lists[rank].assign(begin, begin + lengths[rank]);
+  }
+  return lists;
+}
+
+}  // namespace accord::io

@@ -1,0 +1,171 @@
+#include "io/checkpoint/directory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/error.hpp"
+#include "io/file/file.hpp"
+
+namespace accord::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "step-", unfinished_suffix = ".tmp",
+                           replaced_suffix = ".replaced";
+
+void rename_or_throw(fs::path const& from, fs::path const& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error)
+    throw IoError(
+        fmt::format("{}: rename to {} failed: {}", from.string(), to.string(), error.message()));
+}
+
+std::vector<fs::path> entries_of(fs::path const& directory) {
+  std::error_code error;
+  std::vector<fs::path> entries;
+  fs::directory_iterator it(directory, error);
+  if (error == std::errc::no_such_file_or_directory) return entries;
+  for (; !error && it != fs::directory_iterator(); it.increment(error))
+    entries.push_back(it->path());
+  if (error)
+    throw IoError(fmt::format("{}: listing failed: {}", directory.string(), error.message()));
+  return entries;
+}
+
+// First it gets a name nobody reads: a kill in the middle leaves no half checkpoint behind.
+void remove_checkpoint(fs::path const& folder) {
+  fs::path const doomed = folder.string() + std::string(unfinished_suffix);
+  rename_or_throw(folder, doomed);
+  std::error_code error;
+  fs::remove_all(doomed, error);
+  if (error) throw IoError(fmt::format("{}: removal failed: {}", doomed.string(), error.message()));
+}
+
+}  // namespace
+
+fs::path step_folder(fs::path const& directory, Index step) {
+  return directory / fmt::format("{}{:08}", prefix, step);
+}
+
+std::vector<StepFolder> list_checkpoints(fs::path const& directory) {
+  std::vector<StepFolder> found;
+  for (fs::path const& path : entries_of(directory)) {
+    std::string const name = path.filename();
+    if (!name.starts_with(prefix)) continue;
+    std::string_view digits = std::string_view(name).substr(prefix.size());
+    if (digits.ends_with(replaced_suffix)) digits.remove_suffix(replaced_suffix.size());
+    Index step = 0;
+    auto const [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+    if (code != std::errc() || end != digits.data() + digits.size() || digits.size() < 8) continue;
+    found.push_back({step, path});
+  }
+  std::sort(found.begin(), found.end(), [](StepFolder const& a, StepFolder const& b) {
+    return a.step != b.step ? a.step > b.step : a.path < b.path;
+  });
+  return found;
+}
+
+OpenCheckpoint open_checkpoint(fs::path const& folder) {
+  OpenCheckpoint checkpoint{folder, read_manifest(folder)};
+  for (CheckpointFile const& file : checkpoint.manifest.files) {
+    fs::path const path = folder / file.name;
+    std::uint64_t const bytes = File::open_read(path).size();
+    if (bytes != file.bytes)
+      throw DataError(fmt::format("{}: {} bytes, the manifest says {}; the file is damaged",
+                                  path.string(), bytes, file.bytes));
+  }
+  return checkpoint;
+}
+
+std::optional<OpenCheckpoint> open_next(std::vector<StepFolder> const& found, std::size_t& next,
+                                        Announce const& announce) {
+  while (next < found.size()) {
+    StepFolder const& candidate = found[next++];
+    try {
+      OpenCheckpoint checkpoint = open_checkpoint(candidate.path);
+      if (checkpoint.manifest.step != candidate.step)
+        throw DataError(fmt::format("{}: its manifest is of step {}", candidate.path.string(),
+                                    checkpoint.manifest.step));
+      return checkpoint;
+    } catch (Error const& error) {
+      if (announce)
+        announce(
+            fmt::format("checkpoint {} is not usable: {}", candidate.path.string(), error.what()));
+    }
+  }
+  return std::nullopt;
+}
+
+DataError none_usable(fs::path const& directory) {
+  return DataError(
+      fmt::format("{}: holds checkpoints, but none is usable; restore one, or move them away to "
+                  "start from the beginning",
+                  directory.string()));
+}
+
+std::optional<OpenCheckpoint> find_newest(fs::path const& directory, Announce const& announce) {
+  std::vector<StepFolder> const found = list_checkpoints(directory);
+  std::size_t next = 0;
+  std::optional<OpenCheckpoint> newest = open_next(found, next, announce);
+  if (!newest && !found.empty()) throw none_usable(directory);
+  return newest;
+}
+
+OpenCheckpoint open_or_find(fs::path const& path, Announce const& announce) {
+  std::error_code error;
+  if (fs::exists(path / manifest_name, error)) return open_checkpoint(path);
+  if (std::optional<OpenCheckpoint> newest = find_newest(path, announce)) return *std::move(newest);
+  throw DataError(fmt::format("{}: neither a checkpoint ({} in it) nor a folder of checkpoints",
+                              path.string(), manifest_name));
+}
+
+void remove_unfinished(fs::path const& directory) {
+  for (fs::path const& path : entries_of(directory)) {
+    std::string const name = path.filename();
+    if (!name.starts_with(prefix) || !name.ends_with(unfinished_suffix)) continue;
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error)
+      throw IoError(fmt::format("{}: removing what an earlier save left failed: {}", path.string(),
+                                error.message()));
+  }
+}
+
+void publish(fs::path const& unfinished, fs::path const& directory, Index step) {
+  fs::path const finished = step_folder(directory, step);
+  fs::path const replaced = finished.string() + std::string(replaced_suffix);
+  std::error_code error;
+  if (fs::exists(finished, error)) {
+    // Both names are taken when an earlier replacement ended before its clean-up: then the old one
+    // can go.
+    if (fs::exists(replaced, error)) remove_checkpoint(replaced);
+    rename_or_throw(finished, replaced);
+  }
+  rename_or_throw(unfinished, finished);
+  sync_directory(directory);
+}
+
+void remove_old(fs::path const& directory, Index step, int keep) {
+  int kept = 0;
+  Index last_kept = -1;
+  for (StepFolder const& candidate : list_checkpoints(directory)) {
+    if (candidate.step > step) continue;
+    if (kept >= std::max(keep, 1) || (kept > 0 && candidate.step == last_kept)) {
+      remove_checkpoint(candidate.path);
+      continue;
+    }
+    try {
+      open_checkpoint(candidate.path);
+    } catch (Error const&) {
+      continue;  // not counted, and not removed before enough good ones are there
+    }
+    ++kept;
+    last_kept = candidate.step;
+  }
+}
+
+}  // namespace accord::io

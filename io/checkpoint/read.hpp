@@ -1,0 +1,22 @@
+#pragma once
+// Values of a checkpoint into memory; local to the calling rank.
+
+#include <span>
+#include <vector>
+
+#include "io/checkpoint/directory.hpp"
+
+namespace accord::io {
+
+/// The checkpoint's tensor for each of `infos`.
+/// \throws DataError listing names that are missing or have another shape, and, if `all_listed`,
+/// those of the checkpoint that are not among infos
+std::vector<StoredTensor const*> match_tensors(OpenCheckpoint const& checkpoint,
+                                               std::span<TensorInfo const> infos, bool all_listed);
+
+/// Fills the pieces with elements of stored[piece.tensor], as `dtypes[piece.tensor]`. Each run that
+/// a piece touches is read once, whole, and checked. \throws DataError or IoError
+void read_pieces(OpenCheckpoint const& checkpoint, std::span<StoredTensor const* const> stored,
+                 std::span<DType const> dtypes, std::span<Piece const> pieces);
+
+}  // namespace accord::io

@@ -1,0 +1,78 @@
+#pragma once
+// Saves a checkpoint: either it becomes complete and durable under its name, or nothing of it can
+// be seen.
+
+#include <exception>
+#include <filesystem>
+#include <vector>
+
+#include "core/comm/communicator.hpp"
+#include "io/checkpoint/directory.hpp"
+#include "io/checkpoint/plan.hpp"
+
+namespace accord::io {
+
+struct SaveOptions {
+  int files = 1;                            ///< data files; tensors are dealt over them by size
+  int keep = 2;                             ///< finished checkpoints that stay, this one included
+  std::uint64_t run_bytes = max_run_bytes;  ///< at most so much is written and hashed at a time
+  Announce announce;
+};
+
+/// One save, in phases, so that the one that takes the time can run beside training:
+///   constructor  collective: plans, creates the files (the only use of HDF5)
+///   write()      local: writes and hashes this rank's runs; any thread; neither MPI nor HDF5
+///   commit()     collective: gathers the hashes, writes the manifest, gives the checkpoint its
+///   name
+/// After each phase the ranks look at each other: what fails anywhere throws the same Error on all,
+/// and nothing that was valid before is touched. The pieces' memory must stay as it is until
+/// write() is done. One save at a time per folder.
+class CheckpointSave {
+ public:
+  /// \param infos the same list on all ranks   \param pieces what this rank holds   \param
+  /// documents rank 0's count \throws Error if the pieces of all ranks do not cover each tensor
+  /// once; IoError
+  CheckpointSave(Communicator& communicator, Queue& queue, std::filesystem::path directory,
+                 Index step, std::vector<TensorInfo> infos, std::vector<ConstPiece> pieces,
+                 Documents documents, SaveOptions options);
+
+  /// A failure is kept for commit() to report.
+  void write() noexcept;
+
+  /// Returns when the checkpoint is durable under its name, and older ones are removed. Returns its
+  /// folder.
+  std::filesystem::path commit(Communicator& communicator, Queue& queue);
+
+ private:
+  template <class Phase>
+  void phase(Communicator& communicator, Queue& queue, Phase&& phase);
+  void plan(Communicator& communicator, Queue& queue);
+  void create(Communicator& communicator, Queue& queue);
+  void write_runs();
+  std::filesystem::path unfinished() const;
+  Manifest manifest(std::vector<std::vector<Index>> const& hashes) const;
+
+  std::filesystem::path directory_;
+  Index step_;
+  std::vector<TensorInfo> infos_;
+  std::vector<ConstPiece> pieces_;
+  Documents documents_;
+  SaveOptions options_;
+
+  std::vector<int> file_of_;
+  std::vector<std::string> file_names_;              ///< data files, then the index
+  std::vector<CheckpointFile> files_;                ///< without their runs
+  std::vector<Placement> placements_;                ///< by tensor
+  std::vector<std::vector<ConstPiece>> all_pieces_;  ///< by rank; rank 0 alone keeps them
+  std::vector<PlannedRun> runs_;                     ///< this rank's
+  std::vector<Hash128> hashes_;                      ///< of runs_
+  std::exception_ptr write_failure_;
+};
+
+/// All phases, one after another.
+std::filesystem::path save_checkpoint(Communicator& communicator, Queue& queue,
+                                      std::filesystem::path const& directory, Index step,
+                                      std::vector<TensorInfo> infos, std::vector<ConstPiece> pieces,
+                                      Documents documents, SaveOptions options);
+
+}  // namespace accord::io
