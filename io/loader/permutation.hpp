@@ -35,7 +35,7 @@ class Permutation {
 /// structure. Block borders are moved by an offset drawn for each epoch.
 class EpochOrder {
  public:
-  static constexpr std::uint64_t block = 32;
+  static constexpr std::uint64_t block = 256;
   static constexpr std::uint64_t window = 8192;
 
   /// \param source tells apart the orders of several sources; below 2^24
