@@ -1,0 +1,142 @@
+#include "io/loader/item_decoder.hpp"
+
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "core/base/check.hpp"
+
+namespace accord::io {
+namespace {
+
+/// Grows `input` by `bytes` and returns where they begin.
+std::byte* extend(ModalityInput& input, DType dtype, std::size_t bytes) {
+  input.dtype = dtype;
+  std::size_t const begin = input.data.size();
+  input.data.resize(begin + bytes);
+  input.offsets.push_back(static_cast<Index>(input.data.size() / size_of(dtype)));
+  return input.data.data() + begin;
+}
+
+void append_offsets(std::vector<Index>& to, std::vector<Index> const& from) {
+  Index const begin = to.back();
+  for (std::size_t i = 1; i < from.size(); ++i) to.push_back(begin + from[i]);
+}
+
+template <class T>
+void append_all(std::vector<T>& to, std::vector<T> const& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+}  // namespace
+
+ItemDecoder::ItemDecoder(ModelConfig const& model, std::vector<Modality> const& modalities,
+                         std::shared_ptr<Tokenizer const> tokenizer,
+                         std::vector<PictureOptions> pictures, std::uint32_t seed)
+    : modalities_(model.modalities),
+      families_(model.modalities.size(), Family::none),
+      tokenizer_(std::move(tokenizer)),
+      pictures_(std::move(pictures)),
+      crop_(seed, Purpose::crop) {
+  pictures_.resize(modalities_.size());
+  for (Modality m : modalities) {
+    std::size_t const i = static_cast<std::size_t>(m);
+    ModalityConfig const& config = modalities_[i];
+    if (config.adapter == "token") {
+      ACCORD_CHECK(tokenizer_ != nullptr, "no tokenizer for modality {}", config.name);
+      if (tokenizer_->vocabulary() > config.vocabulary)
+        throw UsageError(fmt::format(
+            "modality {}: the tokenizer has {} rows, the model's table {}: use the tokenizer that "
+            "the model was made with",
+            config.name, tokenizer_->vocabulary(), config.vocabulary));
+      families_[i] = Family::token;
+    } else if (config.adapter == "patch") {
+      families_[i] = Family::patch;
+    } else {
+      throw UsageError(fmt::format(
+          "modality {}: no reader for the items of adapter \"{}\" (known: \"token\", \"patch\")",
+          config.name, config.adapter));
+    }
+  }
+}
+
+void ItemDecoder::append(Modality modality, std::span<std::byte const> bytes, std::uint64_t key,
+                         MicroBatch& batch, Scratch& scratch) const {
+  std::size_t const m = static_cast<std::size_t>(modality);
+  ModalityInput& input = batch.inputs[m];
+  std::vector<Index>& lengths = batch.lengths[m];
+  switch (families_[m]) {
+    case Family::token:
+      return append_text(modalities_[m], bytes, input, lengths);
+    case Family::patch:
+      return append_picture(modalities_[m], pictures_[m], bytes, key, input, lengths, scratch);
+    case Family::none:
+      break;
+  }
+  ACCORD_CHECK(false, "modality {} was not among those to decode", modalities_[m].name);
+}
+
+void ItemDecoder::append_text(ModalityConfig const& config, std::span<std::byte const> bytes,
+                              ModalityInput& input, std::vector<Index>& lengths) const {
+  std::string_view const caption(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+  std::vector<std::int32_t> const rows = tokenizer_->encode(caption, config.max_tokens);
+  std::memcpy(extend(input, DType::int32, rows.size() * sizeof(std::int32_t)), rows.data(),
+              rows.size() * sizeof(std::int32_t));
+  lengths.push_back(static_cast<Index>(rows.size()) + 1);
+}
+
+void ItemDecoder::append_picture(ModalityConfig const& config, PictureOptions const& options,
+                                 std::span<std::byte const> bytes, std::uint64_t key,
+                                 ModalityInput& input, std::vector<Index>& lengths,
+                                 Scratch& scratch) const {
+  Image const image = decode_image(bytes, {}, options.alpha);
+  std::byte* const out =
+      extend(input, DType::uint8, static_cast<std::size_t>(config.size * config.size * 3));
+  crop_image({image.rgb.data(), image.width, image.height}, options.crop, crop_, key,
+             static_cast<int>(config.size), reinterpret_cast<std::uint8_t*>(out), scratch.resize);
+  Index const side = config.size / config.patch;
+  lengths.push_back(side * side + 1);
+}
+
+std::vector<std::uint8_t> ItemDecoder::word_starts(Modality modality,
+                                                   ModalityInput const& input) const {
+  std::vector<std::uint8_t> flags;
+  if (families_[static_cast<std::size_t>(modality)] != Family::token) return flags;
+  auto const* rows = reinterpret_cast<std::int32_t const*>(input.data.data());
+  for (Index i = input.offsets.end()[-2]; i < input.offsets.back() - 1; ++i)
+    flags.push_back(tokenizer_->word_start(rows[i]));
+  return flags;
+}
+
+Index ItemDecoder::maskable(Modality modality, Index length) const {
+  return length - (families_[static_cast<std::size_t>(modality)] == Family::token ? 2 : 1);
+}
+
+MicroBatch empty_batch(std::size_t modalities) {
+  MicroBatch batch;
+  batch.inputs.resize(modalities);
+  batch.lengths.resize(modalities);
+  return batch;
+}
+
+void append(MicroBatch& to, MicroBatch const& from) {
+  append_all(to.positions, from.positions);
+  append_all(to.labels, from.labels);
+  append_all(to.keys, from.keys);
+  for (std::size_t m = 0; m < to.inputs.size(); ++m) {
+    to.inputs[m].dtype = from.inputs[m].dtype;
+    append_all(to.inputs[m].data, from.inputs[m].data);
+    append_offsets(to.inputs[m].offsets, from.inputs[m].offsets);
+    append_all(to.lengths[m], from.lengths[m]);
+  }
+  to.masks.resize(from.masks.size());
+  for (std::size_t p = 0; p < from.masks.size(); ++p) {
+    to.masks[p].resize(from.masks[p].size());
+    for (std::size_t s = 0; s < from.masks[p].size(); ++s) {
+      append_all(to.masks[p][s].masked, from.masks[p][s].masked);
+      append_offsets(to.masks[p][s].offsets, from.masks[p][s].offsets);
+    }
+  }
+}
+
+}  // namespace accord::io

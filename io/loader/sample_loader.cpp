@@ -1,0 +1,126 @@
+#include "io/loader/sample_loader.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/base/check.hpp"
+#include "io/loader/columns.hpp"
+
+namespace accord::io {
+namespace {
+
+std::vector<Modality> used_modalities(ModelConfig const& model) {
+  std::set<Modality> used;
+  for (Pass const& pass : resolve_passes(model))
+    used.insert(pass.modalities.begin(), pass.modalities.end());
+  return {used.begin(), used.end()};
+}
+
+}  // namespace
+
+std::vector<SampleLoader::Source> SampleLoader::open_sources(SampleConfig const& config,
+                                                             std::vector<Modality> const& used) {
+  std::vector<Source> sources;
+  for (LoaderSource const& wanted : config.sources) {
+    Source source{wanted.name, Dataset::open(wanted.path),
+                  std::vector<std::size_t>(config.model.modalities.size())};
+    for (Modality m : used)
+      source.columns[static_cast<std::size_t>(m)] =
+          column_of(source.dataset, config.model.modalities[static_cast<std::size_t>(m)].name);
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+Order SampleLoader::order_of(SampleConfig const& config, std::vector<Source> const& sources) {
+  std::vector<OrderSource> listed;
+  for (std::size_t j = 0; j < sources.size(); ++j)
+    listed.push_back({sources[j].name, static_cast<std::uint64_t>(sources[j].dataset.size()),
+                      config.sources[j].weight, sources[j].dataset.hash()});
+  return Order(std::move(listed), static_cast<std::uint64_t>(config.global_batch), config.seed,
+               config.start ? &*config.start : nullptr);
+}
+
+SampleLoader::SampleLoader(SampleConfig config)
+    : model_(config.model),
+      refresh_(config.refresh),
+      used_(used_modalities(config.model)),
+      sources_(open_sources(config, used_)),
+      labelled_(std::all_of(
+          sources_.begin(), sources_.end(),
+          [](Source const& s) { return s.dataset.index().label == LabelKind::single; })),
+      order_(order_of(config, sources_)),
+      decoder_(config.model, used_, config.tokenizer, config.pictures, config.seed),
+      masks_(config.model, config.seed),
+      item_(config.seed, Purpose::item) {
+  if (!config.start) return;
+  // What a source has grown by must lie behind what the run's epoch began with.
+  for (std::size_t j = 0; j < sources_.size(); ++j) {
+    Dataset const& dataset = sources_[j].dataset;
+    dataset.index().prefix(config.start->sources[j].index, dataset.path());
+  }
+}
+
+LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& scratch) const {
+  LoadedSample loaded;
+  Order::Place place = order_.at(position);
+  // The position keeps its draws, whichever sample comes to it.
+  std::uint64_t const key = refresh_ == Refresh::epoch
+                                ? position
+                                : static_cast<std::uint64_t>(place.source) << 48 | place.sample;
+  for (int attempt = 0; attempt <= Order::max_attempts; ++attempt) {
+    if (attempt > 0) place = order_.at(position, attempt);
+    Source const& source = sources_[static_cast<std::size_t>(place.source)];
+    SkippedSample skip{position, source.name, "", place.sample, ""};
+    try {
+      Sample const sample = source.dataset.read(static_cast<Index>(place.sample));
+      skip.key = sample.key;
+      skip.reason = decode(source, sample, key, loaded.batch, scratch);
+    } catch (SampleError const& error) {
+      skip.key = error.key;
+      skip.reason = error.what();
+    }
+    if (skip.reason.empty()) {
+      loaded.batch.positions = {position};
+      return loaded;
+    }
+    loaded.skipped.push_back(std::move(skip));
+  }
+  SkippedSample const& last = loaded.skipped.back();
+  throw DataError(fmt::format(
+      "position {} of the run: none of {} samples in a row could be used; the last one: "
+      "{}, sample {} (key '{}'): {}; look at the source with `accord data verify`",
+      position, loaded.skipped.size(), last.source, last.sample, last.key, last.reason));
+}
+
+/// Empty, or why the sample cannot be used.
+std::string SampleLoader::decode(Source const& source, Sample const& sample, std::uint64_t key,
+                                 MicroBatch& batch, ItemDecoder::Scratch& scratch) const {
+  std::size_t const modalities = model_.modalities.size();
+  batch = empty_batch(modalities);
+  std::vector<MaskItem> items(modalities);
+  std::vector<std::vector<std::uint8_t>> word_starts(modalities);
+  for (Modality modality : used_) {
+    std::size_t const m = static_cast<std::size_t>(modality);
+    std::string const& name = model_.modalities[m].name;
+    auto const& choice = sample.items[source.columns[m]];
+    if (choice.empty()) return fmt::format("has no {}", name);
+    std::uint32_t const chosen = item_.below(static_cast<std::uint32_t>(choice.size()), key, 0,
+                                             static_cast<std::uint32_t>(m));
+    try {
+      decoder_.append(modality, choice[chosen], key, batch, scratch);
+    } catch (DataError const& error) {
+      return fmt::format("{}: {}", name, error.what());
+    }
+    word_starts[m] = decoder_.word_starts(modality, batch.inputs[m]);
+    items[m].word_start = word_starts[m];
+    items[m].count = decoder_.maskable(modality, batch.lengths[m].back());
+  }
+  masks_.append(key, items, batch.masks);
+  if (labelled_) batch.labels = {sample.label};
+  batch.keys = {sample.key};
+  return {};
+}
+
+}  // namespace accord::io
