@@ -1,0 +1,143 @@
+#include "parallel/pipeline/schedule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/base/error.hpp"
+
+namespace accord::parallel {
+namespace {
+
+struct Pipeline {
+  int stages, micro_batches, chunks;
+  std::vector<StageSchedule> schedules;  ///< by stage
+};
+
+Pipeline make_pipeline(ScheduleKind kind, int stages, int micro_batches, int chunks = 1) {
+  Pipeline pipeline{stages, micro_batches, chunks, {}};
+  for (int stage = 0; stage < stages; ++stage)
+    pipeline.schedules.push_back(make_schedule(kind, stage, stages, micro_batches, chunks));
+  return pipeline;
+}
+
+void expect_every_step_once(Pipeline const& pipeline) {
+  for (StageSchedule const& schedule : pipeline.schedules) {
+    std::set<std::tuple<Direction, int, int>> seen;
+    for (StageStep const& step : schedule) {
+      EXPECT_TRUE(step.micro_batch >= 0 && step.micro_batch < pipeline.micro_batches);
+      EXPECT_TRUE(step.chunk >= 0 && step.chunk < pipeline.chunks);
+      EXPECT_TRUE(seen.insert({step.direction, step.micro_batch, step.chunk}).second);
+      if (step.direction == Direction::backward) {
+        EXPECT_TRUE(seen.count({Direction::forward, step.micro_batch, step.chunk}))
+            << "a backward before its forward";
+      }
+    }
+    EXPECT_EQ(static_cast<int>(seen.size()), 2 * pipeline.micro_batches * pipeline.chunks);
+  }
+}
+
+// Runs all stages at once; a step starts when what it needs has arrived. A forward takes 1 and a
+// backward 2 units of time. Returns the time at which the last stage ends, or -1 if none can go on.
+int simulate(Pipeline const& pipeline) {
+  int const parts = pipeline.stages * pipeline.chunks;
+  std::map<std::tuple<Direction, int, int>, int> finished;  // direction, micro-batch, part -> time
+  std::vector<std::size_t> next(static_cast<std::size_t>(pipeline.stages), 0);
+  std::vector<int> clock(next.size(), 0);
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (std::size_t stage = 0; stage < next.size(); ++stage) {
+      while (next[stage] < pipeline.schedules[stage].size()) {
+        StageStep const step = pipeline.schedules[stage][next[stage]];
+        int const part = step.chunk * pipeline.stages + static_cast<int>(stage);
+        bool const forward = step.direction == Direction::forward;
+        int const before = forward ? part - 1 : part + 1;
+        int start = clock[stage];
+        if (before >= 0 && before < parts) {
+          auto const needed = finished.find({step.direction, step.micro_batch, before});
+          if (needed == finished.end()) break;
+          start = std::max(start, needed->second);
+        }
+        clock[stage] = start + (forward ? 1 : 2);
+        finished[{step.direction, step.micro_batch, part}] = clock[stage];
+        ++next[stage];
+        moved = true;
+      }
+    }
+  }
+  for (std::size_t stage = 0; stage < next.size(); ++stage)
+    if (next[stage] < pipeline.schedules[stage].size()) return -1;
+  return *std::max_element(clock.begin(), clock.end());
+}
+
+TEST(Schedule, OfEveryKindDoesEveryStepOnceAndNeverBlocks) {
+  for (int stages : {1, 2, 3, 4, 8})
+    for (int micro_batches : {1, 2, 3, 4, 8, 13, 16})
+      for (ScheduleKind kind :
+           {ScheduleKind::gpipe, ScheduleKind::one_forward_one_backward, ScheduleKind::interleaved})
+        for (int chunks : {1, 2, 3}) {
+          if (kind != ScheduleKind::interleaved && chunks > 1) continue;
+          if (kind == ScheduleKind::interleaved && micro_batches % stages != 0) continue;
+          SCOPED_TRACE(::testing::Message()
+                       << "kind " << static_cast<int>(kind) << ", " << stages << " stages, "
+                       << micro_batches << " micro-batches, " << chunks << " chunks");
+          Pipeline const pipeline = make_pipeline(kind, stages, micro_batches, chunks);
+          expect_every_step_once(pipeline);
+          EXPECT_GT(simulate(pipeline), 0);
+        }
+}
+
+TEST(Schedule, SimulationSeesADeadlock) {
+  Pipeline pipeline = make_pipeline(ScheduleKind::one_forward_one_backward, 2, 2);
+  // Stage 0 wants a gradient before it has sent the second micro-batch that stage 1 waits for.
+  pipeline.schedules[1] = {{Direction::forward, 0, 0},
+                           {Direction::forward, 1, 0},
+                           {Direction::backward, 0, 0},
+                           {Direction::backward, 1, 0}};
+  pipeline.schedules[0] = {{Direction::forward, 0, 0},
+                           {Direction::backward, 0, 0},
+                           {Direction::forward, 1, 0},
+                           {Direction::backward, 1, 0}};
+  EXPECT_EQ(simulate(pipeline), -1);
+}
+
+TEST(Schedule, GpipeRunsBackwardInReverse) {
+  EXPECT_EQ(gpipe(2), (StageSchedule{{Direction::forward, 0, 0},
+                                     {Direction::forward, 1, 0},
+                                     {Direction::backward, 1, 0},
+                                     {Direction::backward, 0, 0}}));
+}
+
+TEST(Schedule, OneForwardOneBackwardHoldsAtMostTheStagesThatFollow) {
+  for (int stages : {1, 2, 4, 8})
+    for (int stage = 0; stage < stages; ++stage)
+      EXPECT_EQ(peak_activations(one_forward_one_backward(stage, stages, 16)),
+                std::min(16, stages - stage));
+  EXPECT_EQ(peak_activations(gpipe(16)), 16);
+}
+
+// Of 3 units of work per micro-batch, (stages - 1) * 3 are idle; interleaving divides that.
+TEST(Schedule, HasTheBubbleOfItsKind) {
+  for (int stages : {2, 4, 8}) {
+    int const micro_batches = 2 * stages, work = 3 * micro_batches, bubble = 3 * (stages - 1);
+    EXPECT_EQ(simulate(make_pipeline(ScheduleKind::gpipe, stages, micro_batches)), work + bubble);
+    EXPECT_EQ(
+        simulate(make_pipeline(ScheduleKind::one_forward_one_backward, stages, micro_batches)),
+        work + bubble);
+    for (int chunks : {2, 4})  // a step of a chunk is a chunk-th of the work
+      EXPECT_EQ(simulate(make_pipeline(ScheduleKind::interleaved, stages, micro_batches, chunks)),
+                work * chunks + bubble);
+  }
+}
+
+TEST(Schedule, RefusesWhatDoesNotDivide) {
+  EXPECT_THROW(interleaved(0, 4, 6, 2), UsageError);
+  EXPECT_THROW(make_schedule(ScheduleKind::gpipe, 0, 2, 4, 2), UsageError);
+  EXPECT_THROW(make_schedule(ScheduleKind::gpipe, 2, 2, 4, 1), Error);
+}
+
+}  // namespace
+}  // namespace accord::parallel
