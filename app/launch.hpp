@@ -1,0 +1,19 @@
+#pragma once
+// Starting and ending the ranks of a job.
+
+#include <functional>
+
+#include "parallel/comm/mpi_environment.hpp"
+
+namespace accord::app {
+
+/// Runs `body` on every rank with MPI up and the threads of each rank set: the cores of the node
+/// shared by its ranks, unless OMP_NUM_THREADS or the binding says less. Returns what body returns.
+/// An error on any rank ends all ranks with its exit code; it is printed as "[rank r] error: ...",
+/// once where all ranks fail alike.
+int launch(std::function<int(parallel::MpiEnvironment const&)> const& body);
+
+/// Threads of each rank, as launch() has set them.
+int threads_per_rank();
+
+}  // namespace accord::app

@@ -1,0 +1,102 @@
+#include "app/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.hpp"
+#include "io/file/file.hpp"
+
+namespace accord::app {
+namespace {
+
+/// Calls visit(line number, text) for each line that ends in a newline; false stops.
+template <class Visit>
+void for_each_line(std::string const& text, Visit&& visit) {
+  std::size_t begin = 0, number = 1;
+  for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    if (!visit(number++, std::string_view(text).substr(begin, end - begin))) return;
+}
+
+std::string up_to_step(std::string const& text, std::int64_t step) {
+  std::size_t kept = 0;
+  for_each_line(text, [&](std::size_t, std::string_view line) {
+    nlohmann::json const object = nlohmann::json::parse(line, nullptr, false);
+    if (!object.is_object() || !object.contains("step") || !object["step"].is_number_integer() ||
+        object["step"].get<std::int64_t>() > step)
+      return false;
+    kept = static_cast<std::size_t>(line.data() - text.data()) + line.size() + 1;
+    return true;
+  });
+  return text.substr(0, kept);
+}
+
+}  // namespace
+
+std::string to_json(MetricsLine const& line) {
+  std::string out = "{";
+  for (auto const& [name, value] : line) {
+    out += fmt::format("{}\"{}\": ", out.size() > 1 ? ", " : "", name);
+    if (auto const* integer = std::get_if<std::int64_t>(&value))
+      out += fmt::format("{}", *integer);
+    else if (double const number = std::get<double>(value); std::isfinite(number))
+      out += fmt::format("{}", number);
+    else
+      out += "null";
+  }
+  return out + "}\n";
+}
+
+MetricsFile::MetricsFile(std::filesystem::path path, std::int64_t step) : path_(std::move(path)) {
+  if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path());
+  if (std::filesystem::exists(path_)) {
+    std::string const text = io::read_file(path_);
+    std::string const kept = up_to_step(text, step);
+    if (kept.size() != text.size()) io::write_file_atomically(path_, kept);
+  }
+  file_.reset(std::fopen(path_.c_str(), "a"));
+  if (!file_)
+    throw IoError(
+        fmt::format("{}: cannot be opened for writing: {}", path_.string(), std::strerror(errno)));
+}
+
+void MetricsFile::write(MetricsLine const& line) {
+  std::string const text = to_json(line);
+  if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() ||
+      std::fflush(file_.get()) != 0)
+    throw IoError(fmt::format("{}: writing failed: {}", path_.string(), std::strerror(errno)));
+}
+
+std::vector<double> const* MetricsTable::find(std::string const& name) const {
+  auto const it = columns.find(name);
+  return it == columns.end() ? nullptr : &it->second;
+}
+
+MetricsTable read_metrics(std::filesystem::path const& path) {
+  double const missing = std::numeric_limits<double>::quiet_NaN();
+  MetricsTable table;
+  std::string const text = io::read_file(path);
+  for_each_line(text, [&](std::size_t number, std::string_view line) {
+    auto const object = nlohmann::ordered_json::parse(line, nullptr, false);
+    if (!object.is_object())
+      throw DataError(
+          fmt::format("{}:{}: not a line of metrics (one JSON object)", path.string(), number));
+    for (auto const& [name, value] : object.items()) {
+      if (!value.is_number()) continue;
+      auto const [column, fresh] = table.columns.try_emplace(name, table.rows, missing);
+      if (fresh) table.names.push_back(name);
+      column->second.resize(table.rows, missing);
+      column->second.push_back(value.get<double>());
+    }
+    ++table.rows;
+    return true;
+  });
+  for (auto& [name, column] : table.columns) column.resize(table.rows, missing);
+  return table;
+}
+
+}  // namespace accord::app

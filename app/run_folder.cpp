@@ -1,0 +1,75 @@
+#include "app/run_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "io/file/file.hpp"
+
+namespace accord::app {
+namespace {
+
+std::string text_of(std::filesystem::path const& path) {
+  return std::filesystem::exists(path) ? io::read_file(path) : "";
+}
+
+}  // namespace
+
+RunFolder::RunFolder(std::filesystem::path directory) : directory_(std::move(directory)) {
+  std::error_code error;
+  std::filesystem::create_directories(directory_, error);
+  if (error)
+    throw IoError(fmt::format("{}: cannot make this folder: {}; see log.directory",
+                              directory_.string(), error.message()));
+}
+
+void RunFolder::begin(std::string const& configuration_toml) const {
+  std::filesystem::remove(directory_ / "run.json");
+  io::write_file_atomically(directory_ / "config.toml", configuration_toml);
+}
+
+void RunFolder::add_event(std::int64_t step, std::string const& text) const {
+  double const now =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  nlohmann::ordered_json const line = {{"step", step}, {"unix_seconds", now}, {"text", text}};
+  std::ofstream file(directory_ / "events.jsonl", std::ios::app);
+  file << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  file.flush();
+  if (!file)
+    throw IoError(fmt::format("{}: writing failed", (directory_ / "events.jsonl").string()));
+}
+
+void RunFolder::end(RunRecord const& record) const {
+  nlohmann::ordered_json const json = {{"last_step", record.last_step},
+                                       {"checkpoint", record.checkpoint},
+                                       {"reason", record.reason},
+                                       {"exit_code", static_cast<int>(record.exit_code)}};
+  io::write_file_atomically(directory_ / "run.json", json.dump(2) + "\n");
+}
+
+std::string RunFolder::configuration() const { return text_of(directory_ / "config.toml"); }
+
+std::vector<Event> RunFolder::events() const {
+  std::vector<Event> events;
+  std::istringstream lines(text_of(directory_ / "events.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    auto const json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object()) continue;  // cut short by a kill
+    events.push_back({json.value("step", std::int64_t{0}), json.value("unix_seconds", 0.0),
+                      json.value("text", std::string())});
+  }
+  return events;
+}
+
+bool RunFolder::read_record(RunRecord& record) const {
+  auto const json = nlohmann::json::parse(text_of(directory_ / "run.json"), nullptr, false);
+  if (!json.is_object()) return false;
+  record = {json.value("last_step", std::int64_t{0}), json.value("checkpoint", std::string()),
+            json.value("reason", std::string()),
+            static_cast<ExitCode>(json.value("exit_code", static_cast<int>(ExitCode::internal)))};
+  return true;
+}
+
+}  // namespace accord::app

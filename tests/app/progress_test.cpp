@@ -1,0 +1,91 @@
+#include "app/progress.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+using namespace accord::app;
+using ::testing::HasSubstr;
+
+namespace {
+
+struct FakeTime {
+  double now = 100;
+  Progress::Clock clock() {
+    return [this] { return now; };
+  }
+};
+
+auto lines_in(std::string const& text) { return std::count(text.begin(), text.end(), '\n'); }
+
+}  // namespace
+
+TEST(Duration, ReadsLikeAClock) {
+  EXPECT_EQ(duration(7.4), "0:07");
+  EXPECT_EQ(duration(750), "12:30");
+  EXPECT_EQ(duration(3 * 3600 + 5 * 60), "3:05:00");
+  EXPECT_EQ(duration(2 * 86400 + 4 * 3600 + 59), "2d 04:00");
+  EXPECT_EQ(duration(-1), "0:00");
+}
+
+TEST(Progress, LinesShowRateAndTimeLeft) {
+  std::ostringstream out;
+  FakeTime time;
+  Progress progress(out, Progress::Style::lines, "step", 100, 0, time.clock());
+  time.now += 10;
+  progress.show(20, "loss 4.2");
+  EXPECT_EQ(out.str(), "step 20/100  2.00 steps/s  0:40 left  loss 4.2\n");
+}
+
+TEST(Progress, ResumedWorkCountsOnlyItsOwnInTheRate) {
+  std::ostringstream out;
+  FakeTime time;
+  Progress progress(out, Progress::Style::lines, "step", 100, 50, time.clock());
+  time.now += 10;
+  progress.show(60);
+  EXPECT_THAT(out.str(), HasSubstr("1.00 steps/s  0:40 left"));
+}
+
+TEST(Progress, LinesComeRarely) {
+  std::ostringstream out;
+  FakeTime time;
+  Progress progress(out, Progress::Style::lines, "step", 1000, 0, time.clock());
+  for (int step = 1; step <= 1000; ++step) {
+    time.now += 0.01;
+    progress.show(step);
+  }
+  EXPECT_GE(lines_in(out.str()), 20);
+  EXPECT_LE(lines_in(out.str()), 22);
+  EXPECT_THAT(out.str(), HasSubstr("step 1000/1000"));
+}
+
+TEST(Progress, SlowWorkStillSpeaksEveryHalfMinute) {
+  std::ostringstream out;
+  FakeTime time;
+  Progress progress(out, Progress::Style::lines, "step", 1000000, 0, time.clock());
+  for (int step = 1; step <= 6; ++step) {
+    time.now += 31;
+    progress.show(step);
+  }
+  EXPECT_EQ(lines_in(out.str()), 6);
+}
+
+TEST(Progress, TheBarRedrawsOneLine) {
+  std::ostringstream out;
+  FakeTime time;
+  {
+    Progress progress(out, Progress::Style::terminal, "step", 100, 0, time.clock());
+    for (int step = 1; step <= 100; ++step) {
+      time.now += 0.05;
+      progress.show(step);
+    }
+    EXPECT_EQ(lines_in(out.str()), 0);
+    progress.message("checkpoint saved");
+  }
+  EXPECT_EQ(lines_in(out.str()), 1);
+  std::string const drawn = out.str();
+  auto const redraws = std::count(drawn.begin(), drawn.end(), '\r');
+  EXPECT_LT(redraws, 40);
+}
