@@ -1,0 +1,85 @@
+#include "parallel/comm/checked_communicator.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "core/base/check.hpp"
+
+namespace accord::parallel {
+
+CheckedCommunicator::CheckedCommunicator(std::unique_ptr<Communicator> group, std::string name)
+    : group_(std::move(group)), name_(std::move(name)) {}
+
+std::string CheckedCommunicator::describe(Call const& call) {
+  static constexpr char const* names[] = {"all_reduce", "all_gather", "reduce_scatter", "broadcast",
+                                          "barrier"};
+  auto const kind = static_cast<Kind>(call[0]);
+  std::string text = names[call[0]];
+  if (kind == Kind::barrier) return text;
+  text += fmt::format(" of {} {}", call[2], name_of(static_cast<DType>(call[1])));
+  if (kind == Kind::all_reduce)
+    text += static_cast<Reduce>(call[3]) == Reduce::sum ? " (sum)" : " (max)";
+  if (kind == Kind::broadcast) text += fmt::format(" from rank {}", call[3]);
+  return text;
+}
+
+void CheckedCommunicator::compare(Queue& queue, Call const& mine) {
+  Index const width = static_cast<Index>(mine.size());
+  std::vector<Call> all(static_cast<std::size_t>(group_->size()));
+  group_->all_gather(queue, ConstView(mine.data(), DType::int64, Shape{width}),
+                     View(all.data(), DType::int64, Shape{group_->size(), width}));
+  ++calls_;
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != all[0])
+      throw Error(fmt::format("collective call {} of the {} group: rank 0 makes {}, rank {} {}",
+                              calls_, name_, describe(all[0]), rank, describe(all[rank])));
+}
+
+namespace {
+
+std::int64_t number_of(DType dtype) { return static_cast<std::int64_t>(dtype); }
+
+}  // namespace
+
+void CheckedCommunicator::all_reduce(Queue& queue, View x, Reduce op) {
+  compare(queue, {static_cast<std::int64_t>(Kind::all_reduce), number_of(x.dtype()), x.size(),
+                  static_cast<std::int64_t>(op)});
+  group_->all_reduce(queue, x, op);
+}
+
+void CheckedCommunicator::all_gather(Queue& queue, ConstView send, View gathered) {
+  compare(queue,
+          {static_cast<std::int64_t>(Kind::all_gather), number_of(send.dtype()), send.size(), 0});
+  group_->all_gather(queue, send, gathered);
+}
+
+void CheckedCommunicator::reduce_scatter(Queue& queue, ConstView send, View part) {
+  compare(queue, {static_cast<std::int64_t>(Kind::reduce_scatter), number_of(send.dtype()),
+                  send.size(), 0});
+  group_->reduce_scatter(queue, send, part);
+}
+
+void CheckedCommunicator::broadcast(Queue& queue, View x, int root) {
+  compare(queue,
+          {static_cast<std::int64_t>(Kind::broadcast), number_of(x.dtype()), x.size(), root});
+  group_->broadcast(queue, x, root);
+}
+
+void CheckedCommunicator::barrier(Queue& queue) {
+  compare(queue, {static_cast<std::int64_t>(Kind::barrier), 0, 0, 0});
+  group_->barrier(queue);
+}
+
+std::unique_ptr<Request> CheckedCommunicator::start_send_receive(Queue& queue, ConstView send,
+                                                                 int to, View receive, int from) {
+  return group_->start_send_receive(queue, send, to, receive, from);
+}
+
+std::unique_ptr<Request> CheckedCommunicator::start_reduce_scatter(Queue& queue, ConstView send,
+                                                                   View part) {
+  compare(queue, {static_cast<std::int64_t>(Kind::reduce_scatter), number_of(send.dtype()),
+                  send.size(), 0});
+  return group_->start_reduce_scatter(queue, send, part);
+}
+
+}  // namespace accord::parallel

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "core/comm/communicator.hpp"
+
+namespace accord::parallel {
+
+/// For debugging: before each collective call all ranks tell each other which one they are about to
+/// make, so that a mismatch of kind, type or size is an error that names it, not a hang or wrong
+/// sums. Costs one small all_gather per call. start_send_receive is not compared, for the ends of a
+/// pipeline rightly differ; a rank that makes no further call at all still leaves the others
+/// waiting.
+class CheckedCommunicator final : public Communicator {
+ public:
+  /// `name` says in messages which group this is ("data", "tensor").
+  CheckedCommunicator(std::unique_ptr<Communicator> group, std::string name);
+
+  int rank() const override { return group_->rank(); }
+  int size() const override { return group_->size(); }
+  /// \throws Error on every rank alike, naming the first rank whose call differs from rank 0's.
+  void all_reduce(Queue& queue, View x, Reduce op = Reduce::sum) override;
+  void all_gather(Queue& queue, ConstView send, View gathered) override;
+  void reduce_scatter(Queue& queue, ConstView send, View part) override;
+  void broadcast(Queue& queue, View x, int root) override;
+  void barrier(Queue& queue) override;
+  std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
+                                              int from) override;
+  std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) override;
+
+ private:
+  enum class Kind : std::int64_t { all_reduce, all_gather, reduce_scatter, broadcast, barrier };
+  /// Kind, type, elements, and the operation or root.
+  using Call = std::array<std::int64_t, 4>;
+  static std::string describe(Call const& call);
+  void compare(Queue& queue, Call const& mine);
+
+  std::unique_ptr<Communicator> group_;
+  std::string name_;
+  std::int64_t calls_ = 0;
+};
+
+}  // namespace accord::parallel

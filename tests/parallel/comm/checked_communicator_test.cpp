@@ -1,0 +1,71 @@
+#include "parallel/comm/checked_communicator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "core/tensor/tensor.hpp"
+#include "parallel/comm/thread_communicator.hpp"
+#include "tests/parallel/comm/collective_checks.hpp"
+
+namespace accord::parallel {
+namespace {
+
+// Every rank makes its call on a checked group of three; returns what the ranks were told.
+std::string told(std::function<void(Queue&, Communicator&)> const& call) {
+  std::string message;
+  std::atomic<int> ranks = 0;
+  ThreadGroup(3).run([&](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    CheckedCommunicator group(world.split(0, world.rank()), "data");
+    group.barrier(queue);
+    try {
+      call(queue, group);
+    } catch (Error const& error) {
+      if (ranks++ == 0) message = error.what();
+    }
+  });
+  EXPECT_TRUE(ranks == 0 || ranks == 3);
+  return message;
+}
+
+TEST(CheckedCommunicator, PassesMatchingCallsOn) {
+  ThreadGroup(3).run([](GroupCommunicator& world) {
+    CheckedCommunicator group(world.split(0, world.rank()), "data");
+    check_sums_run_in_rank_order(group);
+    check_maximum(group);
+    check_gather_broadcast_and_barrier(group);
+    check_ring(group);
+    check_requests_overlap(group);
+  });
+}
+
+TEST(CheckedCommunicator, NamesCallsOfDifferentKind) {
+  EXPECT_EQ(told([](Queue& queue, Communicator& group) {
+              Tensor x = Tensor::zeros(queue, DType::float32, Shape{3});
+              if (group.rank() == 2)
+                group.broadcast(queue, x, 1);
+              else
+                group.all_reduce(queue, x);
+            }),
+            "collective call 2 of the data group: rank 0 makes all_reduce of 3 float32 (sum), "
+            "rank 2 broadcast of 3 float32 from rank 1");
+}
+
+TEST(CheckedCommunicator, NamesCallsOfDifferentSizeOrType) {
+  EXPECT_EQ(told([](Queue& queue, Communicator& group) {
+              Tensor x = Tensor::zeros(queue, DType::float64, Shape{3 + group.rank() % 2});
+              group.all_reduce(queue, x, Reduce::max);
+            }),
+            "collective call 2 of the data group: rank 0 makes all_reduce of 3 float64 (max), "
+            "rank 1 all_reduce of 4 float64 (max)");
+  EXPECT_NE(told([](Queue& queue, Communicator& group) {
+              Tensor x =
+                  Tensor::zeros(queue, group.rank() ? DType::int32 : DType::float32, Shape{3});
+              group.broadcast(queue, x, 0);
+            }),
+            "");
+}
+
+}  // namespace
+}  // namespace accord::parallel
