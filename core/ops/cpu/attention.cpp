@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/ops/cpu/math.hpp"
 #include "core/ops/cpu/small_gemm.hpp"
 
 namespace accord::cpu {
@@ -26,8 +27,9 @@ Index length_of(AttentionPlan const& plan, Index sequence) {
   return length;
 }
 
-std::vector<Chunk> chunks_of(AttentionPlan const& plan) {
-  constexpr Index most = 16;
+std::vector<Chunk> chunks_of(AttentionPlan const& plan, Index heads) {
+  // Enough (chunk, head) pairs to keep many threads busy, and long chunks, to share work in them.
+  double const most = static_cast<double>(std::clamp<Index>(64 / heads, 1, 8));
   Index const count = plan.sequence_count();
   double total = 0;
   for (Index s = 0; s < count; ++s) total += std::pow(static_cast<double>(length_of(plan, s)), 2);
@@ -43,12 +45,12 @@ std::vector<Chunk> chunks_of(AttentionPlan const& plan) {
   return chunks;
 }
 
-/// The bias tables with each head's entries side by side, and which entry a pair of rows takes.
+/// The bias tables with each head's entries side by side.
 template <class T>
 class Bias {
  public:
   Bias(Queue& queue, AttentionPlan const& plan, Index heads, std::span<PositionBias const> bias)
-      : bias_(bias) {
+      : plan_(plan), bias_(bias) {
     offsets_.push_back(0);
     for (PositionBias const& b : bias)
       offsets_.push_back(offsets_.back() + (b.table ? b.table.rows() : 0));
@@ -60,6 +62,15 @@ class Bias {
         for (Index h = 0; h < heads; ++h)
           values_.view().as<T>()[h * entries() + offsets_[m] + e] =
               bias[m].table.template as<T>()[e * bias[m].table.stride() + h];
+    widths_.assign(bias.size(), 0);
+    for (AttentionSegment const& s : plan.segments) {
+      std::int32_t const* const p = positions_ + s.row;
+      Index i = 0;
+      while (i < s.length && p[i] == i) ++i;
+      whole_.push_back(i == s.length);
+      if (whole_.back() && has_bias(s.modality))
+        widths_[s.modality] = std::max(widths_[s.modality], s.length);
+    }
   }
 
   Index entries() const { return offsets_.back(); }  ///< of all modalities
@@ -67,54 +78,11 @@ class Bias {
     return std::any_of(bias_.begin(), bias_.end(),
                        [](PositionBias const& b) { return b.table && b.dtable; });
   }
-
-  /// For rows [begin, end) of a sequence's logits, calls visit(i - begin, column, entries, values):
-  /// from `column` on, the next entries.size() columns take these rows of the head's `values`.
-  template <class Visit>
-  void for_each_run(std::span<AttentionSegment const> segments, Index begin, Index end,
-                    Visit&& visit) const {
-    if (entries() == 0) return;
-    Index row = 0;
-    for (AttentionSegment const& a : segments) {
-      Index const first = std::max(begin, row), last = std::min(end, row + a.length);
-      if (first < last && has_bias(a.modality)) {
-        ConstView const bucket = bias_[a.modality].bucket;
-        Index column = 0;
-        for (AttentionSegment const& b : segments) {
-          if (b.modality == a.modality)
-            for (Index i = first; i < last; ++i)
-              visit(i - begin, column, b.length,
-                    bucket.as<std::int32_t>() + positions_[a.row + i - row] * bucket.stride(),
-                    positions_ + b.row, a.modality);
-          column += b.length;
-        }
-      }
-      row += a.length;
-    }
-  }
-
-  void add(Index head, std::span<AttentionSegment const> segments, Index begin, Index end,
-           Block<T> logits) const {
-    for_each_run(segments, begin, end,
-                 [&](Index i, Index column, Index count, std::int32_t const* buckets,
-                     std::int32_t const* positions, int modality) {
-                   T const* values =
-                       values_.view().template as<T>() + head * entries() + offsets_[modality];
-                   T* to = logits.data + i * logits.stride + column;
-                   for (Index j = 0; j < count; ++j) to[j] += values[buckets[positions[j]]];
-                 });
-  }
-
-  /// histogram [entries] += the gradients of the logits
-  void add_gradient(std::span<AttentionSegment const> segments, Index begin, Index end,
-                    Block<T const> dlogits, T* histogram) const {
-    for_each_run(segments, begin, end,
-                 [&](Index i, Index column, Index count, std::int32_t const* buckets,
-                     std::int32_t const* positions, int modality) {
-                   T* to = histogram + offsets_[modality];
-                   T const* from = dlogits.data + i * dlogits.stride + column;
-                   for (Index j = 0; j < count; ++j) to[buckets[positions[j]]] += from[j];
-                 });
+  /// Elements of one matrix of positions by positions per modality.
+  Index square_size() const {
+    Index size = 0;
+    for (Index const width : widths_) size += width * width;
+    return size;
   }
 
   /// Adds the histograms [chunks, heads, entries] to the tables' gradients, chunk after chunk.
@@ -132,22 +100,153 @@ class Bias {
     }
   }
 
+  class OfHead;
+
  private:
   bool has_bias(int modality) const {
     return modality < static_cast<int>(bias_.size()) && bias_[modality].table;
   }
 
+  AttentionPlan const& plan_;
   std::span<PositionBias const> bias_;
   std::vector<Index> offsets_;
   std::int32_t const* positions_ = nullptr;
   Tensor values_;
+  std::vector<Index> widths_;        // by modality: the longest whole segment
+  std::vector<std::uint8_t> whole_;  // by segment: its positions are 0, 1, 2, ...
+};
+
+/// The bias of one head for the sequences of one chunk. Whole sequences (all but the masked ones)
+/// share one matrix of positions by positions, so each of their rows is a plain vector add, and
+/// their gradients are summed in one such matrix before they are counted by table entry.
+template <class T>
+class Bias<T>::OfHead {
+ public:
+  /// `squares`: square_size() elements of scratch, twice with a gradient. `histogram` [entries]
+  /// receives the gradient; null: none.
+  OfHead(Bias const& all, Chunk chunk, Index head, T* squares, T* histogram)
+      : all_(all), histogram_(histogram), squares_(all.widths_.size(), nullptr) {
+    if (all.entries() == 0) return;
+    values_ = all.values_.view().template as<T>() + head * all.entries();
+    Index const size = all.square_size();
+    if (histogram) std::fill_n(squares + size, size, T(0));
+    std::vector<Index> uses(all.widths_.size(), 0);
+    for (Index s = all.plan_.sequences[chunk.begin]; s < all.plan_.sequences[chunk.end]; ++s)
+      if (all.whole_[s] && all.has_bias(all.plan_.segments[s].modality))
+        uses[all.plan_.segments[s].modality] += all.plan_.segments[s].length;
+    dsquares_ = squares_;
+    for (std::size_t m = 0; m < uses.size(); ++m) {
+      Index const width = all.widths_[m];
+      if (uses[m] >= 2 * width && width > 0) {
+        squares_[m] = squares;
+        if (histogram) dsquares_[m] = squares + size;
+        T const* const values = values_ + all.offsets_[m];
+        for (Index i = 0; i < width; ++i) {
+          std::int32_t const* const entries = bucket(m, i);
+          for (Index j = 0; j < width; ++j) squares[i * width + j] = values[entries[j]];
+        }
+      }
+      squares += width * width;
+    }
+  }
+
+  /// logits [end - begin, length] += the bias of rows [begin, end) of a sequence
+  void add(Index sequence, Index begin, Index end, Block<T> logits) const {
+    for_each_run(sequence, begin, end, [&](int m, Index i, Index column, Run run) {
+      T* const to = logits.data + i * logits.stride + column;
+      if (run.square_row >= 0) {
+        T const* const from = squares_[m] + run.square_row;
+#pragma omp simd
+        for (Index j = 0; j < run.length; ++j) to[j] += from[j];
+      } else {
+        T const* const values = values_ + all_.offsets_[m];
+#pragma omp simd
+        for (Index j = 0; j < run.length; ++j) to[j] += values[run.bucket[run.positions[j]]];
+      }
+    });
+  }
+  void add_gradient(Index sequence, Index begin, Index end, Block<T const> dlogits) {
+    if (!histogram_) return;
+    for_each_run(sequence, begin, end, [&](int m, Index i, Index column, Run run) {
+      T const* const from = dlogits.data + i * dlogits.stride + column;
+      if (run.square_row >= 0) {
+        T* const to = dsquares_[m] + run.square_row;
+#pragma omp simd
+        for (Index j = 0; j < run.length; ++j) to[j] += from[j];
+      } else {
+        T* const to = histogram_ + all_.offsets_[m];
+        for (Index j = 0; j < run.length; ++j) to[run.bucket[run.positions[j]]] += from[j];
+      }
+    });
+  }
+  /// After the last sequence: completes the histogram.
+  void finish_gradient() {
+    if (!histogram_) return;
+    for (std::size_t m = 0; m < dsquares_.size(); ++m) {
+      if (!dsquares_[m]) continue;
+      Index const width = all_.widths_[m];
+      T* const to = histogram_ + all_.offsets_[m];
+      for (Index i = 0; i < width; ++i) {
+        std::int32_t const* const entries = bucket(m, i);
+        T const* const from = dsquares_[m] + i * width;
+        for (Index j = 0; j < width; ++j) to[entries[j]] += from[j];
+      }
+    }
+  }
+
+ private:
+  /// Consecutive columns of one row of logits that have a bias: from the shared matrix, beginning
+  /// at this element, or, if that is negative, from the table.
+  struct Run {
+    Index length, square_row;
+    std::int32_t const *bucket, *positions;
+  };
+
+  std::int32_t const* bucket(std::size_t modality, Index position) const {
+    ConstView const map = all_.bias_[modality].bucket;
+    return map.as<std::int32_t>() + position * map.stride();
+  }
+  template <class Visit>
+  void for_each_run(Index sequence, Index begin, Index end, Visit&& visit) const {
+    if (all_.entries() == 0) return;
+    AttentionPlan const& plan = all_.plan_;
+    Index const first = plan.sequences[sequence], last = plan.sequences[sequence + 1];
+    Index row = 0;
+    for (Index a = first; a < last; ++a) {
+      AttentionSegment const& queries = plan.segments[a];
+      int const m = queries.modality;
+      Index const from = std::max(begin, row), to = std::min(end, row + queries.length);
+      if (from < to && all_.has_bias(m)) {
+        Index column = 0;
+        for (Index b = first; b < last; ++b) {
+          AttentionSegment const& keys = plan.segments[b];
+          bool const square = squares_[m] && all_.whole_[a] && all_.whole_[b];
+          if (keys.modality == m)
+            for (Index i = from; i < to; ++i) {
+              Index const position = all_.positions_[queries.row + i - row];
+              visit(m, i - begin, column,
+                    Run{keys.length, square ? position * all_.widths_[m] : -1, bucket(m, position),
+                        all_.positions_ + keys.row});
+            }
+          column += keys.length;
+        }
+      }
+      row += queries.length;
+    }
+  }
+
+  Bias const& all_;
+  T const* values_ = nullptr;
+  T* histogram_;
+  std::vector<T*> squares_, dsquares_;  // by modality; null: entry by entry
 };
 
 /// One sequence of a call, as one thread works on it.
 class Sequence {
  public:
   Sequence(AttentionPlan const& plan, Index index)
-      : segments_(plan.segments.data() + plan.sequences[index],
+      : index_(index),
+        segments_(plan.segments.data() + plan.sequences[index],
                   static_cast<std::size_t>(plan.sequences[index + 1] - plan.sequences[index])) {
     for (AttentionSegment const& s : segments_) {
       if (length_ == 0) first_row_ = s.row;
@@ -155,8 +254,8 @@ class Sequence {
       length_ += s.length;
     }
   }
+  Index index() const { return index_; }
   Index length() const { return length_; }
-  std::span<AttentionSegment const> segments() const { return segments_; }
 
   /// Columns [column, column + width) of the sequence's rows: in place where they are consecutive,
   /// else gathered into scratch.
@@ -195,6 +294,7 @@ class Sequence {
   }
 
  private:
+  Index index_;
   std::span<AttentionSegment const> segments_;
   Index length_ = 0, first_row_ = 0;
   bool consecutive_ = true;
@@ -224,13 +324,13 @@ Index longest(AttentionPlan const& plan) {
 
 /// Logits of query rows [begin, end), biased, -inf for keys nobody attends to.
 template <class T>
-void logits_of(AttentionPlan const& plan, Bias<T> const& bias, Sequence const& sequence, Index head,
-               Index head_dim, Index begin, Index end, Block<T const> q, Block<T const> k,
-               Block<T> logits) {
+void logits_of(AttentionPlan const& plan, typename Bias<T>::OfHead const& bias,
+               Sequence const& sequence, Index head_dim, Index begin, Index end, Block<T const> q,
+               Block<T const> k, Block<T> logits) {
   Index const n = sequence.length();
   small_gemm<T>(Transpose::no, Transpose::yes, end - begin, n, head_dim,
                 T(1) / std::sqrt(static_cast<T>(head_dim)), q.rows(begin), k, 0, logits);
-  bias.add(head, sequence.segments(), begin, end, logits);
+  bias.add(sequence.index(), begin, end, logits);
   if (!plan.keys) return;
   std::uint8_t const* keys = plan.keys.view().as<std::uint8_t>();
   sequence.for_each_row(0, n, [&](Index column, Index row) {
@@ -250,10 +350,13 @@ void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, Con
   Index const rows = std::min(query_block, n_max);
   Bias<T> const bias(queue, plan, heads, bias_tables);
   for_each_chunk_and_head<T>(
-      queue, chunks_of(plan), heads, rows * (n_max + 1) + 4 * n_max * head_dim,
+      queue, chunks_of(plan, heads), heads,
+      rows * (n_max + 1) + 4 * n_max * head_dim + bias.square_size(),
       [&](Index, Chunk chunk, Index head, T* scratch) {
         T* const inverse_sum = scratch + rows * n_max;
         T* const gathered = inverse_sum + rows;
+        typename Bias<T>::OfHead const head_bias(bias, chunk, head, gathered + 4 * n_max * head_dim,
+                                                 nullptr);
         for (Index s = chunk.begin; s < chunk.end; ++s) {
           Sequence const sequence(plan, s);
           Index const n = sequence.length();
@@ -267,12 +370,14 @@ void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, Con
           Block<T> const p{scratch, n};
           for (Index begin = 0; begin < n; begin += rows) {
             Index const end = std::min(n, begin + rows);
-            logits_of(plan, bias, sequence, head, head_dim, begin, end, q, k, p);
+            logits_of<T>(plan, head_bias, sequence, head_dim, begin, end, q, k, p);
             sequence.for_each_row(begin, end, [&](Index i, Index row) {
               T* const x = p.data + i * n;
               T max = x[0], sum = 0;
-              for (Index j = 1; j < n; ++j) max = std::max(max, x[j]);
-              for (Index j = 0; j < n; ++j) sum += x[j] = std::exp(x[j] - max);
+#pragma omp simd reduction(max : max)
+              for (Index j = 0; j < n; ++j) max = x[j] > max ? x[j] : max;
+#pragma omp simd reduction(+ : sum)
+              for (Index j = 0; j < n; ++j) sum += x[j] = fast_exp(x[j] - max);
               inverse_sum[i] = 1 / sum;
               lse.as<T>()[row * heads + head] = max + std::log(sum);
             });
@@ -294,7 +399,7 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
   Index const head_dim = qkv.columns() / (3 * heads), n_max = longest(plan);
   Index const rows = std::min(query_block, n_max), part_size = n_max * head_dim;
   Bias<T> const bias(queue, plan, heads, bias_tables);
-  std::vector<Chunk> const chunks = chunks_of(plan);
+  std::vector<Chunk> const chunks = chunks_of(plan, heads);
   Tensor histograms;
   if (bias.wants_gradient())
     histograms = Tensor::zeros(queue, dtype_of<T>,
@@ -302,9 +407,13 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
   T const scale = T(1) / std::sqrt(static_cast<T>(head_dim));
 
   for_each_chunk_and_head<T>(
-      queue, chunks, heads, 2 * rows * n_max + 8 * part_size,
+      queue, chunks, heads, 2 * rows * n_max + 8 * part_size + 2 * bias.square_size(),
       [&](Index chunk_index, Chunk chunk, Index head, T* scratch) {
         T* const gathered = scratch + 2 * rows * n_max;
+        T* const histogram =
+            histograms ? histograms.view().as<T>() + (chunk_index * heads + head) * bias.entries()
+                       : nullptr;
+        typename Bias<T>::OfHead head_bias(bias, chunk, head, gathered + 8 * part_size, histogram);
         for (Index s = chunk.begin; s < chunk.end; ++s) {
           Sequence const sequence(plan, s);
           Index const n = sequence.length();
@@ -325,27 +434,26 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
           for (Index begin = 0; begin < n; begin += rows) {
             Index const end = std::min(n, begin + rows), m = end - begin;
             T const keep = begin == 0 ? T(0) : T(1);
-            logits_of(plan, bias, sequence, head, head_dim, begin, end, q, k, p);
+            logits_of<T>(plan, head_bias, sequence, head_dim, begin, end, q, k, p);
             small_gemm<T>(Transpose::no, Transpose::yes, m, n, head_dim, 1, go.rows(begin), v, 0,
                           ds);
             sequence.for_each_row(begin, end, [&](Index i, Index row) {
               T const* const a = go.data + (begin + i) * go.stride;
               T const* const b = o.data + (begin + i) * o.stride;
               T mean = 0;  // sum_j p_j dp_j = dout . out
+#pragma omp simd reduction(+ : mean)
               for (Index c = 0; c < head_dim; ++c) mean += a[c] * b[c];
               T const log_sum = lse.as<T>()[row * heads + head];
               T* const x = p.data + i * n;
               T* const d = ds.data + i * n;
+#pragma omp simd
               for (Index j = 0; j < n; ++j) {
-                x[j] = std::exp(x[j] - log_sum);
+                x[j] = fast_exp(x[j] - log_sum);
                 d[j] = x[j] * (d[j] - mean);
               }
             });
             Block<T const> const probabilities{p.data, n}, dlogits{ds.data, n};
-            if (histograms)
-              bias.add_gradient(
-                  sequence.segments(), begin, end, dlogits,
-                  histograms.view().as<T>() + (chunk_index * heads + head) * bias.entries());
+            head_bias.add_gradient(s, begin, end, dlogits);
             small_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, 1, probabilities,
                           go.rows(begin), keep, dv);
             small_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, scale, dlogits,
@@ -357,6 +465,7 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
           sequence.scatter<T>({dk.data, dk.stride}, dqkv, column(1), head_dim);
           sequence.scatter<T>({dv.data, dv.stride}, dqkv, column(2), head_dim);
         }
+        head_bias.finish_gradient();
       });
   if (histograms) bias.reduce(static_cast<Index>(chunks.size()), heads, histograms.view().as<T>());
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/ops/cpu/blas_kernels.hpp"
 #include "core/ops/matrix.hpp"
 
 namespace accord::cpu {
@@ -39,6 +40,7 @@ void gemm(Queue&, Transpose transpose_a, ConstView a_view, Transpose transpose_b
         c[i][j] = beta == 0 ? T{0} : static_cast<T>(beta) * c[i][j];
     return;
   }
+  use_best_blas_kernels();
   auto const call = [&](auto function) {
     function(CblasRowMajor, blas_transpose(transpose_a), blas_transpose(transpose_b),
              blas_int(c.rows()), blas_int(c.columns()), blas_int(inner), static_cast<T>(alpha),

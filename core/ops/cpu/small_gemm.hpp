@@ -4,6 +4,7 @@
 #include <cblas.h>
 
 #include "core/base/dtype.hpp"
+#include "core/ops/cpu/blas_kernels.hpp"
 #include "core/ops/gemm.hpp"
 
 namespace accord::cpu {
@@ -12,6 +13,7 @@ namespace accord::cpu {
 class SerialBlas {
  public:
   SerialBlas() : threads_(openblas_get_num_threads()) {
+    use_best_blas_kernels();
     if (threads_ != 1) openblas_set_num_threads(1);
   }
   SerialBlas(SerialBlas const&) = delete;

@@ -79,7 +79,7 @@ class Case {
             values_of(queue, dtable0), values_of(queue, dtable1), {}};
   }
 
-  static constexpr Index rows = 24;
+  Index rows = 24;
   std::vector<AttentionSegment> segments;
   std::vector<Index> sequences;
   std::vector<std::int32_t> positions, bucket;
@@ -159,6 +159,29 @@ TEST(Attention, OfTheCpuDoesNotDependOnTheNumberOfThreads) {
     expect_equal(c.run(Backend::cpu, DType::float32, in), one, 0);
   }
   omp_set_num_threads(before);
+}
+
+// Many whole sequences, some longer than others, next to masked ones: the cpu adds one matrix of
+// biases to all whole ones.
+TEST(Attention, OfTheCpuMatchesTheReferenceForManyWholeSequences) {
+  Case c;
+  c.segments.clear();
+  c.sequences = {0};
+  c.rows = 200;
+  c.keys.assign(c.rows, 1);
+  c.positions.resize(c.rows);
+  Index row = 0;
+  for (Index s = 0; row + 6 <= c.rows; ++s) {
+    Index const length = 3 + s % 4;
+    c.segments.push_back({row, length, static_cast<int>(s % 2)});
+    if (s % 4 != 1) c.sequences.push_back(static_cast<Index>(c.segments.size()));
+    for (Index i = 0; i < length; ++i)
+      c.positions[row + i] = static_cast<std::int32_t>(s % 5 == 4 ? 2 * i : i);
+    row += length;
+  }
+  Inputs const in = c.inputs();
+  expect_equal(c.run(Backend::cpu, DType::float64, in),
+               c.run(Backend::reference, DType::float64, in), 1e-13);
 }
 
 TEST(Attention, LeavesRowsOfNoSegmentAlone) {
