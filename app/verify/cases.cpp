@@ -10,6 +10,14 @@ struct Entry {
 
 constexpr Entry entries[] = {
     {"model_vl", verify_model_vl},
+    {"unit_buckets", verify_unit_buckets},
+    {"unit_image_hmlp", verify_unit_image_hmlp},
+    {"unit_image_adapter", verify_unit_adapter},
+    {"unit_text_adapter", verify_unit_adapter},
+    {"unit_attention_scaleheads", nullptr},
+    {"unit_attention", verify_unit_attention},
+    {"unit_geglu_ffn", verify_unit_geglu_ffn},
+    {"unit_layer", verify_unit_layer},
 };
 
 }  // namespace

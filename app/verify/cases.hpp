@@ -14,5 +14,11 @@ using Case = void (*)(Queue& queue, Reference& reference);
 Case find_case(std::string const& name);
 
 void verify_model_vl(Queue& queue, Reference& reference);
+void verify_unit_adapter(Queue& queue, Reference& reference);
+void verify_unit_attention(Queue& queue, Reference& reference);
+void verify_unit_buckets(Queue& queue, Reference& reference);
+void verify_unit_geglu_ffn(Queue& queue, Reference& reference);
+void verify_unit_image_hmlp(Queue& queue, Reference& reference);
+void verify_unit_layer(Queue& queue, Reference& reference);
 
 }  // namespace accord::app

@@ -142,6 +142,11 @@ void Decoder::backward(Queue& queue, ConstView features, State& state, Recompute
                        View dfeatures) const {
   Tensor const dx =
       stack_.backward(queue, state.plan, {}, std::move(state.dx), recompute, state.stack);
+  assemble_backward(queue, dx, features, state, dfeatures);
+}
+
+void Decoder::assemble_backward(Queue& queue, ConstView dx, ConstView features, State const& state,
+                                View dfeatures) const {
   for (RowGroup const& group : state.plan.pack().groups) {
     Fill const& fill = state.fill[static_cast<std::size_t>(group.modality)];
     ModalityParts const& parts = parts_[static_cast<std::size_t>(group.modality)];

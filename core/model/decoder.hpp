@@ -43,6 +43,9 @@ class Decoder {
 
   /// The decoder's input: projected kept rows, mask tokens, positions.   features [R_encoder, d]
   Tensor assemble(Queue& queue, ConstView features, State const& state) const;
+  /// Adds to the gradients of positions, mask tokens and projections, and to dfeatures.
+  void assemble_backward(Queue& queue, ConstView dx, ConstView features, State const& state,
+                         View dfeatures) const;
   /// Assembles and runs the layers.
   void forward(Queue& queue, ConstView features, State& state, Recompute recompute) const;
   /// Head of one modality at `student.rows`   \returns [m, d]

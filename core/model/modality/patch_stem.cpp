@@ -75,8 +75,8 @@ Tensor PatchStem::convolve(Queue& queue, Convolution const& convolution, ConstVi
   return y;
 }
 
-Tensor PatchStem::convolve_backward(Queue& queue, Convolution const& convolution, ConstView dy,
-                                    ConstView x, bool need_dx) const {
+void PatchStem::convolve_backward(Queue& queue, Convolution const& convolution, ConstView dy,
+                                  ConstView x, View dx) const {
   if (convolution.bias >= 0)
     if (View dbias = store_->gradient(convolution.bias)) bias_backward(queue, dy, dbias);
   if (View dweight = store_->gradient(convolution.weight)) {
@@ -91,10 +91,14 @@ Tensor PatchStem::convolve_backward(Queue& queue, Convolution const& convolution
                                 dweight.reshaped({out, in, kernel}));
     }
   }
-  if (!need_dx) return {};
-  Tensor dx(queue, dy.dtype(), x.shape());
-  gemm(queue, Transpose::no, dy, Transpose::no, matrix(queue, convolution), dx);
-  return dx;
+  if (!dx) return;
+  if (convolution.windows == 1) {
+    ConstView const weight = store_->value(convolution.weight);
+    gemm(queue, Transpose::no, dy, Transpose::no,
+         weight.reshaped({weight.extent(0), weight.columns()}), dx);
+  } else {
+    gemm(queue, Transpose::no, dy, Transpose::no, matrix(queue, convolution), dx);
+  }
 }
 
 Tensor PatchStem::forward(Queue& queue, ConstView pixels, Saved& saved) const {
@@ -117,21 +121,23 @@ Tensor PatchStem::forward(Queue& queue, ConstView pixels, Saved& saved) const {
   return y;
 }
 
-void PatchStem::backward(Queue& queue, ConstView dfeatures, Saved const& saved) const {
+void PatchStem::backward(Queue& queue, ConstView dfeatures, Saved const& saved,
+                         View dwindows) const {
   Tensor held;
   ConstView dy = dfeatures;
   for (std::size_t i = norms_.size(); i-- > 0;) {
     Saved::Level const& level = saved.levels[i];
     Convolution const& next = convolutions_[i + 1];
-    Tensor dactivated =
-        convolve_backward(queue, next, dy, joined(level.activated, next.windows), true);
+    ConstView const x = joined(level.activated, next.windows);
+    Tensor dactivated(queue, dy.dtype(), x.shape());
+    convolve_backward(queue, next, dy, x, dactivated);
     View const d = dactivated.view().reshaped(level.normed.shape());
     gelu_backward(queue, d, level.normed, d);
     norms_[i].backward(queue, d, level.convolved, {}, level.norm, Write::overwrite, d);
     held = std::move(dactivated);
     dy = held.view().reshaped(level.normed.shape());
   }
-  convolve_backward(queue, convolutions_.front(), dy, saved.windows, false);
+  convolve_backward(queue, convolutions_.front(), dy, saved.windows, dwindows);
 }
 
 }  // namespace accord

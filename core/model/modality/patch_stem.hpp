@@ -28,8 +28,9 @@ class PatchStem {
 
   /// pixels: as ops/patches.hpp   \returns [b * (size / patch)^2, d]
   Tensor forward(Queue& queue, ConstView pixels, Saved& saved) const;
-  /// Adds to the gradients of all parameters. There is no gradient of pixels.
-  void backward(Queue& queue, ConstView dfeatures, Saved const& saved) const;
+  /// Adds to the gradients of all parameters. dwindows, if given, is overwritten with the gradient
+  /// of saved.windows: training has no use for the gradient of pixels.
+  void backward(Queue& queue, ConstView dfeatures, Saved const& saved, View dwindows = {}) const;
 
   PatchLayout const& layout() const { return layout_; }
 
@@ -40,9 +41,9 @@ class PatchStem {
   };
   Tensor matrix(Queue& queue, Convolution const& convolution) const;
   Tensor convolve(Queue& queue, Convolution const& convolution, ConstView x) const;
-  /// \returns dx, empty for the first convolution
-  Tensor convolve_backward(Queue& queue, Convolution const& convolution, ConstView dy, ConstView x,
-                           bool need_dx) const;
+  /// dx overwritten, or empty: not wanted.
+  void convolve_backward(Queue& queue, Convolution const& convolution, ConstView dy, ConstView x,
+                         View dx) const;
 
   ParameterStore* store_;
   PatchLayout layout_;
