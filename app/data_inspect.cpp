@@ -22,16 +22,6 @@ struct Options {
   Index sample = -1;
 };
 
-std::string size_text(std::uint64_t bytes) {
-  if (bytes < 10000) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes) / 1e3;
-  for (char const* unit : {"kB", "MB", "GB"}) {
-    if (value < 10000) return fmt::format("{:.4g} {}", value, unit);
-    value /= 1e3;
-  }
-  return fmt::format("{:.4g} TB", value);
-}
-
 void print_table(io::Dataset const& dataset) {
   io::DatasetIndex const& index = dataset.index();
   std::uint64_t file_bytes = 0;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,17 @@ std::string joined(Range const& items, std::string_view separator = ", ") {
     out += fmt::format("{}", item);
   }
   return out;
+}
+
+/// "734 B", "1.5 GB" (powers of 1000)
+inline std::string size_text(std::uint64_t bytes) {
+  if (bytes < 10000) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / 1e3;
+  for (char const* unit : {"kB", "MB", "GB"}) {
+    if (value < 10000) return fmt::format("{:.4g} {}", value, unit);
+    value /= 1e3;
+  }
+  return fmt::format("{:.4g} TB", value);
 }
 
 }  // namespace accord::app
