@@ -18,6 +18,26 @@ using namespace accord::io;
 
 using KilledWhileSaving = TemporaryFolder;
 
+namespace {
+
+/// Saves step after step, the first of which replaces a checkpoint, and reports each that became
+/// durable.
+[[noreturn]] void save_for_ever(std::filesystem::path const& folder, Index first, int report) {
+  try {
+    for (Index step = first;; ++step) {
+      SaveOptions options;
+      options.files = 3;
+      save_sample(folder, step, options);
+      if (::write(report, &step, sizeof step) != sizeof step) break;
+    }
+  } catch (std::exception const& error) {
+    std::cerr << error.what() << std::endl;
+  }
+  ::_exit(1);
+}
+
+}  // namespace
+
 TEST_F(KilledWhileSaving, LeavesTheNewestCompleteCheckpointUsable) {
   Index durable = 1;  // a step known to be durable: later than it or it must be found
   save_sample(folder_, durable);
@@ -28,14 +48,7 @@ TEST_F(KilledWhileSaving, LeavesTheNewestCompleteCheckpointUsable) {
     ASSERT_EQ(::pipe(report), 0);
     pid_t const child = ::fork();
     ASSERT_GE(child, 0);
-    if (child == 0) {
-      for (Index step = durable;; ++step) {  // the first one replaces
-        SaveOptions options;
-        options.files = 3;
-        save_sample(folder_, step, options);
-        if (::write(report[1], &step, sizeof step) != sizeof step) ::_exit(1);
-      }
-    }
+    if (child == 0) save_for_ever(folder_, durable, report[1]);
     ::close(report[1]);
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 100000));
     ASSERT_EQ(::kill(child, SIGKILL), 0);
