@@ -9,13 +9,19 @@
 namespace accord::io {
 namespace {
 
-/// Grows `input` by `bytes` and returns where they begin.
-std::byte* extend(ModalityInput& input, DType dtype, std::size_t bytes) {
+/// Counts an item of `bytes` bytes in and returns where it goes: `place`, or behind those that
+/// `input` holds.
+std::byte* extend(ModalityInput& input, DType dtype, std::size_t bytes, std::byte* place) {
   input.dtype = dtype;
+  input.offsets.push_back(input.offsets.back() + static_cast<Index>(bytes / size_of(dtype)));
+  if (place) return place;
   std::size_t const begin = input.data.size();
   input.data.resize(begin + bytes);
-  input.offsets.push_back(static_cast<Index>(input.data.size() / size_of(dtype)));
   return input.data.data() + begin;
+}
+
+std::size_t bytes_of_picture(ModalityConfig const& config) {
+  return static_cast<std::size_t>(config.size * config.size * 3);
 }
 
 void append_offsets(std::vector<Index>& to, std::vector<Index> const& from) {
@@ -26,6 +32,26 @@ void append_offsets(std::vector<Index>& to, std::vector<Index> const& from) {
 template <class T>
 void append_all(std::vector<T>& to, std::vector<T> const& from) {
   to.insert(to.end(), from.begin(), from.end());
+}
+
+void append(MicroBatch& to, MicroBatch const& from) {
+  append_all(to.positions, from.positions);
+  append_all(to.labels, from.labels);
+  append_all(to.keys, from.keys);
+  for (std::size_t m = 0; m < to.inputs.size(); ++m) {
+    to.inputs[m].dtype = from.inputs[m].dtype;
+    append_all(to.inputs[m].data, from.inputs[m].data);
+    append_offsets(to.inputs[m].offsets, from.inputs[m].offsets);
+    append_all(to.lengths[m], from.lengths[m]);
+  }
+  to.masks.resize(from.masks.size());
+  for (std::size_t p = 0; p < from.masks.size(); ++p) {
+    to.masks[p].resize(from.masks[p].size());
+    for (std::size_t s = 0; s < from.masks[p].size(); ++s) {
+      append_all(to.masks[p][s].masked, from.masks[p][s].masked);
+      append_offsets(to.masks[p][s].offsets, from.masks[p][s].offsets);
+    }
+  }
 }
 
 }  // namespace
@@ -61,7 +87,7 @@ ItemDecoder::ItemDecoder(ModelConfig const& model, std::vector<Modality> const& 
 }
 
 void ItemDecoder::append(Modality modality, std::span<std::byte const> bytes, std::uint64_t key,
-                         MicroBatch& batch, Scratch& scratch) const {
+                         MicroBatch& batch, Scratch& scratch, Places const& places) const {
   std::size_t const m = static_cast<std::size_t>(modality);
   ModalityInput& input = batch.inputs[m];
   std::vector<Index>& lengths = batch.lengths[m];
@@ -69,7 +95,8 @@ void ItemDecoder::append(Modality modality, std::span<std::byte const> bytes, st
     case Family::token:
       return append_text(modalities_[m], bytes, input, lengths);
     case Family::patch:
-      return append_picture(modalities_[m], pictures_[m], bytes, key, input, lengths, scratch);
+      return append_picture(modalities_[m], pictures_[m], bytes, key,
+                            places.empty() ? nullptr : places[m], input, lengths, scratch);
     case Family::none:
       break;
   }
@@ -80,18 +107,17 @@ void ItemDecoder::append_text(ModalityConfig const& config, std::span<std::byte 
                               ModalityInput& input, std::vector<Index>& lengths) const {
   std::string_view const caption(reinterpret_cast<char const*>(bytes.data()), bytes.size());
   std::vector<std::int32_t> const rows = tokenizer_->encode(caption, config.max_tokens);
-  std::memcpy(extend(input, DType::int32, rows.size() * sizeof(std::int32_t)), rows.data(),
-              rows.size() * sizeof(std::int32_t));
+  std::size_t const size = rows.size() * sizeof(std::int32_t);
+  std::memcpy(extend(input, DType::int32, size, nullptr), rows.data(), size);
   lengths.push_back(static_cast<Index>(rows.size()) + 1);
 }
 
 void ItemDecoder::append_picture(ModalityConfig const& config, PictureOptions const& options,
                                  std::span<std::byte const> bytes, std::uint64_t key,
-                                 ModalityInput& input, std::vector<Index>& lengths,
-                                 Scratch& scratch) const {
+                                 std::byte* place, ModalityInput& input,
+                                 std::vector<Index>& lengths, Scratch& scratch) const {
   Image const image = decode_image(bytes, {}, options.alpha);
-  std::byte* const out =
-      extend(input, DType::uint8, static_cast<std::size_t>(config.size * config.size * 3));
+  std::byte* const out = extend(input, DType::uint8, bytes_of_picture(config), place);
   crop_image({image.rgb.data(), image.width, image.height}, options.crop, crop_, key,
              static_cast<int>(config.size), reinterpret_cast<std::uint8_t*>(out), scratch.resize);
   Index const side = config.size / config.patch;
@@ -108,6 +134,11 @@ std::vector<std::uint8_t> ItemDecoder::word_starts(Modality modality,
   return flags;
 }
 
+std::size_t ItemDecoder::item_bytes(Modality modality) const {
+  std::size_t const m = static_cast<std::size_t>(modality);
+  return families_[m] == Family::patch ? bytes_of_picture(modalities_[m]) : 0;
+}
+
 Index ItemDecoder::maskable(Modality modality, Index length) const {
   return length - (families_[static_cast<std::size_t>(modality)] == Family::token ? 2 : 1);
 }
@@ -119,24 +150,10 @@ MicroBatch empty_batch(std::size_t modalities) {
   return batch;
 }
 
-void append(MicroBatch& to, MicroBatch const& from) {
-  append_all(to.positions, from.positions);
-  append_all(to.labels, from.labels);
-  append_all(to.keys, from.keys);
-  for (std::size_t m = 0; m < to.inputs.size(); ++m) {
-    to.inputs[m].dtype = from.inputs[m].dtype;
-    append_all(to.inputs[m].data, from.inputs[m].data);
-    append_offsets(to.inputs[m].offsets, from.inputs[m].offsets);
-    append_all(to.lengths[m], from.lengths[m]);
-  }
-  to.masks.resize(from.masks.size());
-  for (std::size_t p = 0; p < from.masks.size(); ++p) {
-    to.masks[p].resize(from.masks[p].size());
-    for (std::size_t s = 0; s < from.masks[p].size(); ++s) {
-      append_all(to.masks[p][s].masked, from.masks[p][s].masked);
-      append_offsets(to.masks[p][s].offsets, from.masks[p][s].offsets);
-    }
-  }
+MicroBatch join(std::vector<MicroBatch> const& parts) {
+  MicroBatch batch = empty_batch(parts.at(0).inputs.size());
+  for (MicroBatch const& part : parts) append(batch, part);
+  return batch;
 }
 
 }  // namespace accord::io

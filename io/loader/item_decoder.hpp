@@ -26,9 +26,13 @@ struct PictureOptions {
 /// own Scratch.
 class ItemDecoder {
  public:
+  /// What one thread uses again and again.
   struct Scratch {
     ResizeWorkspace resize;
   };
+  /// By Modality: where an item of fixed size goes, instead of behind the others in its batch;
+  /// null: behind them.
+  using Places = std::vector<std::byte*>;
 
   /// \param tokenizer of the token modalities; may be null if there are none
   /// \param pictures by Modality; those of other families are not read
@@ -38,11 +42,14 @@ class ItemDecoder {
               std::uint32_t seed);
 
   /// Appends an item to batch.inputs[modality] and batch.lengths[modality], which exist. `key` keys
-  /// the crop. \throws DataError if the bytes are not such an item; the caller adds the name of the
-  /// sample
+  /// the crop. With a place of its own the item's bytes go there, and the input's `data` is left to
+  /// who owns the place. \throws DataError if the bytes are not such an item; the caller adds the
+  /// name of the sample
   void append(Modality modality, std::span<std::byte const> bytes, std::uint64_t key,
-              MicroBatch& batch, Scratch& scratch) const;
+              MicroBatch& batch, Scratch& scratch, Places const& places = {}) const;
 
+  /// Bytes of every item of a modality; 0 where items differ.
+  std::size_t item_bytes(Modality modality) const;
   /// For each row of the last text of `input`, end mark left out, whether it can begin a word;
   /// empty for other families.
   std::vector<std::uint8_t> word_starts(Modality modality, ModalityInput const& input) const;
@@ -55,8 +62,8 @@ class ItemDecoder {
   void append_text(ModalityConfig const& config, std::span<std::byte const> bytes,
                    ModalityInput& input, std::vector<Index>& lengths) const;
   void append_picture(ModalityConfig const& config, PictureOptions const& options,
-                      std::span<std::byte const> bytes, std::uint64_t key, ModalityInput& input,
-                      std::vector<Index>& lengths, Scratch& scratch) const;
+                      std::span<std::byte const> bytes, std::uint64_t key, std::byte* place,
+                      ModalityInput& input, std::vector<Index>& lengths, Scratch& scratch) const;
 
   std::vector<ModalityConfig> modalities_;
   std::vector<Family> families_;
@@ -67,7 +74,8 @@ class ItemDecoder {
 
 /// A batch without samples, with room for the inputs and lengths of `modalities` modalities.
 MicroBatch empty_batch(std::size_t modalities);
-/// Adds the samples of `from` behind those of `to`. Both come from the same passes and modalities.
-void append(MicroBatch& to, MicroBatch const& from);
+/// The samples of all parts, in order. At least one part; all come from the same passes and
+/// modalities.
+MicroBatch join(std::vector<MicroBatch> const& parts);
 
 }  // namespace accord::io

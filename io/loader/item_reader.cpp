@@ -69,14 +69,16 @@ ItemBatch ItemReader::load(std::uint64_t number, ItemDecoder::Scratch& scratch) 
 }
 
 std::optional<ItemBatch> ItemReader::next() {
-  ItemBatch batch{empty_batch(modalities_), {}};
-  while (batch.items.samples() < config_.batch) {
-    std::optional<ItemBatch> const sample = samples_.next();
-    if (!sample) break;
-    append(batch.items, sample->items);
-    batch.samples.insert(batch.samples.end(), sample->samples.begin(), sample->samples.end());
+  std::vector<MicroBatch> parts;
+  std::vector<std::uint64_t> owners;
+  while (static_cast<Index>(owners.size()) < config_.batch) {
+    std::vector<ItemBatch> sample = samples_.take(1);
+    if (sample.empty()) break;
+    parts.push_back(std::move(sample[0].items));
+    owners.insert(owners.end(), sample[0].samples.begin(), sample[0].samples.end());
   }
-  if (batch.samples.empty()) return std::nullopt;
+  if (owners.empty()) return std::nullopt;
+  ItemBatch batch{join(parts), std::move(owners)};
   for (std::uint64_t& position : batch.items.positions)
     position = static_cast<std::uint64_t>(given_++);
   return batch;

@@ -44,10 +44,13 @@ Loader::Loader(SampleConfig const& samples, LoaderConfig const& config)
       loader_(samples),
       first_step_(first_step_of(samples)),
       scratch_(static_cast<std::size_t>(config.threads)),
+      // A batch that is being handed over and the next one to use its place must not meet: one more
+      // than are made.
+      memory_(static_cast<std::size_t>(config.read_ahead) + 2),
       samples_(scratch_.size(),
                static_cast<std::size_t>((config.read_ahead + 1) * config.micro_batch),
                [this](std::uint64_t ticket, std::size_t worker) {
-                 return loader_.load(position_of(ticket), scratch_[worker]);
+                 return load(ticket, scratch_[worker]);
                }) {}
 
 std::uint64_t Loader::position_of(std::uint64_t ticket) const {
@@ -55,15 +58,39 @@ std::uint64_t Loader::position_of(std::uint64_t ticket) const {
          static_cast<std::uint64_t>(config_.data_rank) * share_ + ticket % share_;
 }
 
+LoadedSample Loader::load(std::uint64_t ticket, ItemDecoder::Scratch& scratch) {
+  Memory& memory = memory_of(ticket);
+  std::uint64_t const micro_batch = static_cast<std::uint64_t>(config_.micro_batch);
+  ItemDecoder::Places places(loader_.modalities());
+  {
+    std::lock_guard const lock(memory.mutex);
+    memory.inputs.resize(loader_.modalities());
+    for (Modality modality : loader_.used()) {
+      std::size_t const m = static_cast<std::size_t>(modality);
+      std::size_t const bytes = loader_.decoder().item_bytes(modality);
+      if (bytes == 0) continue;
+      memory.inputs[m].resize(bytes * micro_batch);  // does nothing but for the first of a batch
+      places[m] = memory.inputs[m].data() + ticket % micro_batch * bytes;
+    }
+  }
+  return loader_.load(position_of(ticket), scratch, places);
+}
+
 MicroBatch Loader::next() {
   auto const begin = std::chrono::steady_clock::now();
-  MicroBatch batch = empty_batch(loader_.modalities());
-  for (Index i = 0; i < config_.micro_batch; ++i) {
-    LoadedSample sample = *samples_.next();
-    append(batch, sample.batch);
+  Memory& memory = memory_of(taken_);
+  std::vector<MicroBatch> parts;
+  for (LoadedSample& sample : samples_.take(static_cast<std::size_t>(config_.micro_batch))) {
+    parts.push_back(std::move(sample.batch));
     std::move(sample.skipped.begin(), sample.skipped.end(), std::back_inserter(skipped_));
     ++taken_;
   }
+  MicroBatch batch = join(parts);
+  for (Modality modality : loader_.used())
+    if (loader_.decoder().item_bytes(modality) > 0) {
+      std::size_t const m = static_cast<std::size_t>(modality);
+      batch.inputs[m].data = std::exchange(memory.inputs[m], {});
+    }
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return batch;
 }

@@ -1,7 +1,9 @@
 #pragma once
 // The samples of a run, decoded ahead of their use, in the order of their positions.
 
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "io/loader/read_ahead.hpp"
@@ -45,7 +47,16 @@ class Loader {
   double data_wait_seconds() const { return waited_; }
 
  private:
+  /// Inputs of fixed size of one micro-batch, written by the threads that decode its samples.
+  struct Memory {
+    std::mutex mutex;
+    std::vector<std::vector<std::byte>> inputs;  // by Modality
+  };
   std::uint64_t position_of(std::uint64_t ticket) const;
+  LoadedSample load(std::uint64_t ticket, ItemDecoder::Scratch& scratch);
+  Memory& memory_of(std::uint64_t ticket) {
+    return memory_[ticket / static_cast<std::uint64_t>(config_.micro_batch) % memory_.size()];
+  }
 
   LoaderConfig config_;
   std::uint64_t global_batch_, share_;
@@ -54,7 +65,8 @@ class Loader {
   std::vector<SkippedSample> skipped_;
   double waited_ = 0;
   std::vector<ItemDecoder::Scratch> scratch_;  // of each thread
-  ReadAhead<LoadedSample> samples_;            // last: its threads use the members above
+  std::vector<Memory> memory_;
+  ReadAhead<LoadedSample> samples_;  // last: its threads use the members above
 };
 
 }  // namespace accord::io

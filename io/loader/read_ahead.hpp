@@ -1,6 +1,7 @@
 #pragma once
 // Work done ahead of its use by several threads, handed out in order.
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -17,9 +18,9 @@
 namespace accord::io {
 
 /// Calls make(ticket, worker) for tickets 0, 1, 2, ... on `threads` threads, at most `capacity`
-/// tickets ahead of the one asked for next; `worker` < threads tells the threads apart, so each may
-/// have memory of its own. next() gives the results in the order of the tickets, whatever order
-/// they were made in.
+/// tickets ahead of those taken; `worker` < threads tells the threads apart, so each may have
+/// memory of its own. take() gives the results in the order of the tickets, whatever order they
+/// were made in.
 template <class T>
 class ReadAhead {
  public:
@@ -44,25 +45,32 @@ class ReadAhead {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  /// The next result; waits for it. What `make` threw for this ticket is thrown here. Empty after
-  /// the last ticket.
-  std::optional<T> next() {
+  /// The next `count` results, fewer only after the last ticket; waits until all are there, so a
+  /// thread that asks for many is woken once. What `make` threw for one of them is thrown here, and
+  /// the results before it are lost. \param count at most capacity
+  std::vector<T> take(std::size_t count) {
+    ACCORD_CHECK(count <= slots_.size(), "{} results of {} ahead", count, slots_.size());
     std::unique_lock lock(mutex_);
-    if (taken_ == tickets_) return std::nullopt;
-    Slot& slot = slots_[taken_ % slots_.size()];
-    ready_.wait(lock, [&] { return slot.value || slot.error; });
-    Slot result = std::exchange(slot, Slot{});
-    ++taken_;
+    wanted_ = std::min(taken_ + count, tickets_);
+    ready_.wait(lock, [&] { return made_ >= wanted_; });
+    std::vector<T> results;
+    std::exception_ptr error;
+    for (; taken_ < wanted_ && !error; ++taken_) {
+      Slot slot = std::exchange(slots_[taken_ % slots_.size()], Slot{});
+      error = slot.error;
+      if (!error) results.push_back(std::move(*slot.value));
+    }
     lock.unlock();
-    room_.notify_one();
-    if (result.error) std::rethrow_exception(result.error);
-    return std::move(result.value);
+    room_.notify_all();
+    if (error) std::rethrow_exception(error);
+    return results;
   }
 
  private:
   struct Slot {
     std::optional<T> value;
     std::exception_ptr error;
+    bool done() const { return value || error; }
   };
 
   void work(std::size_t worker) {
@@ -81,13 +89,15 @@ class ReadAhead {
       }
       lock.lock();
       slots_[ticket % slots_.size()] = std::move(result);
-      ready_.notify_one();
+      while (made_ < begun_ && slots_[made_ % slots_.size()].done()) ++made_;
+      if (made_ >= wanted_) ready_.notify_one();
     }
   }
 
   Make make_;
   std::uint64_t tickets_;
-  std::uint64_t begun_ = 0, taken_ = 0;
+  std::uint64_t begun_ = 0, made_ = 0, taken_ = 0;  // of each: all tickets below
+  std::uint64_t wanted_ = 0;                        // by who waits in take()
   bool stopping_ = false;
   std::vector<Slot> slots_;
   std::mutex mutex_;

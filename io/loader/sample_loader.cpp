@@ -62,7 +62,8 @@ SampleLoader::SampleLoader(SampleConfig config)
   }
 }
 
-LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& scratch) const {
+LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& scratch,
+                                ItemDecoder::Places const& places) const {
   LoadedSample loaded;
   Order::Place place = order_.at(position);
   // The position keeps its draws, whichever sample comes to it.
@@ -76,7 +77,7 @@ LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& sc
     try {
       Sample const sample = source.dataset.read(static_cast<Index>(place.sample));
       skip.key = sample.key;
-      skip.reason = decode(source, sample, key, loaded.batch, scratch);
+      skip.reason = decode(source, sample, key, loaded.batch, scratch, places);
     } catch (SampleError const& error) {
       skip.key = error.key;
       skip.reason = error.what();
@@ -96,7 +97,8 @@ LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& sc
 
 /// Empty, or why the sample cannot be used.
 std::string SampleLoader::decode(Source const& source, Sample const& sample, std::uint64_t key,
-                                 MicroBatch& batch, ItemDecoder::Scratch& scratch) const {
+                                 MicroBatch& batch, ItemDecoder::Scratch& scratch,
+                                 ItemDecoder::Places const& places) const {
   std::size_t const modalities = model_.modalities.size();
   batch = empty_batch(modalities);
   std::vector<MaskItem> items(modalities);
@@ -109,7 +111,7 @@ std::string SampleLoader::decode(Source const& source, Sample const& sample, std
     std::uint32_t const chosen = item_.below(static_cast<std::uint32_t>(choice.size()), key, 0,
                                              static_cast<std::uint32_t>(m));
     try {
-      decoder_.append(modality, choice[chosen], key, batch, scratch);
+      decoder_.append(modality, choice[chosen], key, batch, scratch, places);
     } catch (DataError const& error) {
       return fmt::format("{}: {}", name, error.what());
     }

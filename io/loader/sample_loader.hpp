@@ -64,10 +64,14 @@ class SampleLoader {
   /// `start` says; UsageError for weights, masks or adapters that cannot be
   explicit SampleLoader(SampleConfig config);
 
-  /// \throws DataError if a shard is damaged or no usable sample was found, IoError if reading
-  /// failed
-  LoadedSample load(std::uint64_t position, ItemDecoder::Scratch& scratch) const;
+  /// `places` as in ItemDecoder. \throws DataError if a shard is damaged or no usable sample was
+  /// found, IoError if reading failed
+  LoadedSample load(std::uint64_t position, ItemDecoder::Scratch& scratch,
+                    ItemDecoder::Places const& places = {}) const;
   Order const& order() const { return order_; }
+  ItemDecoder const& decoder() const { return decoder_; }
+  /// Those that some pass reads, ascending.
+  std::vector<Modality> const& used() const { return used_; }
   std::size_t modalities() const { return model_.modalities.size(); }
 
  private:
@@ -80,11 +84,12 @@ class SampleLoader {
                                           std::vector<Modality> const& used);
   static Order order_of(SampleConfig const& config, std::vector<Source> const& sources);
   std::string decode(Source const& source, Sample const& sample, std::uint64_t key,
-                     MicroBatch& batch, ItemDecoder::Scratch& scratch) const;
+                     MicroBatch& batch, ItemDecoder::Scratch& scratch,
+                     ItemDecoder::Places const& places) const;
 
   ModelConfig model_;
   Refresh refresh_;
-  std::vector<Modality> used_;  // by some pass, ascending
+  std::vector<Modality> used_;
   std::vector<Source> sources_;
   bool labelled_;
   Order order_;

@@ -37,14 +37,16 @@ void choose(std::vector<Index>& candidates, Index count, DrawSequence& draws) {
               candidates[static_cast<std::size_t>(i + draws.below(n - i))]);
 }
 
-/// Sets to `value` `count` uniformly chosen ones of the flags that differ from it.
+/// Sets to `value` `count` uniformly chosen ones of the flags that differ from it. The smaller part
+/// is drawn, whether it is those to set or those to leave.
 void set_some(MaskFlags& flags, std::uint8_t value, Index count, DrawSequence& draws) {
   std::vector<Index> candidates;
   for (std::size_t i = 0; i < flags.size(); ++i)
     if (flags[i] != value) candidates.push_back(static_cast<Index>(i));
-  choose(candidates, count, draws);
-  for (Index i = 0; i < count; ++i)
-    flags[static_cast<std::size_t>(candidates[static_cast<std::size_t>(i)])] = value;
+  Index const left = static_cast<Index>(candidates.size()) - count;
+  choose(candidates, std::min(count, left), draws);
+  auto const begin = candidates.begin() + (count <= left ? 0 : left);
+  for (auto i = begin; i != begin + count; ++i) flags[static_cast<std::size_t>(*i)] = value;
 }
 
 Index floor_share(double ratio, Index count) {

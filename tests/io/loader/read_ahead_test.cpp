@@ -1,6 +1,6 @@
 #include "io/loader/read_ahead.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <atomic>
 #include <chrono>
@@ -8,13 +8,23 @@
 #include <stdexcept>
 
 using namespace accord::io;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 TEST(ReadAhead, KeepsTheOrderWhenLaterWorkIsDoneFirst) {
   ReadAhead<std::uint64_t> ahead(4, 7, [](std::uint64_t ticket, std::size_t) {
     if (ticket % 4 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     return ticket * 10;
   });
-  for (std::uint64_t i = 0; i < 60; ++i) EXPECT_EQ(*ahead.next(), i * 10);
+  for (std::uint64_t i = 0; i < 60; i += 3)
+    EXPECT_THAT(ahead.take(3), ElementsAre(i * 10, i * 10 + 10, i * 10 + 20));
+}
+
+TEST(ReadAhead, GivesAllThatItHoldsAtOnce) {
+  ReadAhead<std::uint64_t> ahead(2, 3, [](std::uint64_t ticket, std::size_t) { return ticket; });
+  EXPECT_THAT(ahead.take(3), ElementsAre(0, 1, 2));
+  EXPECT_THAT(ahead.take(1), ElementsAre(3));
+  EXPECT_THAT(ahead.take(3), ElementsAre(4, 5, 6));
 }
 
 TEST(ReadAhead, NeverRunsFurtherAheadThanItsCapacity) {
@@ -27,7 +37,7 @@ TEST(ReadAhead, NeverRunsFurtherAheadThanItsCapacity) {
     return ticket;
   });
   for (int i = 0; i < 50; ++i) {
-    ahead.next();
+    ahead.take(1);
     ++taken;
     if (i % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -39,20 +49,19 @@ TEST(ReadAhead, ThrowsAnErrorWhereItBelongsInTheOrder) {
     if (ticket == 5) throw std::runtime_error("five");
     return ticket;
   });
-  for (std::uint64_t i = 0; i < 5; ++i) EXPECT_EQ(*ahead.next(), i);
-  EXPECT_THROW(ahead.next(), std::runtime_error);
-  EXPECT_EQ(*ahead.next(), 6u);
+  EXPECT_THAT(ahead.take(4), ElementsAre(0, 1, 2, 3));
+  EXPECT_THROW(ahead.take(4), std::runtime_error);
+  EXPECT_THAT(ahead.take(1), ElementsAre(6));
 }
 
 TEST(ReadAhead, EndsAfterItsLastTicket) {
-  ReadAhead<int> ahead(
-      4, 3, [](std::uint64_t ticket, std::size_t) { return int(ticket); }, 5);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(ahead.next(), i);
-  EXPECT_FALSE(ahead.next());
-  EXPECT_FALSE(ahead.next());
-  ReadAhead<int> empty(
-      1, 1, [](std::uint64_t, std::size_t) { return 1; }, 0);
-  EXPECT_FALSE(empty.next());
+  auto const number = [](std::uint64_t ticket, std::size_t) { return static_cast<int>(ticket); };
+  ReadAhead<int> ahead(4, 3, number, 5);
+  EXPECT_THAT(ahead.take(3), ElementsAre(0, 1, 2));
+  EXPECT_THAT(ahead.take(3), ElementsAre(3, 4));
+  EXPECT_THAT(ahead.take(3), IsEmpty());
+  ReadAhead<int> empty(1, 1, number, 0);
+  EXPECT_THAT(empty.take(1), IsEmpty());
 }
 
 TEST(ReadAhead, GivesEachThreadItsOwnNumber) {
@@ -63,5 +72,5 @@ TEST(ReadAhead, GivesEachThreadItsOwnNumber) {
     --busy[worker];
     return std::make_unique<int>(1);
   });
-  for (int i = 0; i < 40; ++i) EXPECT_TRUE(*ahead.next());
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(ahead.take(1).size(), 1u);
 }
