@@ -9,7 +9,14 @@ struct Entry {
 };
 
 constexpr Entry entries[] = {
+    {"dist_itc", verify_dist_itc},
+    {"dist_model_vl", verify_dist_model},
+    {"eval_retrieval", verify_eval_retrieval},
+    {"mask_sampling", verify_mask_sampling},
     {"model_vl", verify_model_vl},
+    {"tokenizer", verify_tokenizer},
+    {"train_vl", verify_train_vl},
+    {"transform_image", verify_transform_image},
     {"unit_buckets", verify_unit_buckets},
     {"unit_image_hmlp", verify_unit_image_hmlp},
     {"unit_image_adapter", verify_unit_adapter},

@@ -13,7 +13,14 @@ using Case = void (*)(Queue& queue, Reference& reference);
 /// The function for a case; null when this build cannot check it.
 Case find_case(std::string const& name);
 
+void verify_dist_itc(Queue& queue, Reference& reference);
+void verify_dist_model(Queue& queue, Reference& reference);
+void verify_eval_retrieval(Queue& queue, Reference& reference);
+void verify_mask_sampling(Queue& queue, Reference& reference);
 void verify_model_vl(Queue& queue, Reference& reference);
+void verify_tokenizer(Queue& queue, Reference& reference);
+void verify_train_vl(Queue& queue, Reference& reference);
+void verify_transform_image(Queue& queue, Reference& reference);
 void verify_unit_adapter(Queue& queue, Reference& reference);
 void verify_unit_attention(Queue& queue, Reference& reference);
 void verify_unit_buckets(Queue& queue, Reference& reference);

@@ -1,5 +1,6 @@
 #pragma once
-// Errors of the whole program. This header stays free of fmt: nvcc 13 rejects fmt 9's compile-time format strings.
+// Errors of the whole program. This header stays free of fmt: nvcc 13 rejects fmt 9's compile-time
+// format strings.
 
 #include <stdexcept>
 #include <string>

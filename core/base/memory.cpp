@@ -8,8 +8,9 @@
 namespace accord {
 namespace {
 
-// Sizes are rounded so that the slightly different row counts of successive steps (drop-path, caption lengths) find a
-// cached block: to 64 bytes below 4 KiB, then to an eighth of the leading power of two.
+// Sizes are rounded so that the slightly different row counts of successive steps (drop-path,
+// caption lengths) find a cached block: to 64 bytes below 4 KiB, then to an eighth of the leading
+// power of two.
 std::size_t rounded(std::size_t bytes) {
   std::size_t step = 64;
   while (step * 16 < bytes) step *= 2;

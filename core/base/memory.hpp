@@ -7,9 +7,10 @@
 
 namespace accord {
 
-/// Hands out 64-byte aligned blocks and keeps freed ones for reuse, so that a training step, which asks for the same
-/// sizes each time, reaches the system allocator only during the first step. Counts what is in use: the figures behind
-/// `peak_memory_bytes` and the memory plan. Thread-safe. Every block must be returned before the Memory dies.
+/// Hands out 64-byte aligned blocks and keeps freed ones for reuse, so that a training step, which
+/// asks for the same sizes each time, reaches the system allocator only during the first step.
+/// Counts what is in use: the figures behind `peak_memory_bytes` and the memory plan. Thread-safe.
+/// Every block must be returned before the Memory dies.
 class Memory {
  public:
   Memory() = default;

@@ -16,16 +16,19 @@ enum class Backend : std::uint8_t {
 
 constexpr std::string_view name_of(Backend backend) {
   switch (backend) {
-    case Backend::reference: return "reference";
-    case Backend::cpu: return "cpu";
-    case Backend::cuda: return "cuda";
+    case Backend::reference:
+      return "reference";
+    case Backend::cpu:
+      return "cpu";
+    case Backend::cuda:
+      return "cuda";
   }
   return "?";
 }
 
-/// An ordered queue of operations on one backend, with the memory they use. First argument of every op. On reference
-/// and cpu an op is done when the call returns; on cuda it is only enqueued, and wait() or a copy to the host joins.
-/// Not thread-safe: one Queue per thread of control.
+/// An ordered queue of operations on one backend, with the memory they use. First argument of every
+/// op. On reference and cpu an op is done when the call returns; on cuda it is only enqueued, and
+/// wait() or a copy to the host joins. Not thread-safe: one Queue per thread of control.
 class Queue {
  public:
   explicit Queue(Backend backend) : backend_(backend) {}

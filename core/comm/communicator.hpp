@@ -1,6 +1,6 @@
 #pragma once
-// What the model's mathematics needs of a group of ranks. core declares it, parallel implements it (MPI, NCCL, threads);
-// core itself ships only the group of one.
+// What the model's mathematics needs of a group of ranks. core declares it, parallel implements it
+// (MPI, NCCL, threads); core itself ships only the group of one.
 
 #include <memory>
 
@@ -18,9 +18,10 @@ class Request {
   virtual void wait(Queue& queue) = 0;
 };
 
-/// A group of ranks. Every call is collective over the group, made by all members in the same order, with views that
-/// agree in type and size and are contiguous. Sums run in rank order on the CPU, so that equal inputs give equal bits
-/// on every rank and in every run. Errors throw; a rank that throws must end the job, for its peers are waiting.
+/// A group of ranks. Every call is collective over the group, made by all members in the same
+/// order, with views that agree in type and size and are contiguous. Sums run in rank order on the
+/// CPU, so that equal inputs give equal bits on every rank and in every run. Errors throw; a rank
+/// that throws must end the job, for its peers are waiting.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -36,7 +37,8 @@ class Communicator {
   virtual void broadcast(Queue& queue, View x, int root) = 0;
   virtual void barrier(Queue& queue) = 0;
 
-  /// Sends to `to` while receiving from `from` (one hop of a ring, or of a pipeline). A negative rank: no such side.
+  /// Sends to `to` while receiving from `from` (one hop of a ring, or of a pipeline). A negative
+  /// rank: no such side.
   virtual std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to,
                                                       View receive, int from) = 0;
   /// reduce_scatter that runs while the caller computes.

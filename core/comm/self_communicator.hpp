@@ -4,8 +4,8 @@
 
 namespace accord {
 
-/// A group of one: every reduction is the identity. The default of every module, so that model code never asks whether
-/// it runs in parallel.
+/// A group of one: every reduction is the identity. The default of every module, so that model code
+/// never asks whether it runs in parallel.
 class SelfCommunicator final : public Communicator {
  public:
   int rank() const override { return 0; }

@@ -1,5 +1,6 @@
 #pragma once
-// Cross-modal contrast over the global batch (spec 2.1), features travelling a ring of ranks (design.md, I2).
+// Cross-modal contrast over the global batch (spec 2.1), features travelling a ring of ranks
+// (design.md, I2).
 
 #include "core/comm/communicator.hpp"
 #include "core/tensor/tensor.hpp"
@@ -18,18 +19,20 @@ struct ContrastOptions {
   Index tile = 1024;  ///< keys whose logits are held at once: memory and speed only
 };
 
-/// This rank's share, each [1] in the accumulator type: summed over the group they are the global batch's.
+/// This rank's share, each [1] in the accumulator type: summed over the group they are the global
+/// batch's.
 struct ContrastResult {
   Tensor loss;                      ///< already divided by the global count, unweighted
   Tensor a2b_correct, b2a_correct;  ///< rows whose best match is their own
 };
 
-/// L = 1/2 [mean_i CE(scale a_i . all b, i) + mean_j CE(scale b_j . all a, j)] over the global batch.
-/// z_a, z_b [n, d]: this rank's rows, unit length; rank r of `group` holds global rows [r n, (r + 1) n).   scale [1]
-/// dz_a, dz_b [n, d] (overwritten), dscale [1] (added to): weight x gradient of the global loss, accumulator type; summed
-/// over the group dscale is the whole. Empty: not wanted.
-/// Collective over the group. The b x B logits are never stored; memory does not grow with the number of ranks. Partial
-/// results merge in the ring's order r, r - 1, ...: a function of the layout, never of timing.
+/// L = 1/2 [mean_i CE(scale a_i . all b, i) + mean_j CE(scale b_j . all a, j)] over the global
+/// batch. z_a, z_b [n, d]: this rank's rows, unit length; rank r of `group` holds global rows [r n,
+/// (r + 1) n).   scale [1] dz_a, dz_b [n, d] (overwritten), dscale [1] (added to): weight x
+/// gradient of the global loss, accumulator type; summed over the group dscale is the whole. Empty:
+/// not wanted. Collective over the group. The b x B logits are never stored; memory does not grow
+/// with the number of ranks. Partial results merge in the ring's order r, r - 1, ...: a function of
+/// the layout, never of timing.
 ContrastResult contrast_ring(Queue& queue, Communicator& group, ConstView z_a, ConstView z_b,
                              ConstView scale, ContrastOptions const& options, View dz_a, View dz_b,
                              View dscale);

@@ -1,5 +1,6 @@
 #pragma once
-// Masked denoising contrast (spec 2.2): a masked token's predicted feature against the teacher's features of its pool.
+// Masked denoising contrast (spec 2.2): a masked token's predicted feature against the teacher's
+// features of its pool.
 
 #include <vector>
 
@@ -7,7 +8,8 @@
 
 namespace accord {
 
-/// Samples whose teacher features are one another's candidates (design.md, I1): ranges of the packed rows.
+/// Samples whose teacher features are one another's candidates (design.md, I1): ranges of the
+/// packed rows.
 struct DenoisePool {
   Index query_begin = 0, queries = 0;
   Index key_begin = 0, keys = 0;
@@ -22,12 +24,13 @@ struct DenoisePlan {
 struct DenoiseOptions {
   double scale = 2.5;  ///< 1 / temperature
   double label_smoothing = 0.1;
-  Index tile = 1024;   ///< keys whose logits are held at once: memory and speed only
+  Index tile = 1024;  ///< keys whose logits are held at once: memory and speed only
 };
 
-/// One denoising term. student [queries, d], teacher [keys, d]: features as they come, normalised here; the teacher's are
-/// constants. Each pool contributes the mean over its queries (0 without queries), the term is the mean over all pools.
-/// loss [1] += this rank's share, unweighted (accumulator type);  dstudent [queries, d] = weight x gradient, overwritten.
+/// One denoising term. student [queries, d], teacher [keys, d]: features as they come, normalised
+/// here; the teacher's are constants. Each pool contributes the mean over its queries (0 without
+/// queries), the term is the mean over all pools. loss [1] += this rank's share, unweighted
+/// (accumulator type);  dstudent [queries, d] = weight x gradient, overwritten.
 void denoise(Queue& queue, ConstView student, ConstView teacher, DenoisePlan const& plan,
              DenoiseOptions const& options, double weight, View loss, View dstudent);
 

@@ -111,8 +111,7 @@ std::vector<ParameterPiece> ParameterStore::pieces(Index begin, Index end) const
     for (Index at = lo; at < hi;) {
       Index const row = at / width, column = at % width;
       Index const n = std::min(hi - at, width - column);
-      result.push_back(
-          {*it, row * whole + tensor_rank_ * width + column, e.flat_begin + at, n});
+      result.push_back({*it, row * whole + tensor_rank_ * width + column, e.flat_begin + at, n});
       at += n;
     }
   }
@@ -127,8 +126,8 @@ std::uint64_t fnv1a(std::string const& text) {
   return hash;
 }
 
-// The inverse of the standard normal distribution function: Acklam's rational approximation (relative error 1.2e-9),
-// then one step of Halley's method, which brings it to double precision.
+// The inverse of the standard normal distribution function: Acklam's rational approximation
+// (relative error 1.2e-9), then one step of Halley's method, which brings it to double precision.
 double normal_quantile(double p) {
   constexpr double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                           1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
@@ -163,23 +162,29 @@ double initial_value(InitMode mode, ParameterSpec const& spec, std::uint32_t see
   // (0, 1): the half keeps the quantile finite.
   double const u = (draws.word(fnv1a(spec.name), static_cast<std::uint32_t>(index >> 32),
                                static_cast<std::uint32_t>(index)) +
-                    0.5) * 0x1p-32;
+                    0.5) *
+                   0x1p-32;
   Init const& init = spec.init;
   double const fan_in = static_cast<double>(std::max<Index>(init.fan_in, 1));
   if (mode == InitMode::dense) {
-    // Matrices keep the signal's size; everything else moves around its usual value far enough to matter.
+    // Matrices keep the signal's size; everything else moves around its usual value far enough to
+    // matter.
     if (init.fan_in > 0) return normal_quantile(u) / std::sqrt(fan_in);
-    if (init.kind == Init::Kind::constant && spec.shape.rank() == 0) return init.value;  // logit_scale
-    bool const layer_scale = init.kind == Init::Kind::constant && init.value != 0 && init.value < 0.5;
-    double const centre =
-        layer_scale ? 0.3 : init.kind == Init::Kind::constant ? init.value : 0.0;
+    if (init.kind == Init::Kind::constant && spec.shape.rank() == 0)
+      return init.value;  // logit_scale
+    bool const layer_scale =
+        init.kind == Init::Kind::constant && init.value != 0 && init.value < 0.5;
+    double const centre = layer_scale ? 0.3 : init.kind == Init::Kind::constant ? init.value : 0.0;
     return centre + (layer_scale ? 0.1 : 0.2) * (2 * u - 1);
   }
   if (mode == InitMode::fan_in && init.linear) return normal_quantile(u) / std::sqrt(fan_in);
   switch (init.kind) {
-    case Init::Kind::constant: return init.value;
-    case Init::Kind::uniform_fan_in: return (2 * u - 1) / std::sqrt(fan_in);
-    case Init::Kind::kaiming_normal: return normal_quantile(u) * std::sqrt(2 / fan_in);
+    case Init::Kind::constant:
+      return init.value;
+    case Init::Kind::uniform_fan_in:
+      return (2 * u - 1) / std::sqrt(fan_in);
+    case Init::Kind::kaiming_normal:
+      return normal_quantile(u) * std::sqrt(2 / fan_in);
     case Init::Kind::truncated_normal: {
       double const low = 0.5 * std::erfc(1 / std::numbers::sqrt2);  // Phi(-1)
       return 0.02 * normal_quantile(low + u * (1 - 2 * low));

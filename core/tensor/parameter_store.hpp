@@ -1,5 +1,6 @@
 #pragma once
-// All parameters of the model part that one rank holds: flat values, flat gradients, and their logical names.
+// All parameters of the model part that one rank holds: flat values, flat gradients, and their
+// logical names.
 
 #include <cstdint>
 #include <string>
@@ -24,9 +25,9 @@ struct Init {
 };
 
 /// How a parameter lies over the tensor-parallel group.
-/// split: each rank holds a slice (heads or FFN width) and its whole gradient. partial: every rank holds all of it but,
-/// under sequence parallelism, only its rows' share of the gradient, which is added over the group. replicated: every
-/// rank holds all of it and computes the same gradient.
+/// split: each rank holds a slice (heads or FFN width) and its whole gradient. partial: every rank
+/// holds all of it but, under sequence parallelism, only its rows' share of the gradient, which is
+/// added over the group. replicated: every rank holds all of it and computes the same gradient.
 enum class Distribution : std::uint8_t { split, partial, replicated };
 
 struct ParameterSpec {
@@ -47,18 +48,20 @@ struct ParameterPiece {
   Index count = 0;
 };
 
-/// Usage: add() every parameter in the order of the forward pass, allocate() once, then view. Trainable parameters come
-/// first in flat storage, so gradients and optimizer state cover [0, trainable_size()). Members of a fused group lie
-/// back to back, so that q, k, v (or wi_0, wi_1) are also one matrix; every group starts at a multiple of 64 elements
-/// (padding is zero and stays zero). Names and logical shapes never show fusion.
+/// Usage: add() every parameter in the order of the forward pass, allocate() once, then view.
+/// Trainable parameters come first in flat storage, so gradients and optimizer state cover [0,
+/// trainable_size()). Members of a fused group lie back to back, so that q, k, v (or wi_0, wi_1)
+/// are also one matrix; every group starts at a multiple of 64 elements (padding is zero and stays
+/// zero). Names and logical shapes never show fusion.
 class ParameterStore {
  public:
   /// Tensor-parallel slice this rank holds of split parameters.
   explicit ParameterStore(int tensor_rank = 0, int tensor_size = 1)
       : tensor_rank_(tensor_rank), tensor_size_(tensor_size) {}
 
-  /// Adds parameters that lie back to back; returns the first's id, the others follow. One parameter is a group of one.
-  /// \throws UsageError when a split dimension does not divide by the tensor-parallel size.
+  /// Adds parameters that lie back to back; returns the first's id, the others follow. One
+  /// parameter is a group of one. \throws UsageError when a split dimension does not divide by the
+  /// tensor-parallel size.
   int add(std::vector<ParameterSpec> group);
   int add(ParameterSpec spec) { return add(std::vector<ParameterSpec>{std::move(spec)}); }
 
@@ -117,16 +120,17 @@ class ParameterStore {
 /// Which initial values a run starts from ([train] init).
 enum class InitMode : std::uint8_t {
   official,  ///< spec 1.10
-  fan_in,    ///< as official, Linear weights normal with std 1/sqrt(fan_in): small widths hardly learn without it
-  dense,     ///< every parameter random, LayerScale around 0.3: for tests that must see every gradient
+  fan_in,    ///< as official, Linear weights normal with std 1/sqrt(fan_in): small widths hardly
+             ///< learn without it
+  dense,  ///< every parameter random, LayerScale around 0.3: for tests that must see every gradient
 };
 
-/// The initial value of one element of a logical tensor: a pure function of (seed, name, element), computed in double,
-/// so that a shard equals its slice of the whole.
+/// The initial value of one element of a logical tensor: a pure function of (seed, name, element),
+/// computed in double, so that a shard equals its slice of the whole.
 double initial_value(InitMode mode, ParameterSpec const& spec, std::uint32_t seed, Index element);
 
-/// Fills every parameter of the store. LayerScale and padding rows are the specs' business (Init::value, row 1 of
-/// token tables is zeroed by the adapter that owns it).
+/// Fills every parameter of the store. LayerScale and padding rows are the specs' business
+/// (Init::value, row 1 of token tables is zeroed by the adapter that owns it).
 void initialise(Queue& queue, ParameterStore& store, InitMode mode, std::uint32_t seed);
 
 }  // namespace accord

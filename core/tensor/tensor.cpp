@@ -49,10 +49,10 @@ void copy(Queue&, ConstView from, View to) {
                name_of(to.dtype()), to_string(to.shape()));
   std::size_t const width = static_cast<std::size_t>(from.columns()) * size_of(from.dtype());
   for (Index row = 0; row < from.rows(); ++row)
-    std::memcpy(static_cast<std::byte*>(to.data()) + row * to.stride() * size_of(to.dtype()),
-                static_cast<std::byte const*>(from.data()) +
-                    row * from.stride() * size_of(from.dtype()),
-                width);
+    std::memcpy(
+        static_cast<std::byte*>(to.data()) + row * to.stride() * size_of(to.dtype()),
+        static_cast<std::byte const*>(from.data()) + row * from.stride() * size_of(from.dtype()),
+        width);
 }
 
 void zero(Queue&, View view) {

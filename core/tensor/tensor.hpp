@@ -9,8 +9,8 @@
 
 namespace accord {
 
-/// Owns the memory of one dense tensor on a queue's device. Move-only; must not outlive its queue. Elements are
-/// uninitialised unless a factory says otherwise.
+/// Owns the memory of one dense tensor on a queue's device. Move-only; must not outlive its queue.
+/// Elements are uninitialised unless a factory says otherwise.
 class Tensor {
  public:
   Tensor() = default;

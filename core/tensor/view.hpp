@@ -7,8 +7,9 @@
 
 namespace accord {
 
-/// A typed window into memory that somebody else owns: a cheap value. Dimensions after the first are dense; consecutive
-/// indices of the first lie `stride()` elements apart, so a block of columns of a matrix is a view too.
+/// A typed window into memory that somebody else owns: a cheap value. Dimensions after the first
+/// are dense; consecutive indices of the first lie `stride()` elements apart, so a block of columns
+/// of a matrix is a view too.
 template <bool Const>
 class BasicView {
  public:
@@ -22,8 +23,7 @@ class BasicView {
       : data_(data), shape_(shape), stride_(stride), dtype_(dtype) {}
   /// A mutable view is accepted where a const one is asked for.
   template <bool Other>
-    requires(Const && !Other)
-  BasicView(BasicView<Other> const& view)
+  requires(Const && !Other) BasicView(BasicView<Other> const& view)
       : BasicView(view.data(), view.dtype(), view.shape(), view.stride()) {}
 
   /// False for a default-constructed view: "not given" in optional arguments.
