@@ -8,12 +8,14 @@ namespace accord::app {
 void add_checkpoint(CLI::App& app, Run& run);
 void add_config(CLI::App& app, Run& run);
 void add_data(CLI::App& app, Run& run);
+void add_tokenizer(CLI::App& app, Run& run);
 void add_report(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 
 /// In the order of `accord --help`.
 inline void add_commands(CLI::App& app, Run& run) {
   add_data(app, run);
+  add_tokenizer(app, run);
   add_checkpoint(app, run);
   add_report(app, run);
   add_verify(app, run);

@@ -1,7 +1,7 @@
 #pragma once
-// One decoder per format, for image.cpp alone: `read_` the size from the header, `decode_` the
-// whole. The limits on side and pixels are checked inside, through check_limits, before memory is
-// taken.
+// One decoder per format, for image.cpp alone: `read_` the size from
+// the header, `decode_` the whole. The limits on side and pixels are
+// checked inside, through check_limits, before memory is taken.
 
 #include "io/media/image.hpp"
 

@@ -31,8 +31,8 @@ Box random_resized_box(Index width, Index height, CropSpec const& spec, Draws co
                        std::uint64_t position);
 
 /// The sample at `position` as size x size pixels: cut, resized, shifted as `spec` says. The shift
-/// is (right, down), draws 0 and 1, each uniform in [-max_shift, max_shift]. \param out [size,
-/// size, 3], overwritten
+/// is (right, down), draws 0 and 1, each uniform in [-max_shift, max_shift].
+/// \param out [size, size, 3], overwritten
 void crop_image(ImageView source, CropSpec const& spec, Draws const& draws, std::uint64_t position,
                 int size, std::uint8_t* out, ResizeWorkspace& workspace);
 

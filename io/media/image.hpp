@@ -27,9 +27,8 @@ struct ImageSize {
 struct ImageLimits {
   Index max_side = 32768;       ///< pixels
   Index max_pixels = 64 << 20;  ///< width * height
-  Index max_bytes =
-      256 << 20;        ///< pixels plus what the decoder holds (coefficients of a progressive JPEG)
-  int max_scans = 100;  ///< of a progressive JPEG: each costs a pass over the whole picture
+  Index max_bytes = 256 << 20;  ///< pixels and what the decoder holds, as coefficients of all scans
+  int max_scans = 100;          ///< of a progressive JPEG: each costs a pass over the whole picture
 };
 
 /// What becomes of transparency: dropped, as Pillow's convert("RGB") does (the colour below shows),
@@ -39,15 +38,15 @@ enum class Alpha : std::uint8_t { drop, white };
 /// The picture as 8-bit RGB, with Pillow's conversions: grey is repeated, a palette looked up, CMYK
 /// and YCCK JPEGs are taken as Adobe's inverted form and R = K (1 - C); colour profiles, gamma and
 /// EXIF orientation are ignored. Of 16-bit PNG channels the high byte counts (for grey too, where
-/// Pillow clips at 255 and so turns nearly all of it white). Thread-safe. \throws DataError saying
-/// what was found: another format, animated WebP, truncated or damaged data (any warning of the
-/// JPEG decoder included), or which limit the header exceeds. The caller adds the name of the
-/// sample.
+/// Pillow clips at 255 and so turns nearly all of it white). Thread-safe.
+/// \throws DataError saying what was found: another format, animated WebP, truncated or damaged
+/// data (any warning of the JPEG decoder included), or which limit the header exceeds. The caller
+/// adds the name of the sample.
 Image decode_image(std::span<std::byte const> bytes, ImageLimits const& limits = {},
                    Alpha alpha = Alpha::drop);
 
-/// Width and height from the header alone; the same limits and errors, but damage further on is not
-/// seen.
+/// Width and height from the header alone; the same
+/// limits and errors, but damage further on is not seen.
 ImageSize image_size(std::span<std::byte const> bytes, ImageLimits const& limits = {});
 
 }  // namespace accord::io

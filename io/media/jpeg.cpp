@@ -17,8 +17,8 @@ class Decoder {
   Decoder(std::span<std::byte const> bytes, ImageLimits const& limits) : limits_(limits) {
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = [](j_common_ptr info) { self(info).fail(); };
-    // Warnings (level -1) mean damaged data that the library papers over; other levels are trace
-    // output.
+    // Warnings (level -1) mean damaged data that the
+    // library papers over; other levels are trace output.
     errors_.emit_message = [](j_common_ptr info, int level) {
       if (level < 0) self(info).fail();
     };
@@ -96,8 +96,8 @@ class Decoder {
     return true;
   }
 
-  /// Adobe stores ink inverted: a stored value is 255 minus the ink, so c is already 1 - C and k is
-  /// 1 - K.
+  /// Adobe stores ink inverted: a stored value is 255
+  /// minus the ink, so c is already 1 - C and k is 1 - K.
   static void pack_cmyk(std::uint8_t const* cmyk, unsigned width, std::uint8_t* rgb) {
     for (unsigned x = 0; x < width; ++x, cmyk += 4, rgb += 3) {
       unsigned const light = cmyk[3];

@@ -82,9 +82,9 @@ void prepare(ResampleTaps& taps, Index in, Index out) {
 
 #ifdef __AVX2__
 
-// Products of 8-bit values with 24-bit weights are taken as two 16-bit multiply-adds, of the
-// weight's low 12 bits and of the rest; (high << 12) + low equals the 32-bit sum that the plain
-// form takes, modulo 2^32.
+// Products of 8-bit values with 24-bit weights are taken as two 16-bit
+// multiply-adds, of the weight's low 12 bits and of the rest; (high <<
+// 12) + low equals the 32-bit sum that the plain form takes, modulo 2^32.
 struct Sums {
   __m256i low = _mm256_set1_epi32(half), high = _mm256_setzero_si256();
   void add(__m256i values, __m256i weight_low, __m256i weight_high) {
@@ -107,9 +107,9 @@ __m256i two_rows(std::uint8_t const* a, std::uint8_t const* b) {
       _mm_loadu_si128(reinterpret_cast<__m128i const*>(b)), 1);
 }
 
-/// Two rows at once, one in each half of the register: lanes r, g, b and one unused. Reads up to 16
-/// bytes from the last group of four taps; writes 4 bytes per pixel, so each row's end needs a byte
-/// of room.
+/// Two rows at once, one in each half of the register: lanes r, g, b and
+/// one unused. Reads up to 16 bytes from the last group of four taps;
+/// writes 4 bytes per pixel, so each row's end needs a byte of room.
 void resample_rows(std::uint8_t const* const in[2], ResampleTaps const& taps,
                    std::uint8_t* const out[2]) {
   // pixels p0 p1 p2 p3 of 3 bytes -> 16-bit pairs (p0, p1) and (p2, p3) of each channel
@@ -254,8 +254,8 @@ void resize_bicubic(ImageView source, Box box, int width, int height, std::uint8
       std::memcpy(row, workspace.rows.data() + y * stride, static_cast<std::size_t>(row_bytes));
       continue;
     }
-    // The last rows are written past the end by a full vector; those before them are repaired by
-    // the next.
+    // The last rows are written past the end by a full
+    // vector; those before them are repaired by the next.
     bool const overruns = (height - y) * row_bytes < (row_bytes + 15) / 16 * 16;
     std::uint8_t* const target = overruns ? last_row.data() : row;
     resample_column(

@@ -37,20 +37,21 @@ struct ResampleTaps {
   std::vector<std::int32_t> packed;
 };
 
-/// Memory and weights that calls of one thread share: a repeated size costs no allocation and no
-/// new weights.
+/// Memory and weights that calls of one thread share: a
+/// repeated size costs no allocation and no new weights.
 struct ResizeWorkspace {
   ResampleTaps horizontal, vertical;
   std::vector<std::uint8_t> rows;  ///< the image between the passes
-  std::array<std::vector<std::uint8_t>, 2>
-      edge;  ///< copies of rows that a full vector load would overrun
+  /// Copies of rows that a full vector load would overrun.
+  std::array<std::vector<std::uint8_t>, 2> edge;
 };
 
-/// out[y, x, c] = the box of `source`, cut out first, resampled to width x height.
-/// Cubic convolution with a = -0.5, its support widened by the reduction (antialiased), rows first,
-/// each pass rounded half up to 8 bits; weights in double, normalised, then rounded to 22
-/// fractional bits, as Pillow computes them. \param out [height, width, 3], overwritten; must not
-/// overlap source \throws Error if the box is empty or not inside the image
+/// out[y, x, c] = the box of `source`, cut out first, resampled to width x height. Cubic
+/// convolution with a = -0.5, its support widened by the reduction (antialiased), rows first, each
+/// pass rounded half up to 8 bits; weights in double, normalised, then rounded to 22 fractional
+/// bits, as Pillow computes them.
+/// \param out [height, width, 3], overwritten; must not overlap source
+/// \throws Error if the box is empty or not inside the image
 void resize_bicubic(ImageView source, Box box, int width, int height, std::uint8_t* out,
                     ResizeWorkspace& workspace);
 

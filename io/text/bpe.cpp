@@ -191,8 +191,8 @@ class BpeTokenizer final : public Tokenizer {
     for (std::size_t i = 0; i + 1 < symbols.size(); ++i) offer(static_cast<int>(i));
     std::vector<int> joined;
     while (!queue.empty()) {
-      // One rank at a time: a pair that its joins bring about waits until they are all done, even
-      // if learnt earlier.
+      // One rank at a time: a pair that its joins bring about
+      // waits until they are all done, even if learnt earlier.
       std::int32_t const rank = queue.top().rank;
       joined.clear();
       while (!queue.empty() && queue.top().rank == rank) {
@@ -282,8 +282,8 @@ bool ByteAlphabet::read(std::string_view spelled, std::string& bytes) const {
 }
 
 Regex const& bpe_pieces() {
-  // White space is spelled out: \s of PCRE2 has U+180E, which the vocabulary's own pre-tokenizer
-  // does not.
+  // White space is spelled out: \s of PCRE2 has U+180E,
+  // which the vocabulary's own pre-tokenizer does not.
   static std::string const space =
       R"(\t-\r\x20\x85\xa0\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
   static Regex const pattern("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" + space +

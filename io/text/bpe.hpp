@@ -1,6 +1,6 @@
 #pragma once
-// GPT-2's byte-level byte-pair encoding: the alphabet, the pieces, the merges. Used through
-// Tokenizer.
+// GPT-2's byte-level byte-pair encoding: the alphabet,
+// the pieces, the merges. Used through Tokenizer.
 
 #include <array>
 #include <cstdint>

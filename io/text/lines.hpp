@@ -7,8 +7,8 @@
 
 namespace accord::io {
 
-/// Calls line(number from 1, text without its end) for each line; "\n" and "\r\n" end lines, and
-/// the last may lack one.
+/// Calls line(number from 1, text without its end) for each
+/// line; "\n" and "\r\n" end lines, and the last may lack one.
 template <class Line>
 void for_each_line(std::string_view text, Line&& line) {
   for (Index number = 1; !text.empty(); ++number) {

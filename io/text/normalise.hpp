@@ -11,9 +11,9 @@ namespace accord::io {
 /// Lower-cased; any of `,.!?*#:;~` stripped from the left; each run of two or more white-space
 /// characters, and each single tab, made one space; newlines stripped from the right, then spaces
 /// from both ends. Lower-casing is Unicode's full, context-sensitive one and white space is what
-/// Python's str calls so, since the vocabulary was made there. \param max_words keep the first so
-/// many words, split at single spaces \throws DataError if `text` is not UTF-8, with the offset of
-/// the first bad byte
+/// Python's str calls so, since the vocabulary was made there.
+/// \param max_words keep the first so many words, split at single spaces
+/// \throws DataError if `text` is not UTF-8, with the offset of the first bad byte
 std::string normalise(std::string_view text,
                       std::size_t max_words = std::numeric_limits<std::size_t>::max());
 

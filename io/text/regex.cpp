@@ -41,8 +41,8 @@ Regex::Regex(std::string const& pattern) : code_(std::make_unique<Code>()) {
 Regex::~Regex() = default;
 
 bool Regex::find(std::string_view text, std::size_t from, Range& range) const {
-  // One range is all that is asked for, whatever the pattern, so the block serves every Regex of
-  // the thread.
+  // One range is all that is asked for, whatever the
+  // pattern, so the block serves every Regex of the thread.
   thread_local std::unique_ptr<pcre2_match_data, MatchDeleter> const match(
       pcre2_match_data_create(1, nullptr));
   int const code = pcre2_match(code_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),

@@ -1,6 +1,6 @@
 #pragma once
-// Regular expressions over UTF-8 with Unicode properties (PCRE2), compiled once and used by any
-// thread.
+// Regular expressions over UTF-8 with Unicode properties
+// (PCRE2), compiled once and used by any thread.
 
 #include <cstddef>
 #include <memory>
@@ -17,8 +17,9 @@ class Regex {
   Regex(Regex const&) = delete;
   Regex& operator=(Regex const&) = delete;
 
-  /// Calls found(begin, end) with the byte range of each match, from left to right, without
-  /// overlap. \pre text is UTF-8, and no match is empty
+  /// Calls found(begin, end) with the byte range of
+  /// each match, from left to right, without overlap.
+  /// \pre text is UTF-8, and no match is empty
   template <class Found>
   void for_each(std::string_view text, Found&& found) const {
     Range range;

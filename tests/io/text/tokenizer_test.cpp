@@ -117,8 +117,8 @@ TEST(BpeTokenizer, JoinsAllOccurrencesOfAPairBeforeAnother) {
   auto const tokenizer = Tokenizer::load_from(bpe_files({{"a", "a"}, {"x", "y"}, {"y", "x"}}));
   EXPECT_THAT(tokenizer->rows("xyxy"), ElementsAre(first_merged + 1, first_merged + 1));
   EXPECT_THAT(tokenizer->rows("aaa"), ElementsAre(first_merged, row_of_byte('a')));
-  // "xyz" can be made in two ways; (xyz, x) was learnt before (x, yz), yet both x yz are joined
-  // first.
+  // "xyz" can be made in two ways; (xyz, x) was learnt
+  // before (x, yz), yet both x yz are joined first.
   auto const other = Tokenizer::load_from(
       bpe_files({{"y", "z"}, {"x", "y"}, {"xy", "z"}, {"xyz", "x"}, {"x", "yz"}}));
   EXPECT_THAT(other->rows("xyzxyz"), ElementsAre(first_merged + 2, first_merged + 2));
