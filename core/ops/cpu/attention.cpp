@@ -14,6 +14,9 @@ namespace {
 
 constexpr Index query_block = 96;  // rows of logits at once: 96 x 257 floats stay in a core's cache
 
+// Longer sequences take their biases from the table: their matrix would not fit a core's cache.
+constexpr Index longest_shared = 512;
+
 /// A contiguous range of sequences. The partition depends on the plan alone, so that sums over
 /// sequences do not depend on the number of threads.
 struct Chunk {
@@ -67,7 +70,7 @@ class Bias {
       std::int32_t const* const p = positions_ + s.row;
       Index i = 0;
       while (i < s.length && p[i] == i) ++i;
-      whole_.push_back(i == s.length);
+      whole_.push_back(i == s.length && s.length <= longest_shared);
       if (whole_.back() && has_bias(s.modality))
         widths_[s.modality] = std::max(widths_[s.modality], s.length);
     }

@@ -239,6 +239,17 @@ TEST(Attention, WithADenseBiasEqualsTheTableItWasGatheredFrom) {
   EXPECT_THROW(attention_forward(cpu, plan, heads, qkv, {}, &dense, out, lse), Error);
 }
 
+TEST(Attention, OfNoSequencesDoesNothing) {
+  for (Backend const backend : {Backend::reference, Backend::cpu}) {
+    Queue queue(backend);
+    Tensor const qkv = Tensor::zeros(queue, DType::float64, {0, 3 * width});
+    Tensor out(queue, DType::float64, {0, width}), lse(queue, DType::float64, {0, heads});
+    Tensor dqkv(queue, DType::float64, {0, 3 * width});
+    attention_forward(queue, {}, heads, qkv, {}, nullptr, out, lse);
+    attention_backward(queue, {}, heads, out, qkv, out, lse, {}, nullptr, dqkv);
+  }
+}
+
 TEST(Attention, RefusesAPlanThatLeavesTheRows) {
   Queue queue(Backend::reference);
   AttentionPlan plan;
