@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/ops/cpu/math.hpp"
-#include "core/ops/cpu/small_gemm.hpp"
+#include "core/ops/cpu/blas.hpp"
 
 namespace accord::cpu {
 namespace {
@@ -312,7 +312,6 @@ void for_each_chunk_and_head(Queue& queue, std::vector<Chunk> const& chunks, Ind
   int const threads = static_cast<int>(std::clamp<Index>(
       omp_in_parallel() ? 1 : omp_get_max_threads(), 1, std::max<Index>(items, 1)));
   Tensor scratch(queue, dtype_of<T>, {threads, size});
-  SerialBlas const serial;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (Index item = 0; item < items; ++item)
     body(item / heads, chunks[item / heads], item % heads,
@@ -331,7 +330,7 @@ void logits_of(AttentionPlan const& plan, typename Bias<T>::OfHead const& bias,
                Sequence const& sequence, Index head_dim, Index begin, Index end, Block<T const> q,
                Block<T const> k, Block<T> logits) {
   Index const n = sequence.length();
-  small_gemm<T>(Transpose::no, Transpose::yes, end - begin, n, head_dim,
+  blas_gemm<T>(Transpose::no, Transpose::yes, end - begin, n, head_dim,
                 T(1) / std::sqrt(static_cast<T>(head_dim)), q.rows(begin), k, 0, logits);
   bias.add(sequence.index(), begin, end, logits);
   if (!plan.keys) return;
@@ -385,7 +384,7 @@ void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, Con
               lse.as<T>()[row * heads + head] = max + std::log(sum);
             });
             Block<T> const to = o.rows(begin);
-            small_gemm<T>(Transpose::no, Transpose::no, end - begin, head_dim, n, 1,
+            blas_gemm<T>(Transpose::no, Transpose::no, end - begin, head_dim, n, 1,
                           {p.data, p.stride}, v, 0, to);
             for (Index i = 0; i < end - begin; ++i)
               for (Index c = 0; c < head_dim; ++c) to.data[i * to.stride + c] *= inverse_sum[i];
@@ -438,7 +437,7 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
             Index const end = std::min(n, begin + rows), m = end - begin;
             T const keep = begin == 0 ? T(0) : T(1);
             logits_of<T>(plan, head_bias, sequence, head_dim, begin, end, q, k, p);
-            small_gemm<T>(Transpose::no, Transpose::yes, m, n, head_dim, 1, go.rows(begin), v, 0,
+            blas_gemm<T>(Transpose::no, Transpose::yes, m, n, head_dim, 1, go.rows(begin), v, 0,
                           ds);
             sequence.for_each_row(begin, end, [&](Index i, Index row) {
               T const* const a = go.data + (begin + i) * go.stride;
@@ -457,11 +456,11 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
             });
             Block<T const> const probabilities{p.data, n}, dlogits{ds.data, n};
             head_bias.add_gradient(s, begin, end, dlogits);
-            small_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, 1, probabilities,
+            blas_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, 1, probabilities,
                           go.rows(begin), keep, dv);
-            small_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, scale, dlogits,
+            blas_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, scale, dlogits,
                           q.rows(begin), keep, dk);
-            small_gemm<T>(Transpose::no, Transpose::no, m, head_dim, n, scale, dlogits, k, 0,
+            blas_gemm<T>(Transpose::no, Transpose::no, m, head_dim, n, scale, dlogits, k, 0,
                           dq.rows(begin));
           }
           sequence.scatter<T>({dq.data, dq.stride}, dqkv, column(0), head_dim);

@@ -1,28 +1,37 @@
 #include "core/ops/gemm.hpp"
 
-#include <cblas.h>
-
 #include <algorithm>
-#include <limits>
 
-#include "core/ops/cpu/blas_kernels.hpp"
+#include "core/base/parallel_for.hpp"
+#include "core/ops/cpu/blas.hpp"
 #include "core/ops/matrix.hpp"
 
 namespace accord::cpu {
 namespace {
 
-blasint blas_int(Index n) {
-  ACCORD_CHECK(n <= std::numeric_limits<blasint>::max(), "gemm: an extent of {} exceeds BLAS", n);
-  return static_cast<blasint>(n);
+/// How C is cut: each thread computes one block of it.
+struct Grid {
+  Index rows, columns;
+};
+
+/// The cut into as many blocks as there are threads worth the work that reads the least of A and B.
+Grid grid_of(Index m, Index n, Index k) {
+  constexpr Index least_work = Index{1} << 20;  // multiplications worth a thread
+  Index const threads = std::clamp<Index>(omp_in_parallel() ? 1 : omp_get_max_threads(), 1,
+                                          std::max<Index>(m * n * k / least_work, 1));
+  Grid best{threads, 1};
+  for (Index rows = 1; rows < threads; ++rows) {
+    if (threads % rows != 0) continue;
+    Grid const grid{rows, threads / rows};
+    if (m / grid.rows + n / grid.columns < m / best.rows + n / best.columns) best = grid;
+  }
+  return best;
 }
 
-template <class T>
-blasint leading(Matrix<T> const& matrix) {
-  return blas_int(std::max(matrix.stride(), matrix.columns()));
-}
-
-CBLAS_TRANSPOSE blas_transpose(Transpose transpose) {
-  return transpose == Transpose::yes ? CblasTrans : CblasNoTrans;
+/// Where part i of `parts` begins: on a border of BLAS's own blocks, or at the end.
+Index border(Index i, Index parts, Index extent) {
+  constexpr Index unit = 64;
+  return i == parts ? extent : extent * i / parts / unit * unit;
 }
 
 }  // namespace
@@ -32,24 +41,20 @@ void gemm(Queue&, Transpose transpose_a, ConstView a_view, Transpose transpose_b
           View c_view, double beta, double alpha) {
   Matrix<T const> const a(a_view), b(b_view);
   Matrix<T> const c(c_view);
-  Index const inner = transpose_a == Transpose::yes ? a.rows() : a.columns();
-  if (c.rows() == 0 || c.columns() == 0) return;
-  if (inner == 0) {  // BLAS rejects the leading dimension 0 that an empty matrix has
-    for (Index i = 0; i < c.rows(); ++i)
-      for (Index j = 0; j < c.columns(); ++j)
-        c[i][j] = beta == 0 ? T{0} : static_cast<T>(beta) * c[i][j];
-    return;
-  }
-  use_best_blas_kernels();
-  auto const call = [&](auto function) {
-    function(CblasRowMajor, blas_transpose(transpose_a), blas_transpose(transpose_b),
-             blas_int(c.rows()), blas_int(c.columns()), blas_int(inner), static_cast<T>(alpha),
-             a[0], leading(a), b[0], leading(b), static_cast<T>(beta), c[0], leading(c));
-  };
-  if constexpr (std::is_same_v<T, double>)
-    call(cblas_dgemm);
-  else
-    call(cblas_sgemm);
+  bool const flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
+  Index const m = c.rows(), n = c.columns(), k = flip_a ? a.rows() : a.columns();
+  Grid const grid = grid_of(m, n, k);
+  parallel_for(grid.rows * grid.columns, 1, [&](Index first, Index last) {
+    for (Index block = first; block < last; ++block) {
+      Index const i = block / grid.columns, j = block % grid.columns;
+      Index const top = border(i, grid.rows, m), left = border(j, grid.columns, n);
+      blas_gemm<T>(transpose_a, transpose_b, border(i + 1, grid.rows, m) - top,
+                   border(j + 1, grid.columns, n) - left, k, static_cast<T>(alpha),
+                   {flip_a ? a[0] + top : a[top], a.stride()},
+                   {flip_b ? b[left] : b[0] + left, b.stride()}, static_cast<T>(beta),
+                   {c[top] + left, c.stride()});
+    }
+  });
 }
 template void gemm<double>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double,
                            double);

@@ -1,7 +1,7 @@
 #include "core/ops/patches.hpp"
 
-#include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "core/ops/cpu/row_chunks.hpp"
 #include "core/ops/matrix.hpp"
@@ -23,55 +23,61 @@ Place place_in_patch(Index index) {
   return place;
 }
 
+/// Calls body(image, y, x, kernel, row of out) for every window, (y, x) its upper left pixel. The
+/// usual kernel is a constant in the type of `kernel`, which unrolls the loops of the body.
+template <class T, class Body>
+void for_each_window(Index images, PatchLayout const& layout, View out_view, Body&& body) {
+  Matrix<T> const out(out_view);
+  Index const per_patch = layout.patch / layout.kernel, windows = per_patch * per_patch;
+  Index const patches = layout.size / layout.patch;
+  for_each_row(images * patches * patches, 3 * layout.patch * layout.patch, [&](Index patch) {
+    Index const top = patch / patches % patches * layout.patch;
+    Index const left = patch % patches * layout.patch;
+    for (Index w = 0; w < windows; ++w) {
+      Place const at = place_in_patch(w);
+      Index const image = patch / (patches * patches), y = top + at.row * layout.kernel,
+                  x = left + at.column * layout.kernel;
+      T* const to = out[patch * windows + w];
+      if (layout.kernel == 4)
+        body(image, y, x, std::integral_constant<Index, 4>{}, to);
+      else
+        body(image, y, x, layout.kernel, to);
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
 void patchify(Queue&, ConstView pixels, PatchLayout const& layout, View out_view) {
-  Matrix<T> const out(out_view);
-  Index const size = layout.size, kernel = layout.kernel, per_patch = layout.patch / kernel;
-  Index const patches = size / layout.patch, windows = per_patch * per_patch;
-  // Calls body(image, patch row, patch column, first row of out): one patch.
-  auto const for_each_patch = [&](auto const& body) {
-    for_each_row(pixels.rows() * patches * patches, 3 * layout.patch * layout.patch, [&](Index i) {
-      body(i / (patches * patches), i / patches % patches, i % patches, i * windows);
-    });
-  };
-  if (pixels.dtype() == DType::uint8) {
-    Matrix<std::uint8_t const> const bytes(pixels);
-    std::array<std::array<T, 256>, 3> scaled;
-    for (std::size_t c = 0; c < 3; ++c)
-      for (std::size_t value = 0; value < 256; ++value)
-        scaled[c][value] = (static_cast<T>(value) / 255 - static_cast<T>(layout.mean[c])) /
-                           static_cast<T>(layout.deviation[c]);
-    for_each_patch([&](Index image, Index patch_row, Index patch_column, Index first) {
-      for (Index w = 0; w < windows; ++w) {
-        Place const at = place_in_patch(w);
-        Index const y = patch_row * layout.patch + at.row * kernel;
-        Index const x = patch_column * layout.patch + at.column * kernel;
-        T* const to = out[first + w];
-        for (Index ky = 0; ky < kernel; ++ky) {
-          std::uint8_t const* const from = bytes[image] + ((y + ky) * size + x) * 3;
-          for (std::size_t c = 0; c < 3; ++c)
-            for (Index kx = 0; kx < kernel; ++kx)
-              to[(static_cast<Index>(c) * kernel + ky) * kernel + kx] =
-                  scaled[c][from[kx * 3 + static_cast<Index>(c)]];
-        }
-      }
-    });
+  if (pixels.dtype() != DType::uint8) {
+    Matrix<T const> const values(pixels);
+    for_each_window<T>(
+        pixels.rows(), layout, out_view, [&](Index image, Index y, Index x, auto kernel, T* to) {
+          for (Index c = 0; c < 3; ++c)
+            for (Index ky = 0; ky < kernel; ++ky, to += kernel) {
+              T const* const from = values[image] + (c * layout.size + y + ky) * layout.size + x;
+              for (Index kx = 0; kx < kernel; ++kx) to[kx] = from[kx];
+            }
+        });
     return;
   }
-  Matrix<T const> const values(pixels);
-  for_each_patch([&](Index image, Index patch_row, Index patch_column, Index first) {
-    for (Index w = 0; w < windows; ++w) {
-      Place const at = place_in_patch(w);
-      Index const y = patch_row * layout.patch + at.row * kernel;
-      Index const x = patch_column * layout.patch + at.column * kernel;
-      T* to = out[first + w];
-      for (Index c = 0; c < 3; ++c)
-        for (Index ky = 0; ky < kernel; ++ky, to += kernel)
-          std::copy_n(values[image] + (c * size + y + ky) * size + x, kernel, to);
-    }
-  });
+  Matrix<std::uint8_t const> const bytes(pixels);
+  std::array<std::array<T, 256>, 3> scaled;
+  for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t value = 0; value < 256; ++value)
+      scaled[c][value] = (static_cast<T>(value) / 255 - static_cast<T>(layout.mean[c])) /
+                         static_cast<T>(layout.deviation[c]);
+  for_each_window<T>(
+      pixels.rows(), layout, out_view, [&](Index image, Index y, Index x, auto kernel, T* to) {
+        for (Index ky = 0; ky < kernel; ++ky) {
+          std::uint8_t const* const from = bytes[image] + ((y + ky) * layout.size + x) * 3;
+          for (Index c = 0; c < 3; ++c)
+            for (Index kx = 0; kx < kernel; ++kx)
+              to[(c * kernel + ky) * kernel + kx] =
+                  scaled[static_cast<std::size_t>(c)][from[kx * 3 + c]];
+        }
+      });
 }
 template void patchify<double>(Queue&, ConstView, PatchLayout const&, View);
 template void patchify<float>(Queue&, ConstView, PatchLayout const&, View);

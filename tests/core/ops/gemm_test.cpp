@@ -45,7 +45,8 @@ TEST_P(GemmTest, MatchesReferenceForEveryTransposeAndSize) {
               [=](Operands& operands) {
                 return product(operands, e, transpose_a, transpose_b, beta, 0.75);
               },
-              fmt::format("gemm m {} n {} k {} beta {}", e.m, e.n, e.k, beta));
+              fmt::format("gemm m {} n {} k {} beta {}", e.m, e.n, e.k, beta),
+              testing::ThreadCount::may_round);
 }
 
 TEST_P(GemmTest, WithoutInnerExtentScalesC) {
