@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "app/data_commands.hpp"
+#include "app/progress.hpp"
 #include "io/dataset/synth.hpp"
 
 namespace accord::app {
@@ -39,7 +40,11 @@ void add_data_synth(CLI::App& data, Run& run) {
       "Running it again with the same options changes nothing.");
   command->callback([options, &run] {
     run = [options] {
-      io::build_synth(*options, [](Index, Index) {});
+      {
+        Progress progress(std::cerr, Progress::style_of_stderr(), "sample",
+                          options->train + 2 * options->held_out);
+        io::build_synth(*options, [&](Index done, Index) { progress.show(done); });
+      }
       for (char const* part : {"train", "heldout-captions", "heldout-pairs"})
         std::cout << fmt::format("{} samples: {}\n",
                                  part[0] == 't' ? options->train : options->held_out,

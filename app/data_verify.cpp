@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "app/data_commands.hpp"
+#include "app/progress.hpp"
 #include "core/base/error.hpp"
 #include "io/shard/verify.hpp"
 
@@ -53,11 +54,17 @@ void verify_all(io::Dataset const& dataset, Found&& found) {
 int verify(std::filesystem::path const& path) {
   io::Dataset const dataset = io::Dataset::open(path);
   Index count = 0;
-  verify_all(dataset, [&](std::vector<std::string> const& faults) {
-    for (std::string const& fault : faults)
-      if (++count <= max_printed) std::cout << fault << "\n";
-  });
-  if (count > max_printed) std::cout << fmt::format("and {} more\n", count - max_printed);
+  {
+    Index checked = 0;
+    Progress progress(std::cerr, Progress::style_of_stderr(), "shard",
+                      static_cast<Index>(dataset.index().shards.size()));
+    verify_all(dataset, [&](std::vector<std::string> const& faults) {
+      for (std::string const& fault : faults)
+        if (++count <= max_printed) progress.message(fault);
+      progress.show(++checked);
+    });
+  }
+  if (count > max_printed) std::cerr << fmt::format("and {} more\n", count - max_printed);
   if (count > 0)
     throw DataError(
         fmt::format("{}: {} faults; restore the files named above or build the dataset again",

@@ -21,10 +21,18 @@ namespace {
   throw IoError(fmt::format("{}: {}: {}{}", path.string(), object, problem, hdf5::reason()));
 }
 
-Id make_parents() {
-  Id list(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(list, 1);
-  return list;
+/// Makes the groups on the way to `name` that are not there. HDF5 would do so itself, but with the
+/// time of day in each: equal content is to give equal bytes.
+void make_groups(std::filesystem::path const& path, hid_t file, std::string const& name) {
+  Id const plist(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+  H5Pset_obj_track_times(plist, false);
+  for (std::size_t slash = name.find('/', 1); slash != std::string::npos;
+       slash = name.find('/', slash + 1)) {
+    std::string const group = name.substr(0, slash);
+    if (H5Lexists(file, group.c_str(), H5P_DEFAULT) > 0) continue;
+    Id const id(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, plist, H5P_DEFAULT), H5Gclose);
+    if (!id.valid()) fail(path, group, "the group cannot be created");
+  }
 }
 
 Id create(std::filesystem::path const& path, hid_t file, std::string const& name, hid_t type,
@@ -38,9 +46,10 @@ Id create(std::filesystem::path const& path, hid_t file, std::string const& name
   H5Pset_layout(plist, H5D_CONTIGUOUS);
   H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY);
   H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER);
-  H5Pset_obj_track_times(plist, false);  // equal content, equal bytes
-  Id const parents = make_parents();
-  Id dataset(H5Dcreate2(file, name.c_str(), type, space, parents, plist, H5P_DEFAULT), H5Dclose);
+  H5Pset_obj_track_times(plist, false);
+  make_groups(path, file, name);
+  Id dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, plist, H5P_DEFAULT),
+             H5Dclose);
   if (!dataset.valid()) fail(path, name, "the dataset cannot be created");
   return dataset;
 }
@@ -112,9 +121,7 @@ void Hdf5Writer::close() {
 
 void Hdf5Writer::create_group(std::string const& group) {
   Lock const lock;
-  Id const parents = make_parents();
-  Id const id(H5Gcreate2(file_, group.c_str(), parents, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
-  if (!id.valid()) fail(path_, group, "the group cannot be created");
+  make_groups(path_, file_, group + "/");
 }
 
 std::uint64_t Hdf5Writer::create_dataset(std::string const& name, DType dtype,
@@ -159,9 +166,9 @@ Extent Hdf5Writer::write_text(std::string const& name, std::span<std::string con
 void Hdf5Writer::link(std::string const& name, std::string const& target_file,
                       std::string const& target_object) {
   Lock const lock;
-  Id const parents = make_parents();
-  if (H5Lcreate_external(target_file.c_str(), target_object.c_str(), file_, name.c_str(), parents,
-                         H5P_DEFAULT) < 0)
+  make_groups(path_, file_, name);
+  if (H5Lcreate_external(target_file.c_str(), target_object.c_str(), file_, name.c_str(),
+                         H5P_DEFAULT, H5P_DEFAULT) < 0)
     fail(path_, name, "the link cannot be created");
 }
 

@@ -38,15 +38,6 @@ std::vector<Extent> extents_of(ShardEntry const& entry) {
   return all;
 }
 
-std::string shard_json(ShardEntry const& entry) {
-  std::string places;
-  for (Extent const& extent : extents_of(entry))
-    places += fmt::format("{}{}, {}", places.empty() ? "" : ", ", extent.offset, extent.bytes);
-  return fmt::format(
-      R"({{"file": "{}", "samples": {}, "bytes": {}, "hash": "{}", "places": [{}]}})", entry.file,
-      entry.samples, entry.bytes, to_hex(entry.hash), places);
-}
-
 ShardEntry parse_shard(json const& value, std::size_t modalities) {
   ShardEntry entry;
   entry.file = value.at("file");
@@ -129,9 +120,26 @@ Hash128 chain_start(DatasetIndex const& index) {
 
 }  // namespace
 
+std::string to_json(ShardEntry const& entry) {
+  std::string places;
+  for (Extent const& extent : extents_of(entry))
+    places += fmt::format("{}{}, {}", places.empty() ? "" : ", ", extent.offset, extent.bytes);
+  return fmt::format(
+      R"({{"file": "{}", "samples": {}, "bytes": {}, "hash": "{}", "places": [{}]}})", entry.file,
+      entry.samples, entry.bytes, to_hex(entry.hash), places);
+}
+
+ShardEntry shard_entry_from_json(std::string const& text, std::size_t modalities) {
+  try {
+    return parse_shard(json::parse(text), modalities);
+  } catch (json::exception const& error) {
+    throw DataError(fmt::format("not a shard entry: {}", error.what()));
+  }
+}
+
 std::string DatasetIndex::hash() const {
   Hash128 hash = chain_start(*this);
-  for (ShardEntry const& shard : shards) hash = chain(hash, shard_json(shard));
+  for (ShardEntry const& shard : shards) hash = chain(hash, to_json(shard));
   return to_hex(hash);
 }
 
@@ -153,7 +161,7 @@ DatasetIndex DatasetIndex::prefix(std::string const& hash,
       result.shards.resize(k);
       return result;
     }
-    if (k < shards.size()) link = chain(link, shard_json(shards[k]));
+    if (k < shards.size()) link = chain(link, to_json(shards[k]));
   }
   throw DataError(fmt::format(
       "{}: no state of this dataset has the hash {} that the run started from; "
@@ -206,7 +214,7 @@ void write_index(std::filesystem::path const& dataset, DatasetIndex const& index
       label_names[static_cast<std::size_t>(index.label)], classes.dump(), builds.dump());
   char const* separator = "\n";
   for (ShardEntry const& shard : index.shards) {
-    text += separator + shard_json(shard);
+    text += separator + to_json(shard);
     separator = ",\n";
   }
   text += "\n]}\n";

@@ -39,6 +39,11 @@ struct ShardEntry {
   Extent key, checksum, label;
 };
 
+/// One line of JSON, as it stands in index.json, and back. \throws DataError if it is not a shard
+/// entry
+std::string to_json(ShardEntry const& entry);
+ShardEntry shard_entry_from_json(std::string const& text, std::size_t modalities);
+
 /// What index.json says. Appending leaves existing entries as they are, so each prefix of the
 /// shards keeps its hash.
 struct DatasetIndex {

@@ -1,0 +1,331 @@
+#include "io/dataset/build.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/check.hpp"
+#include "core/base/error.hpp"
+#include "io/dataset/unit_builder.hpp"
+#include "io/file/file.hpp"
+
+namespace accord::io {
+namespace {
+
+constexpr std::size_t max_reasons_in_message = 5;
+
+/// Stops at the first sample with a picture or a sound: what the input is made of.
+class FirstSample final : public Sink {
+ public:
+  bool sample(Candidate candidate) override {
+    found = candidate.image || candidate.audio;
+    first = std::move(candidate);
+    return !found;
+  }
+  void drop(std::string const&, std::string const&, std::string const&,
+            std::string const&) override {}
+  void ignore(std::string const&) override {}
+  void broken_archive(std::string const& detail) override { problem = detail; }
+
+  bool found = false;
+  Candidate first;
+  std::string problem;
+};
+
+std::vector<std::string> detect_modalities(Source const& source, std::vector<Unit> const& units) {
+  FirstSample sink;
+  for (Unit const& unit : units) {
+    source.read(unit, Wanted{}, sink);
+    if (sink.found) return {sink.first.image ? "image" : "audio", "text"};
+  }
+  throw DataError(fmt::format("no picture or sound with a caption was found in the input{}{}",
+                              sink.problem.empty() ? "" : "; ", sink.problem));
+}
+
+/// In the one order that all datasets have.
+std::vector<std::string> ordered(std::vector<std::string> const& names) {
+  std::vector<std::string> out;
+  for (char const* name : {"image", "text", "audio"})
+    if (std::find(names.begin(), names.end(), name) != names.end()) out.emplace_back(name);
+  if (out.size() != names.size() || out.empty())
+    throw UsageError(
+        "--modalities: give each of image, text and audio at most once, and nothing else");
+  return out;
+}
+
+Wanted wanted(std::vector<std::string> const& modalities) {
+  auto const has = [&](char const* name) {
+    return std::find(modalities.begin(), modalities.end(), name) != modalities.end();
+  };
+  return {has("image"), has("audio")};
+}
+
+void add(BuildReport& total, BuildReport const& part) {
+  auto const merge = [](Tally& into, Tally const& from) {
+    into.count += from.count - static_cast<Index>(from.examples.size());
+    for (std::string const& example : from.examples) count(into, example);
+  };
+  for (auto const& [reason, tally] : part.dropped) merge(total.dropped[reason], tally);
+  for (auto const& [reason, number] : part.ignored) total.ignored[reason] += number;
+  merge(total.broken_archives, part.broken_archives);
+  total.bytes += part.bytes;
+}
+
+std::string reasons(BuildReport const& report) {
+  std::vector<std::pair<Index, std::string>> lines;
+  for (auto const& [reason, tally] : report.dropped)
+    lines.emplace_back(tally.count,
+                       fmt::format("{} x {} ({})", tally.count, reason, tally.examples.front()));
+  std::sort(lines.rbegin(), lines.rend());
+  std::string text;
+  for (std::size_t i = 0; i < std::min(lines.size(), max_reasons_in_message); ++i)
+    text += "\n  " + lines[i].second;
+  return text;
+}
+
+bool too_many(Index bad, Index all, double share) {
+  return static_cast<double>(bad) > share * static_cast<double>(all);
+}
+
+}  // namespace
+
+struct Build::State {
+  BuildOptions options;
+  std::unique_ptr<Source> source;
+  std::vector<Unit> units;
+  std::vector<std::string> modalities;
+  std::string fingerprint;
+  std::filesystem::path work;
+  std::vector<std::string> datasets;  ///< names below `out`; "" is `out` itself
+
+  std::filesystem::path folder(std::string const& dataset) const {
+    return dataset.empty() ? options.out : options.out / dataset;
+  }
+  LabelKind label() const {
+    return options.source.label.empty() ? LabelKind::none : LabelKind::single;
+  }
+  std::string unit_name(std::size_t unit) const { return fmt::format("unit-{:06}", unit); }
+  std::filesystem::path record_path(std::size_t unit) const {
+    return work / (unit_name(unit) + ".json");
+  }
+  bool holds_this(DatasetIndex const& index) const {
+    return std::find(index.builds.begin(), index.builds.end(), fingerprint) != index.builds.end();
+  }
+
+  void check_output() const;
+  UnitRecord gather(std::size_t unit) const;
+  void accept(BuildReport const& report) const;
+  void publish(std::string const& dataset, std::vector<UnitRecord> const& records) const;
+  ShardEntry place(PartShard const& part, std::vector<std::int64_t> const& labels,
+                   std::filesystem::path const& target) const;
+};
+
+Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.options = std::move(options);
+  BuildOptions const& o = s.options;
+  if (!(o.hold_out >= 0 && o.hold_out < 1))
+    throw UsageError("--hold-out: a share of the captions, at least 0 and below 1");
+  if (!(o.max_bad_share >= 0 && o.max_bad_share <= 1))
+    throw UsageError("--max-bad-share: a share, 0 to 1");
+  if (o.shard_bytes < 1 || o.shard_samples < 1)
+    throw UsageError("a shard holds at least one byte and one sample");
+  s.source = open_source(o.source);
+  s.modalities = o.modalities.empty()
+                     ? detect_modalities(*s.source, s.source->units(o.shard_bytes, Wanted{}))
+                     : ordered(o.modalities);
+  s.units = s.source->units(o.shard_bytes, wanted(s.modalities));
+  s.datasets =
+      o.hold_out > 0 ? std::vector<std::string>{"train", "held-out"} : std::vector<std::string>{""};
+
+  std::string identity = fmt::format("{}\nlabel={} hold_out={} check={} bytes={} samples={}",
+                                     s.source->identity(), o.source.label, o.hold_out,
+                                     static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
+  for (std::string const& modality : s.modalities) identity += " " + modality;
+  s.fingerprint = to_hex(hash128(std::as_bytes(std::span(identity))));
+  s.work = o.out / (".build-" + s.fingerprint.substr(0, 12));
+  s.check_output();
+}
+
+Build::~Build() = default;
+
+std::vector<std::string> const& Build::modalities() const { return state_->modalities; }
+
+void Build::State::check_output() const {
+  for (std::string const& dataset : datasets) {
+    std::filesystem::path const path = folder(dataset);
+    if (!has_index(path)) {
+      if (std::filesystem::exists(path / shard_file(0)) && !std::filesystem::exists(work))
+        throw UsageError(fmt::format(
+            "{} holds shards without an index.json: move them away, or choose another --out",
+            path.string()));
+      continue;
+    }
+    DatasetIndex const index = read_index(path);
+    if (holds_this(index)) continue;
+    if (!options.append)
+      throw UsageError(
+          fmt::format("{} holds a dataset already: --append adds to it, or choose another --out",
+                      path.string()));
+    if (index.modalities != modalities || index.label != label())
+      throw UsageError(
+          fmt::format("{}: its modalities or labels are not those of the new samples; they need a "
+                      "dataset of their own",
+                      path.string()));
+  }
+}
+
+bool Build::finished() const {
+  return std::all_of(state_->datasets.begin(), state_->datasets.end(),
+                     [&](std::string const& dataset) {
+                       auto const path = state_->folder(dataset);
+                       return has_index(path) && state_->holds_this(read_index(path));
+                     });
+}
+
+void Build::run(int rank, int ranks, std::function<void(BuildProgress const&)> const& progress) {
+  State& s = *state_;
+  std::filesystem::create_directories(s.work);
+  std::vector<std::size_t> mine;
+  BuildProgress now;
+  for (auto u = static_cast<std::size_t>(rank); u < s.units.size();
+       u += static_cast<std::size_t>(ranks)) {
+    mine.push_back(u);
+    now.total_bytes += s.units[u].bytes;
+  }
+  std::uint64_t finished_bytes = 0;
+  for (std::size_t const u : mine) {
+    if (!std::filesystem::exists(s.record_path(u))) {
+      UnitBuilder builder(s.options, s.modalities, s.work, s.unit_name(u),
+                          [&](std::uint64_t bytes) {
+                            ++now.samples;
+                            now.bytes = finished_bytes + std::min(bytes, s.units[u].bytes);
+                            progress(now);
+                          });
+      s.source->read(s.units[u], wanted(s.modalities), builder);
+      write_record(s.record_path(u), builder.finish());
+    }
+    now.bytes = finished_bytes += s.units[u].bytes;
+    progress(now);
+  }
+}
+
+UnitRecord Build::State::gather(std::size_t unit) const {
+  if (!std::filesystem::exists(record_path(unit)))
+    throw DataError(fmt::format("{}: missing; the build is not complete, run it again",
+                                record_path(unit).string()));
+  return read_record(record_path(unit), modalities.size());
+}
+
+void Build::State::accept(BuildReport const& report) const {
+  Index const kept = report.total_kept(), dropped = report.total_dropped();
+  if (kept == 0)
+    throw DataError(
+        fmt::format("{}: no usable sample in the input{}", options.out.string(), reasons(report)));
+  if (too_many(dropped, kept + dropped, options.max_bad_share))
+    throw DataError(fmt::format(
+        "{}: {} of {} samples are bad, more than the share of {} that is accepted; no dataset was "
+        "written. To accept them, run again with a larger --max-bad-share:{}",
+        options.out.string(), dropped, kept + dropped, options.max_bad_share, reasons(report)));
+  if (too_many(report.broken_archives.count, report.archives, options.max_bad_share))
+    throw DataError(fmt::format(
+        "{}: {} of {} archives are broken, more than the share of {} that is accepted; no dataset "
+        "was written. Replace them, or run again with a larger --max-bad-share:\n  {}",
+        options.out.string(), report.broken_archives.count, report.archives, options.max_bad_share,
+        report.broken_archives.examples.front()));
+}
+
+/// Moves a part to its final name. Where that was done before an interruption, the part is there
+/// already.
+ShardEntry Build::State::place(PartShard const& part, std::vector<std::int64_t> const& labels,
+                               std::filesystem::path const& target) const {
+  std::filesystem::path const from = work / part.entry.file;
+  if (std::filesystem::exists(from)) {
+    rename_durably(from, target);
+  } else if (!std::filesystem::exists(target) ||
+             std::filesystem::file_size(target) != part.entry.bytes) {
+    throw DataError(fmt::format("{}: missing; remove {} and run the build again", from.string(),
+                                work.string()));
+  }
+  ShardEntry entry = part.entry;
+  entry.file = target.filename().string();
+  if (!labels.empty()) {
+    File file = File::open_write(target);
+    file.write_at(entry.label.offset, std::as_bytes(std::span(labels)));
+    file.sync();
+  }
+  Hash128 const hash = hash_outside_blobs(target, entry);
+  if (labels.empty() && hash != entry.hash)
+    throw DataError(
+        fmt::format("{}: not the shard that was written; remove {} and run the build again",
+                    target.string(), work.string()));
+  entry.hash = hash;
+  return entry;
+}
+
+void Build::State::publish(std::string const& dataset,
+                           std::vector<UnitRecord> const& records) const {
+  std::filesystem::path const path = folder(dataset);
+  std::filesystem::create_directories(path);
+  DatasetIndex index;
+  index.modalities = modalities;
+  index.label = label();
+  if (has_index(path)) index = read_index(path);
+  if (holds_this(index)) return;
+
+  // Class numbers that exist stay; new names follow, sorted. Numbers given in .cls files are the
+  // user's own.
+  bool const numbered = options.source.label == "cls";
+  std::map<std::string, std::int64_t> numbers;
+  for (std::string const& name : index.classes)
+    numbers.emplace(name, static_cast<std::int64_t>(numbers.size()));
+  std::set<std::string> names;
+  for (UnitRecord const& record : records)
+    names.insert(record.classes.begin(), record.classes.end());
+  for (std::string const& name : names) {
+    if (numbered)
+      numbers[name] = std::stoi(name);
+    else if (numbers.emplace(name, static_cast<std::int64_t>(numbers.size())).second)
+      index.classes.push_back(name);
+  }
+
+  for (UnitRecord const& record : records)
+    for (PartShard const& part : record.shards) {
+      if (part.dataset != dataset) continue;
+      std::vector<std::int64_t> labels;
+      for (std::int32_t const label : part.labels)
+        labels.push_back(numbers.at(record.classes.at(static_cast<std::size_t>(label))));
+      auto const file = shard_file(static_cast<Index>(index.shards.size()));
+      index.append(place(part, labels, path / file));
+    }
+  index.builds.push_back(fingerprint);
+  write_index(path, index);
+}
+
+BuildReport Build::finish() {
+  State& s = *state_;
+  BuildReport report;
+  report.archives = static_cast<Index>(s.source->archives());
+  std::vector<UnitRecord> records;
+  std::set<std::string> classes;
+  for (std::size_t u = 0; u < s.units.size(); ++u) {
+    records.push_back(s.gather(u));
+    UnitRecord const& record = records.back();
+    add(report, record.report);
+    classes.insert(record.classes.begin(), record.classes.end());
+    for (PartShard const& part : record.shards) {
+      report.kept[part.dataset] += part.entry.samples;
+      ++report.shards;
+    }
+  }
+  for (std::string const& dataset : s.datasets) report.kept.try_emplace(dataset, 0);
+  report.classes = static_cast<Index>(classes.size());
+  s.accept(report);
+  for (std::string const& dataset : s.datasets) s.publish(dataset, records);
+  write_file_atomically(s.options.out / "build-report.json", report.to_json());
+  std::filesystem::remove_all(s.work);
+  return report;
+}
+
+}  // namespace accord::io

@@ -1,0 +1,89 @@
+#pragma once
+// Makes a dataset of shards from other people's files: in parallel, restartable, appending.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/dataset/check_sample.hpp"
+#include "io/dataset/source.hpp"
+
+namespace accord::io {
+
+struct BuildOptions {
+  SourceOptions source;
+  std::filesystem::path out;
+  /// Of "image", "text", "audio"; empty: text, and picture or sound, whichever the first sample
+  /// has.
+  std::vector<std::string> modalities;
+  double hold_out =
+      0;  ///< > 0: out/train and out/held-out, this share of the captions in the latter
+  bool append = false;  ///< add to the dataset that is there
+  MediaCheck check = MediaCheck::decode;
+  double max_bad_share =
+      0.01;  ///< more bad samples, or archives, than this share of all end the build
+  std::uint64_t shard_bytes = 256 << 20;
+  Index shard_samples = 50000;
+};
+
+/// How often something happened, and the first cases.
+struct Tally {
+  Index count = 0;
+  std::vector<std::string> examples;  ///< at most 20
+};
+
+struct BuildReport {
+  std::map<std::string, Index>
+      kept;  ///< samples by dataset: "train", "held-out", or "" for the only one
+  std::map<std::string, Tally> dropped;  ///< bad samples by reason
+  std::map<std::string, Index> ignored;  ///< what was no sample, by reason
+  Tally broken_archives;
+  Index archives = 0;
+  std::uint64_t bytes = 0;  ///< of items kept
+  Index shards = 0;
+  Index classes = 0;
+
+  Index total_kept() const;
+  Index total_dropped() const;
+  std::string to_json() const;
+};
+
+/// How far one rank is with its share of the input. Bytes are estimates.
+struct BuildProgress {
+  std::uint64_t bytes = 0, total_bytes = 0;
+  Index samples = 0;  ///< kept by this call of run()
+};
+
+/// One build. The input is divided into units by its content alone, so the dataset is the same bit
+/// for bit, however many ranks work on it and however often the build was interrupted. Work lies in
+/// <out>/.build-*/ until finish(); a unit is done when its record is there. Every rank makes a
+/// Build of the same options.
+class Build {
+ public:
+  /// \throws UsageError if <out> holds another dataset and `append` is off, or one of another
+  /// structure; DataError if the input is not there or holds no sample.
+  explicit Build(BuildOptions options);
+  ~Build();
+
+  /// The dataset holds this very build already: there is nothing to do.
+  bool finished() const;
+  std::vector<std::string> const& modalities() const;
+
+  /// Works on the units of `rank` among `ranks`. `progress` is called after every sample.
+  void run(int rank, int ranks, std::function<void(BuildProgress const&)> const& progress);
+
+  /// Once, on one rank, when all have run: numbers the shards, writes index.json and
+  /// build-report.json, removes the work. Interrupted, it can be called again. \throws DataError,
+  /// leaving the work as it is, if nothing was kept or more than max_bad_share was dropped.
+  BuildReport finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace accord::io

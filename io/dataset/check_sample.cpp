@@ -1,0 +1,138 @@
+#include "io/dataset/check_sample.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/error.hpp"
+#include "io/dataset/media_kind.hpp"
+#include "io/media/image.hpp"
+
+namespace accord::io {
+namespace {
+
+constexpr std::size_t max_caption_bytes = 16 << 10;
+
+std::span<std::byte const> bytes_of(std::string const& text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::string trimmed(std::string const& text) {
+  constexpr char const* blanks = " \t\r\n\v\f";
+  std::size_t const begin = text.find_first_not_of(blanks);
+  return begin == std::string::npos ? ""
+                                    : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+std::optional<Fault> check_key(std::string const& key) {
+  if (key.empty() || key.size() > 255 || key.find('\0') != std::string::npos)
+    return Fault{"unusable key",
+                 fmt::format("{} bytes; 1 to 255 without NUL are accepted", key.size())};
+  if (!is_utf8(key)) return Fault{"unusable key", "not UTF-8"};
+  return std::nullopt;
+}
+
+std::optional<Fault> check_caption(std::optional<std::string>& text) {
+  if (!text) return Fault{"no caption", "", true};
+  *text = trimmed(*text);
+  if (text->empty()) return Fault{"empty caption", ""};
+  if (!is_utf8(*text)) return Fault{"caption that is not UTF-8", ""};
+  if (text->size() > max_caption_bytes)
+    return Fault{"caption too long", fmt::format("{} bytes", text->size())};
+  return std::nullopt;
+}
+
+std::optional<Fault> check_image(std::optional<std::string> const& image, MediaCheck check) {
+  if (!image) return Fault{"no picture", "", true};
+  if (!is_image(media_kind(bytes_of(*image))))
+    return Fault{"not a JPEG, PNG or WebP picture", fmt::format("{} bytes", image->size())};
+  try {
+    if (check == MediaCheck::decode)
+      decode_image(bytes_of(*image));
+    else
+      image_size(bytes_of(*image));
+  } catch (DataError const& error) {
+    return Fault{"picture that cannot be decoded", error.what()};
+  }
+  return std::nullopt;
+}
+
+template <class T>
+T little_endian(std::string const& bytes, std::size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+/// What is wrong with the chunks of a WAV file; empty: nothing.
+std::string fault_of_wav(std::string const& wav) {
+  bool format_seen = false;
+  for (std::size_t at = 12; at + 8 <= wav.size();) {
+    std::string const name = wav.substr(at, 4);
+    std::size_t const bytes = little_endian<std::uint32_t>(wav, at + 4);
+    at += 8;
+    if (bytes > wav.size() - at) return fmt::format("chunk '{}' reaches beyond the end", name);
+    if (name == "fmt ") {
+      if (bytes < 16) return "a format chunk that is too short";
+      auto const channels = little_endian<std::uint16_t>(wav, at + 2);
+      auto const rate = little_endian<std::uint32_t>(wav, at + 4);
+      if (channels < 1 || channels > 16 || rate < 1000 || rate > 384000)
+        return fmt::format("{} channels at {} Hz", channels, rate);
+      format_seen = true;
+    }
+    if (name == "data")
+      return !format_seen ? "data before its format" : bytes == 0 ? "no samples" : "";
+    at += bytes + bytes % 2;
+  }
+  return "no data chunk";
+}
+
+std::optional<Fault> check_audio(std::optional<std::string> const& audio) {
+  if (!audio) return Fault{"no sound", "", true};
+  MediaKind const kind = media_kind(bytes_of(*audio));
+  if (!is_audio(kind))
+    return Fault{"not a WAV, FLAC, MP3 or Ogg sound", fmt::format("{} bytes", audio->size())};
+  if (kind == MediaKind::wav)
+    if (std::string const problem = fault_of_wav(*audio); !problem.empty())
+      return Fault{"damaged WAV", problem};
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    auto const byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
+    unsigned char const lead = byte(0);
+    std::size_t const length = lead < 0x80         ? 1
+                               : lead >> 5 == 0x6  ? 2
+                               : lead >> 4 == 0xE  ? 3
+                               : lead >> 3 == 0x1E ? 4
+                                                   : 0;
+    if (length == 0 || length > text.size() - i) return false;
+    std::uint32_t code = length == 1 ? lead : lead & (0x7Fu >> length);
+    for (std::size_t k = 1; k < length; ++k) {
+      if (byte(k) >> 6 != 2) return false;
+      code = code << 6 | (byte(k) & 0x3F);
+    }
+    constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (code < least[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
+    i += length;
+  }
+  return true;
+}
+
+std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
+                                  MediaCheck check) {
+  if (auto fault = check_key(candidate.key)) return fault;
+  for (std::string const& modality : modalities) {
+    auto fault = modality == "text"    ? check_caption(candidate.text)
+                 : modality == "image" ? check_image(candidate.image, check)
+                                       : check_audio(candidate.audio);
+    if (fault) return fault;
+  }
+  return std::nullopt;
+}
+
+}  // namespace accord::io

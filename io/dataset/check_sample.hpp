@@ -1,0 +1,31 @@
+#pragma once
+// Whether a candidate may become a sample.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/dataset/source.hpp"
+
+namespace accord::io {
+
+enum class MediaCheck : std::uint8_t {
+  header,  ///< kind and size of a picture, structure of a WAV
+  decode,  ///< a picture is decoded as well, so damage anywhere in it is found
+};
+
+/// Why a candidate is left out: a reason to count by, and what was found.
+struct Fault {
+  std::string reason, detail;
+  bool missing = false;  ///< a modality that is not there at all
+};
+
+/// Checks key, caption and media of the modalities wanted ("image", "text", "audio"), and cleans
+/// the caption: blanks at both ends go. Nothing: the candidate is good. Thread-safe.
+std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
+                                  MediaCheck check);
+
+/// UTF-8 without overlong forms, surrogates and values past U+10FFFF.
+bool is_utf8(std::string_view text);
+
+}  // namespace accord::io

@@ -1,0 +1,90 @@
+#pragma once
+// Where the samples of a new dataset come from: archives, tables, folders. Each gives candidates;
+// none judges them.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/dtype.hpp"
+
+namespace accord::io {
+
+/// What was found under one key.
+struct Candidate {
+  std::string key;
+  std::string where;                        ///< file it came from, for messages
+  std::optional<std::string> image, audio;  ///< encoded bytes
+  std::optional<std::string> text;
+  std::optional<std::string> label;
+  bool may_lack =
+      false;  ///< a missing picture, sound or caption is no fault: it was not made as a sample
+};
+
+/// Which media are read at all.
+struct Wanted {
+  bool image = true, audio = true;
+};
+
+/// Takes what a source finds.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Returns false to end the reading of this unit.
+  virtual bool sample(Candidate candidate) = 0;
+  /// A sample that cannot be used. `reason` is counted, `detail` is for the eye.
+  virtual void drop(std::string const& where, std::string const& key, std::string const& reason,
+                    std::string const& detail) = 0;
+  /// Something that is no sample and none of the data's faults.
+  virtual void ignore(std::string const& reason) = 0;
+  /// An archive that can be read only in part, or not at all.
+  virtual void broken_archive(std::string const& detail) = 0;
+};
+
+/// A part of the input that becomes shards of its own, whoever works on it.
+struct Unit {
+  std::size_t input = 0;  ///< which file, where the source has several
+  std::uint64_t begin = 0,
+                end = 0;    ///< what of it: archives, bytes of a table, entries of a folder
+  std::uint64_t bytes = 0;  ///< about how much is read, for progress
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// A division into units of about `target` bytes of samples; the same for the same input.
+  virtual std::vector<Unit> units(std::uint64_t target, Wanted wanted) const = 0;
+  /// Names and sizes of the input: a changed input is another build.
+  virtual std::string identity() const = 0;
+  virtual std::size_t archives() const { return 0; }
+  /// Calls `sink` for everything in the unit, in order. Thread-safe.
+  virtual void read(Unit const& unit, Wanted wanted, Sink& sink) const = 0;
+};
+
+struct SourceOptions {
+  enum class Kind : std::uint8_t { automatic, tar, table, folder };
+  Kind kind = Kind::automatic;
+  std::vector<std::filesystem::path> from;
+  /// Where the labels are: "" nowhere, "cls" in KEY.cls, else a field of KEY.json, or a column of a
+  /// table.
+  std::string label;
+  std::filesystem::path media_root;  ///< of paths in a table; empty: the table's folder
+};
+
+/// Larger members and files are not samples.
+inline constexpr std::uint64_t max_media_bytes = 256 << 20;
+inline constexpr std::uint64_t max_text_bytes = 1 << 20;
+
+/// automatic: a .tar, or a folder with some, is archives; a .tsv, or a folder with some, a table;
+/// any other folder media. \throws UsageError or DataError saying what was looked for
+std::unique_ptr<Source> open_source(SourceOptions const& options);
+
+std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars, std::string label);
+std::unique_ptr<Source> open_tables(std::vector<std::filesystem::path> tables, std::string label,
+                                    std::filesystem::path media_root);
+std::unique_ptr<Source> open_folder(std::filesystem::path folder);
+
+}  // namespace accord::io

@@ -1,0 +1,162 @@
+// img2dataset and webdataset archives: neighbouring members KEY.jpg, KEY.txt, KEY.json, KEY.cls are
+// one sample.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.hpp"
+#include "io/dataset/media_kind.hpp"
+#include "io/dataset/source.hpp"
+#include "io/dataset/tar.hpp"
+
+namespace accord::io {
+namespace {
+
+using nlohmann::json;
+
+/// Key and extension: the name is cut at the first dot of its last component.
+std::pair<std::string, std::string> split_name(std::string const& name) {
+  std::size_t const base = name.rfind('/') + 1;  // npos + 1 = 0
+  std::size_t const dot = std::min(name.find('.', base), name.size());
+  return {name.substr(0, dot), name.substr(dot)};
+}
+
+std::string text_of(json const& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+class TarSource final : public Source {
+ public:
+  TarSource(std::vector<std::filesystem::path> tars, std::string label)
+      : tars_(std::move(tars)), label_(std::move(label)) {
+    for (auto const& tar : tars_) sizes_.push_back(std::filesystem::file_size(tar));
+  }
+
+  std::vector<Unit> units(std::uint64_t target, Wanted) const override {
+    std::vector<Unit> units;
+    for (std::size_t i = 0; i < tars_.size(); ++i) {
+      if (units.empty() || units.back().bytes + sizes_[i] > target) units.push_back({0, i, i, 0});
+      units.back().end = i + 1;
+      units.back().bytes += sizes_[i];
+    }
+    return units;
+  }
+
+  std::string identity() const override {
+    std::string text = "tar label=" + label_;
+    for (std::size_t i = 0; i < tars_.size(); ++i)
+      text += fmt::format("\n{} {}", tars_[i].filename().string(), sizes_[i]);
+    return text;
+  }
+
+  std::size_t archives() const override { return tars_.size(); }
+
+  void read(Unit const& unit, Wanted wanted, Sink& sink) const override {
+    for (std::uint64_t i = unit.begin; i < unit.end; ++i)
+      if (!read_tar(tars_[i], wanted, sink)) return;
+  }
+
+ private:
+  bool read_tar(std::filesystem::path const& path, Wanted wanted, Sink& sink) const {
+    Group group(path.filename().string(), label_, wanted, sink);
+    bool more = true;
+    try {
+      TarReader tar(path);
+      while (more) {
+        auto const member = tar.next();
+        if (!member) break;
+        more = group.add(tar, *member);
+      }
+    } catch (DataError const& error) {
+      sink.broken_archive(error.what());
+    }
+    return more && group.flush();
+  }
+
+  /// Collects the members of one key.
+  class Group {
+   public:
+    Group(std::string where, std::string const& label, Wanted wanted, Sink& sink)
+        : where_(std::move(where)), label_(label), wanted_(wanted), sink_(sink) {}
+
+    /// Returns false when the sink has had enough.
+    bool add(TarReader const& tar, TarMember const& member) {
+      if (!member.refused.empty()) {
+        sink_.drop(where_, member.name, "member that is not read", member.refused);
+        return true;
+      }
+      auto [key, extension] = split_name(member.name);
+      bool more = true;
+      if (open_ && key != candidate_.key) more = flush();
+      candidate_.key = key;
+      candidate_.where = where_;
+      open_ = true;
+      if (wanted_.image && has_image_extension(extension))
+        take(tar, member, max_media_bytes, candidate_.image);
+      else if (wanted_.audio && has_audio_extension(extension))
+        take(tar, member, max_media_bytes, candidate_.audio);
+      else if (extension == ".txt")
+        take(tar, member, max_text_bytes, candidate_.text);
+      else if (extension == ".json")
+        take(tar, member, max_text_bytes, json_);
+      else if (extension == ".cls" && label_ == "cls")
+        take(tar, member, max_text_bytes, candidate_.label);
+      return more;
+    }
+
+    bool flush() {
+      if (!open_) return true;
+      Candidate candidate = std::exchange(candidate_, {});
+      std::optional<std::string> const text = std::exchange(json_, {});
+      open_ = false;
+      if (std::exchange(refused_, false)) return true;
+      if (text && (!candidate.text || !label_.empty())) read_json(*text, candidate);
+      return sink_.sample(std::move(candidate));
+    }
+
+   private:
+    void take(TarReader const& tar, TarMember const& member, std::uint64_t limit,
+              std::optional<std::string>& out) {
+      if (member.bytes <= limit) {
+        out = tar.read(member, limit);
+      } else if (!std::exchange(refused_, true)) {
+        sink_.drop(where_, candidate_.key, "member too large",
+                   fmt::format("{}: {} bytes", member.name, member.bytes));
+      }
+    }
+
+    /// A damaged or foreign .json is as good as none: what it should have held is missed by whoever
+    /// needs it.
+    void read_json(std::string const& text, Candidate& candidate) const {
+      json const document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+      if (!document.is_object()) return;
+      for (char const* name : {"caption", "text"})
+        if (!candidate.text && document.contains(name) && document[name].is_string())
+          candidate.text = document[name].get<std::string>();
+      if (!label_.empty() && label_ != "cls" && document.contains(label_) &&
+          !document[label_].is_null())
+        candidate.label = text_of(document[label_]);
+    }
+
+    std::string where_;
+    std::string const& label_;
+    Wanted wanted_;
+    Sink& sink_;
+    Candidate candidate_;
+    std::optional<std::string> json_;
+    bool open_ = false, refused_ = false;
+  };
+
+  std::vector<std::filesystem::path> tars_;
+  std::vector<std::uint64_t> sizes_;
+  std::string label_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars, std::string label) {
+  return std::make_unique<TarSource>(std::move(tars), std::move(label));
+}
+
+}  // namespace accord::io

@@ -1,0 +1,109 @@
+#include "io/dataset/unit_builder.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "io/dataset/hold_out.hpp"
+
+namespace accord::io {
+namespace {
+
+bool is_class_number(std::string const& text) {
+  std::int32_t value = -1;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value >= 0;
+}
+
+}  // namespace
+
+void count(Tally& tally, std::string const& example) {
+  constexpr std::size_t most = 20;
+  ++tally.count;
+  if (tally.examples.size() < most) tally.examples.push_back(example);
+}
+
+UnitBuilder::UnitBuilder(BuildOptions const& options, std::vector<std::string> modalities,
+                         std::filesystem::path work, std::string unit,
+                         std::function<void(std::uint64_t)> kept)
+    : options_(options),
+      modalities_(std::move(modalities)),
+      work_(std::move(work)),
+      unit_(std::move(unit)),
+      kept_(std::move(kept)) {}
+
+bool UnitBuilder::sample(Candidate candidate) {
+  bool const labelled = !options_.source.label.empty();
+  auto const refuse = [&](Fault const& fault) {
+    if (fault.missing && candidate.may_lack)
+      ignore(fault.reason);
+    else
+      drop(candidate.where, candidate.key, fault.reason, fault.detail);
+    return true;
+  };
+  if (auto const fault = check_sample(candidate, modalities_, options_.check))
+    return refuse(*fault);
+  if (labelled && !candidate.label) return refuse({"no label", "", false});
+  if (labelled && options_.source.label == "cls" && !is_class_number(*candidate.label))
+    return refuse({"label that is not a class number", *candidate.label, false});
+
+  NewSample sample;
+  sample.key = candidate.key;
+  for (std::string const& modality : modalities_) {
+    auto const& item = modality == "text"    ? candidate.text
+                       : modality == "image" ? candidate.image
+                                             : candidate.audio;
+    sample.items.push_back({std::as_bytes(std::span(*item))});
+    record_.report.bytes += item->size();
+  }
+  bool const held =
+      options_.hold_out > 0 && held_out(candidate.text.value_or(candidate.key), options_.hold_out);
+  std::string const dataset = options_.hold_out > 0 ? (held ? "held-out" : "train") : "";
+  Output& output = outputs_[dataset];
+  if (!output.writer)
+    output.writer = std::make_unique<ShardWriter>(
+        work_ / fmt::format("{}{}{}-{:03}.h5", unit_, dataset.empty() ? "" : "-", dataset,
+                            output.shards),
+        modalities_, labelled ? LabelKind::single : LabelKind::none, "accord data build");
+  output.writer->add(sample);
+  if (labelled) output.labels.push_back(class_number(*candidate.label));
+  if (output.writer->bytes() >= options_.shard_bytes ||
+      output.writer->samples() >= options_.shard_samples)
+    close(dataset, output);
+  kept_(record_.report.bytes);
+  return true;
+}
+
+void UnitBuilder::drop(std::string const& where, std::string const& key, std::string const& reason,
+                       std::string const& detail) {
+  count(record_.report.dropped[reason],
+        fmt::format("{}: {}{}{}", where, key, detail.empty() ? "" : ": ", detail));
+}
+
+void UnitBuilder::ignore(std::string const& reason) { ++record_.report.ignored[reason]; }
+
+void UnitBuilder::broken_archive(std::string const& detail) {
+  count(record_.report.broken_archives, detail);
+}
+
+UnitRecord UnitBuilder::finish() {
+  for (auto& [dataset, output] : outputs_)
+    if (output.writer) close(dataset, output);
+  return std::move(record_);
+}
+
+void UnitBuilder::close(std::string const& dataset, Output& output) {
+  record_.shards.push_back({dataset, output.writer->finish(), std::move(output.labels)});
+  output.labels.clear();
+  output.writer.reset();
+  ++output.shards;
+}
+
+std::int32_t UnitBuilder::class_number(std::string const& name) {
+  auto const [it, added] =
+      class_numbers_.try_emplace(name, static_cast<std::int32_t>(record_.classes.size()));
+  if (added) record_.classes.push_back(name);
+  return it->second;
+}
+
+}  // namespace accord::io
