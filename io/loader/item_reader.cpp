@@ -9,6 +9,9 @@ namespace accord::io {
 namespace {
 
 constexpr std::size_t kSamplesAheadPerThread = 8;
+constexpr std::size_t kSlabs =
+    4;  // reading in order needs one, and those that threads are still in
+constexpr std::uint64_t kSlabBytes = 16 << 20;
 
 }  // namespace
 
@@ -25,6 +28,7 @@ ItemReader::ItemReader(Dataset const& dataset, ModelConfig const& model, ItemDec
       first_(items_before(begin_)),
       last_(items_before(end_)),
       given_(first_),
+      slabs_(dataset, kSlabs, kSlabBytes),
       scratch_(static_cast<std::size_t>(config.threads)),
       samples_(
           scratch_.size(),
@@ -50,7 +54,7 @@ Index ItemReader::items_before(Index sample) const {
 }
 
 ItemBatch ItemReader::load(std::uint64_t number, ItemDecoder::Scratch& scratch) const {
-  Sample const sample = dataset_.read(static_cast<Index>(number));
+  Sample const sample = slabs_.read(static_cast<Index>(number));
   ItemBatch batch{empty_batch(modalities_), {}};
   for (auto const& bytes : sample.items[column_]) {
     try {

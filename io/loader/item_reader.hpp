@@ -8,6 +8,7 @@
 #include "core/model/batch.hpp"
 #include "io/loader/item_decoder.hpp"
 #include "io/loader/read_ahead.hpp"
+#include "io/loader/slab_reader.hpp"
 #include "io/shard/shard_reader.hpp"
 
 namespace accord::io {
@@ -55,6 +56,7 @@ class ItemReader {
   std::size_t modalities_, column_;
   Index begin_, end_;                   // samples
   Index total_, first_, last_, given_;  // items
+  SlabReader slabs_;
   std::vector<ItemDecoder::Scratch> scratch_;
   ReadAhead<ItemBatch> samples_;  // last: its threads use the members above
 };

@@ -41,7 +41,7 @@ Loader::Loader(SampleConfig const& samples, LoaderConfig const& config)
     : config_(config),
       global_batch_(static_cast<std::uint64_t>(samples.global_batch)),
       share_(share_of_rank(samples.global_batch, config)),
-      loader_(samples),
+      loader_(samples, 1.0 / config.data_ranks),
       first_step_(first_step_of(samples)),
       scratch_(static_cast<std::size_t>(config.threads)),
       // A batch that is being handed over and the next one to use its place must not meet: one more

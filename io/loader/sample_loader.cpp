@@ -6,9 +6,13 @@
 
 #include "core/base/check.hpp"
 #include "io/loader/columns.hpp"
+#include "io/loader/permutation.hpp"
 
 namespace accord::io {
 namespace {
+
+constexpr std::uint64_t kSlabMemory = 256 << 20;
+constexpr double kWorthwhileShare = 0.25;  // below it most of a slab would not be asked for
 
 std::vector<Modality> used_modalities(ModelConfig const& model) {
   std::set<Modality> used;
@@ -42,11 +46,40 @@ Order SampleLoader::order_of(SampleConfig const& config, std::vector<Source> con
                config.start ? &*config.start : nullptr);
 }
 
-SampleLoader::SampleLoader(SampleConfig config)
+std::vector<std::unique_ptr<SlabReader>> SampleLoader::readers_of(
+    std::vector<Source> const& sources, double share) {
+  // Of a window of the order. Every block, moved by its offset, touches a slab more at either end,
+  // and two windows are under way when one follows the other.
+  constexpr std::uint64_t kSlabsOfWindow =
+      2 * (EpochOrder::window / SlabReader::slab + 2 * EpochOrder::window / EpochOrder::block);
+  std::vector<std::uint64_t> slabs, bytes;
+  std::uint64_t memory = 0;
+  for (Source const& source : sources) {
+    std::uint64_t all_slabs = 0, all_bytes = 0;
+    for (ShardEntry const& shard : source.dataset.index().shards) {
+      all_slabs +=
+          static_cast<std::uint64_t>((shard.samples + SlabReader::slab - 1) / SlabReader::slab);
+      all_bytes += shard.bytes;
+    }
+    // A mixture deals many windows of a source over one of its own.
+    slabs.push_back(sources.size() == 1 ? std::min(all_slabs, kSlabsOfWindow) : all_slabs);
+    bytes.push_back(2 * all_bytes / std::max<std::uint64_t>(all_slabs, 1));
+    memory += slabs.back() * bytes.back();
+  }
+  bool const worthwhile = share >= kWorthwhileShare && memory <= kSlabMemory;
+  std::vector<std::unique_ptr<SlabReader>> readers;
+  for (std::size_t j = 0; j < sources.size(); ++j)
+    readers.push_back(std::make_unique<SlabReader>(
+        sources[j].dataset, worthwhile ? static_cast<std::size_t>(slabs[j]) : 0, bytes[j]));
+  return readers;
+}
+
+SampleLoader::SampleLoader(SampleConfig const& config, double share)
     : model_(config.model),
       refresh_(config.refresh),
       used_(used_modalities(config.model)),
       sources_(open_sources(config, used_)),
+      readers_(readers_of(sources_, share)),
       labelled_(std::all_of(
           sources_.begin(), sources_.end(),
           [](Source const& s) { return s.dataset.index().label == LabelKind::single; })),
@@ -75,7 +108,7 @@ LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& sc
     Source const& source = sources_[static_cast<std::size_t>(place.source)];
     SkippedSample skip{position, source.name, "", place.sample, ""};
     try {
-      Sample const sample = source.dataset.read(static_cast<Index>(place.sample));
+      Sample const sample = read(place);
       skip.key = sample.key;
       skip.reason = decode(source, sample, key, loaded.batch, scratch, places);
     } catch (SampleError const& error) {

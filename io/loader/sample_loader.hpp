@@ -14,6 +14,7 @@
 #include "core/model/modality/masks.hpp"
 #include "io/loader/item_decoder.hpp"
 #include "io/loader/order.hpp"
+#include "io/loader/slab_reader.hpp"
 #include "io/shard/shard_reader.hpp"
 #include "io/text/tokenizer.hpp"
 
@@ -62,7 +63,10 @@ class SampleLoader {
  public:
   /// \throws DataError for sources that are damaged, too small, lack a modality, or are not what
   /// `start` says; UsageError for weights, masks or adapters that cannot be
-  explicit SampleLoader(SampleConfig config);
+  /// \param share of the positions of a step that will be asked for here: with a large one, samples
+  /// are read together with the neighbours that the order brings up soon, if all of these fit into
+  /// 256 MiB
+  explicit SampleLoader(SampleConfig const& config, double share = 1);
 
   /// `places` as in ItemDecoder. \throws DataError if a shard is damaged or no usable sample was
   /// found, IoError if reading failed
@@ -83,6 +87,11 @@ class SampleLoader {
   static std::vector<Source> open_sources(SampleConfig const& config,
                                           std::vector<Modality> const& used);
   static Order order_of(SampleConfig const& config, std::vector<Source> const& sources);
+  static std::vector<std::unique_ptr<SlabReader>> readers_of(std::vector<Source> const& sources,
+                                                             double share);
+  Sample read(Order::Place const& place) const {
+    return readers_[static_cast<std::size_t>(place.source)]->read(static_cast<Index>(place.sample));
+  }
   std::string decode(Source const& source, Sample const& sample, std::uint64_t key,
                      MicroBatch& batch, ItemDecoder::Scratch& scratch,
                      ItemDecoder::Places const& places) const;
@@ -91,6 +100,7 @@ class SampleLoader {
   Refresh refresh_;
   std::vector<Modality> used_;
   std::vector<Source> sources_;
+  std::vector<std::unique_ptr<SlabReader>> readers_;  // of each source
   bool labelled_;
   Order order_;
   ItemDecoder decoder_;
