@@ -8,14 +8,16 @@
 namespace accord {
 namespace {
 
-// Parameters used on rows that sequence parallelism splits.
-int add_vector(ParameterScope const& scope, std::string const& name, Index n, double value) {
-  return scope.add({name, {n}, constant_init(value), Distribution::partial});
+// Parameters used on rows outside the regions.
+int add_vector(ParameterScope const& scope, TensorParallelRegion region, std::string const& name,
+               Index n, double value) {
+  return scope.add({name, {n}, constant_init(value), region.outside()});
 }
 
-LayerNorm add_norm(ParameterScope const& scope, std::string const& name, Index n) {
-  int const weight = add_vector(scope, name + ".weight", n, 1);
-  return {scope.store(), weight, add_vector(scope, name + ".bias", n, 0)};
+LayerNorm add_norm(ParameterScope const& scope, TensorParallelRegion region,
+                   std::string const& name, Index n) {
+  int const weight = add_vector(scope, region, name + ".weight", n, 1);
+  return {scope.store(), weight, add_vector(scope, region, name + ".bias", n, 0)};
 }
 
 Tensor copy_of(Queue& queue, ConstView x) {
@@ -32,13 +34,13 @@ Block::Block(ParameterScope const& scope, StackConfig const& config,
       region_(region),
       first_parameter_(store_->count()),
       gamma_1_(config.layer_scale_init != 0
-                   ? add_vector(scope, "gamma_1", config.embed_dim, config.layer_scale_init)
+                   ? add_vector(scope, region, "gamma_1", config.embed_dim, config.layer_scale_init)
                    : -1),
       gamma_2_(config.layer_scale_init != 0
-                   ? add_vector(scope, "gamma_2", config.embed_dim, config.layer_scale_init)
+                   ? add_vector(scope, region, "gamma_2", config.embed_dim, config.layer_scale_init)
                    : -1),
-      attention_norm_(add_norm(scope, "self_attn_layer_norm", config.embed_dim)),
-      ffn_norm_(add_norm(scope, "final_layer_norm", config.embed_dim)),
+      attention_norm_(add_norm(scope, region, "self_attn_layer_norm", config.embed_dim)),
+      ffn_norm_(add_norm(scope, region, "final_layer_norm", config.embed_dim)),
       attention_(scope / "self_attn", config.embed_dim, config.heads, region) {
   for (std::string const& name : modalities)
     ffn_.emplace_back(scope / (name + "_ffn"), config.embed_dim, config.ffn_dim, region);

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "core/comm/self_communicator.hpp"
 #include "core/model/decoder.hpp"
 #include "core/model/encoder.hpp"
 #include "core/model/projection.hpp"
@@ -10,7 +11,8 @@ namespace accord {
 
 /// The part of ONE-PEACE that one rank holds: encoder, and on the last pipeline stage projections,
 /// decoder, mask heads and logit_scale, with all parameters in one store under the official names
-/// (spec 1.11).
+/// (spec 1.11). The encoder's layers are split over the tensor group; what surrounds them,
+/// adapters, heads and decoder, every rank of it holds and computes alike.
 class Model {
  public:
   /// \param tensor_group  ranks that share each layer; must outlive the model
@@ -48,6 +50,7 @@ class Model {
   DType dtype_;
   ParameterScope::Rules rules_;
   ParameterStore store_;
+  SelfCommunicator alone_;
   std::optional<Encoder> encoder_;
   std::optional<Decoder> decoder_;
   std::vector<Projection> projections_;

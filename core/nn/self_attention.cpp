@@ -5,8 +5,7 @@
 namespace accord {
 namespace {
 
-int add_qkv(ParameterScope const& scope, Index d) {
-  auto const split = Distribution::split;
+int add_qkv(ParameterScope const& scope, Index d, Distribution split) {
   return scope.add({{"q_proj.weight", {d, d}, linear_init(d), split, 0},
                     {"k_proj.weight", {d, d}, linear_init(d), split, 0},
                     {"v_proj.weight", {d, d}, linear_init(d), split, 0}});
@@ -25,17 +24,17 @@ SelfAttention::SelfAttention(ParameterScope const& scope, Index embed_dim, Index
       region_(region),
       heads_(heads / region.size()),
       width_(embed_dim / region.size()),
-      q_bias_(add_vector(scope, "q_proj.bias", embed_dim, 0, Distribution::split)),
-      v_bias_(add_vector(scope, "v_proj.bias", embed_dim, 0, Distribution::split)),
-      out_bias_(add_vector(scope, "out_proj.bias", embed_dim, 0, Distribution::partial)),
-      qkv_(scope.store(), add_qkv(scope, embed_dim), -1, 3),
+      q_bias_(add_vector(scope, "q_proj.bias", embed_dim, 0, region.inside())),
+      v_bias_(add_vector(scope, "v_proj.bias", embed_dim, 0, region.inside())),
+      out_bias_(add_vector(scope, "out_proj.bias", embed_dim, 0, region.outside())),
+      qkv_(scope.store(), add_qkv(scope, embed_dim, region.inside()), -1, 3),
       out_(scope.store(), scope.add({"out_proj.weight",
                                      {embed_dim, embed_dim},
                                      linear_init(embed_dim),
-                                     Distribution::split,
+                                     region.inside(),
                                      1})),
-      norm_(scope.store(), add_vector(scope, "ln.weight", embed_dim, 1, Distribution::split),
-            add_vector(scope, "ln.bias", embed_dim, 0, Distribution::split), region.group(),
+      norm_(scope.store(), add_vector(scope, "ln.weight", embed_dim, 1, region.inside()),
+            add_vector(scope, "ln.bias", embed_dim, 0, region.inside()), region.group(),
             embed_dim) {
   if (heads % region.size() != 0)
     throw UsageError(fmt::format("{}: {} heads do not divide by parallel.tensor = {}",

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/comm/communicator.hpp"
-#include "core/tensor/tensor.hpp"
+#include "core/tensor/parameter_store.hpp"
 
 namespace accord {
 
@@ -16,6 +16,15 @@ class TensorParallelRegion {
 
   Communicator& group() const { return *group_; }
   int size() const { return group_->size(); }
+
+  /// How parameters lie over the group: those used inside, and those used on the rows outside. In a
+  /// region of one rank both are replicated, whoever else holds them.
+  Distribution inside() const {
+    return size() > 1 ? Distribution::split : Distribution::replicated;
+  }
+  Distribution outside() const {
+    return size() > 1 ? Distribution::partial : Distribution::replicated;
+  }
 
   /// y [rows, d]: each rank's partial sum becomes the whole.
   void leave_forward(Queue& queue, View y) const { sum(queue, y); }

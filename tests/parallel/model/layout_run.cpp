@@ -1,0 +1,184 @@
+#include "tests/parallel/model/layout_run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/model/train_step.hpp"
+#include "core/optim/schedule.hpp"
+#include "parallel/comm/checked_communicator.hpp"
+#include "parallel/comm/thread_communicator.hpp"
+#include "tests/support/tiny_model.hpp"
+
+namespace accord::parallel {
+namespace {
+
+constexpr double term_tolerance = 1e-11, gradient_tolerance = 1e-11, gradient_floor = 1e-14,
+                 parameter_tolerance = 1e-10;
+
+// Groups that compare every collective call among their ranks.
+MeshGroups checked_groups(GroupCommunicator& world, MeshShape const& shape) {
+  MeshGroups groups = make_groups(world, shape);
+  auto const check = [](std::unique_ptr<Communicator>& group, char const* name) {
+    if (group->size() > 1) group = std::make_unique<CheckedCommunicator>(std::move(group), name);
+  };
+  check(groups.data, "data");
+  check(groups.pipeline, "pipeline");
+  check(groups.tensor, "tensor");
+  return groups;
+}
+
+std::vector<MicroBatch> batches_of(LayoutRun const& run, int step, int data_rank, int data_ranks,
+                                   int micro_batches) {
+  Index const share = run.global_batch / data_ranks, micro = share / micro_batches;
+  std::vector<MicroBatch> batches;
+  for (int i = 0; i < micro_batches; ++i)
+    batches.push_back(testing::tiny_batch(
+        run.model,
+        static_cast<std::uint64_t>(step * run.global_batch + data_rank * share + i * micro),
+        micro));
+  return batches;
+}
+
+void add_over(Queue& queue, Communicator& group, std::vector<double>& values) {
+  group.all_reduce(queue,
+                   View(values.data(), DType::float64, Shape{static_cast<Index>(values.size())}));
+}
+
+double norm_of(std::vector<double> const& values) {
+  double squares = 0;
+  for (double v : values) squares += v * v;
+  return std::sqrt(squares);
+}
+
+double distance(std::vector<double> const& a, std::vector<double> const& b) {
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - b[i]) * (a[i] - b[i]);
+  return std::sqrt(squares);
+}
+
+// Compares tensor by tensor; errors below `floor` count as none. Returns the worst and its name.
+std::pair<double, std::string> compare(std::map<std::string, LogicalTensor> const& got,
+                                       std::map<std::string, LogicalTensor> const& want,
+                                       double tolerance, double floor, std::string const& what) {
+  std::pair<double, std::string> worst;
+  EXPECT_EQ(got.size(), want.size()) << what;
+  for (auto const& [name, tensor] : want) {
+    auto const found = got.find(name);
+    if (found == got.end() || found->second.shape != tensor.shape) {
+      ADD_FAILURE() << what << ": no " << name << " of the same shape";
+      continue;
+    }
+    double const error = distance(found->second.values, tensor.values);
+    double const norm = norm_of(tensor.values);
+    EXPECT_LE(error, std::max(tolerance * norm, floor))
+        << what << " " << name << ", relative " << error / norm;
+    if (error > floor && error / norm > worst.first) worst = {error / norm, name};
+  }
+  return worst;
+}
+
+}  // namespace
+
+std::string to_string(Layout const& layout) {
+  return fmt::format("dp{} pp{} tp{} zero{} m{}", layout.mesh.data, layout.mesh.pipeline,
+                     layout.mesh.tensor, layout.zero == Zero::sharded ? 1 : 0,
+                     layout.micro_batches);
+}
+
+LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRun const& run) {
+  Queue queue(Backend::cpu);
+  MeshGroups groups = checked_groups(world, layout.mesh);
+  Model model(queue, run.model, DType::float64, *groups.tensor, Model::whole(run.model));
+  ParameterStore& store = model.parameters();
+  model.initialise(queue, InitMode::dense, 5);
+  // Small buckets: many, and of no round size.
+  Ownership const ownership(queue, store, groups, 4000);
+  GradientReducer reducer(store, groups, ownership);
+  ShardedOptimizer optimizer(queue, store, groups, ownership, {.clip_norm = 0.5}, layout.zero);
+  Schedule const schedule{.learning_rate = 2e-3, .min_learning_rate = 1e-5, .steps = 10};
+  TrainStep step(queue, model, *groups.data,
+                 {.global_batch = run.global_batch, .seed = 9, .contrast_gradient = run.gradient});
+
+  LayoutResult result;
+  for (int i = 0; i < run.steps; ++i) {
+    store.zero_gradients(queue);
+    StepFigures figures =
+        step.run(batches_of(run, i, groups.data->rank(), groups.data->size(), layout.micro_batches),
+                 [&](Index flat_begin) { reducer.ready(queue, flat_begin); });
+    reducer.finish(queue);
+    LayoutResult::Step record{figures.terms, figures.correct, figures.logit_scale, 0, {}};
+    add_over(queue, *groups.data, record.terms);
+    add_over(queue, *groups.data, record.correct);
+    record.gradients = gather_logical(queue, world, store,
+                                      optimizer.pieces(TensorKind::gradient, Copies::primary));
+    record.grad_norm = optimizer.step(queue, reducer, learning_rate_at(schedule, i)).grad_norm;
+    result.steps.push_back(std::move(record));
+  }
+  result.parameters =
+      gather_logical(queue, world, store, optimizer.pieces(TensorKind::weight, Copies::primary));
+  return result;
+}
+
+LayoutResult run_layout(Layout const& layout, LayoutRun const& run) {
+  LayoutResult result;
+  MeshShape const& mesh = layout.mesh;
+  ThreadGroup(mesh.data * mesh.pipeline * mesh.tensor).run([&](GroupCommunicator& world) {
+    LayoutResult mine = run_layout(world, layout, run);
+    if (world.rank() == 0) result = std::move(mine);
+  });
+  return result;
+}
+
+void LayoutErrors::include(LayoutErrors const& other) {
+  term = std::max(term, other.term);
+  norm = std::max(norm, other.norm);
+  if (other.gradient > gradient) {
+    gradient = other.gradient;
+    gradient_name = other.gradient_name;
+  }
+  if (other.parameter > parameter) {
+    parameter = other.parameter;
+    parameter_name = other.parameter_name;
+  }
+}
+
+std::string to_string(LayoutErrors const& errors) {
+  return fmt::format(
+      "terms {:.1e}, grad_norm {:.1e}, gradients {:.1e} ({}), parameters {:.1e} ({})", errors.term,
+      errors.norm, errors.gradient, errors.gradient_name, errors.parameter, errors.parameter_name);
+}
+
+LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want) {
+  LayoutErrors errors;
+  EXPECT_EQ(got.steps.size(), want.steps.size());
+  for (std::size_t i = 0; i < std::min(got.steps.size(), want.steps.size()); ++i) {
+    LayoutResult::Step const &g = got.steps[i], &w = want.steps[i];
+    std::string const at = fmt::format("step {}", i + 1);
+    auto const relative = [&](double value, double expected, std::string const& what) {
+      double const error = std::abs(value - expected) / std::abs(expected);
+      EXPECT_LE(error, term_tolerance)
+          << at << " " << what << ": " << value << ", not " << expected;
+      return error;
+    };
+    EXPECT_EQ(g.terms.size(), w.terms.size());
+    for (std::size_t o = 0; o < std::min(g.terms.size(), w.terms.size()); ++o)
+      errors.term =
+          std::max(errors.term, relative(g.terms[o], w.terms[o], fmt::format("term {}", o)));
+    EXPECT_EQ(g.correct, w.correct) << at;
+    errors.term = std::max(errors.term, relative(g.logit_scale, w.logit_scale, "logit_scale"));
+    errors.norm = std::max(errors.norm, relative(g.grad_norm, w.grad_norm, "grad_norm"));
+    auto const [worst, name] = compare(g.gradients, w.gradients, gradient_tolerance,
+                                       gradient_floor * w.grad_norm, at + " gradient of");
+    if (worst > errors.gradient) {
+      errors.gradient = worst;
+      errors.gradient_name = name;
+    }
+  }
+  std::tie(errors.parameter, errors.parameter_name) =
+      compare(got.parameters, want.parameters, parameter_tolerance, 0, "parameter");
+  return errors;
+}
+
+}  // namespace accord::parallel

@@ -1,0 +1,62 @@
+#pragma once
+// Training steps of a tiny model on any arrangement of ranks, and their comparison with one rank
+// (design.md, I1): weights that make every gradient count, drop-path, captions of unequal length,
+// float64, and a first learning rate that moves.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/model/config.hpp"
+#include "core/model/micro_step.hpp"
+#include "parallel/data/gather_logical.hpp"
+#include "parallel/data/sharded_optimizer.hpp"
+
+namespace accord::parallel {
+
+/// How the ranks are arranged and work: what must not change results.
+struct Layout {
+  MeshShape mesh = {};
+  Zero zero = Zero::sharded;
+  int micro_batches = 1;  ///< of each data-parallel rank
+};
+
+/// What is computed, whatever the layout.
+struct LayoutRun {
+  ModelConfig model;
+  Index global_batch = 16;
+  int steps = 3;
+  ContrastGradient gradient = ContrastGradient::exact;
+};
+
+struct LayoutResult {
+  struct Step {
+    std::vector<double> terms, correct;  ///< of the global batch
+    double logit_scale = 0, grad_norm = 0;
+    std::map<std::string, LogicalTensor> gradients;
+  };
+  std::vector<Step> steps;
+  std::map<std::string, LogicalTensor> parameters;  ///< after the last step
+};
+
+/// "dp2 pp1 tp4 zero1 m2": names a layout in messages.
+std::string to_string(Layout const& layout);
+
+/// Collective over a world of the mesh's size; the result is on world rank 0 alone.
+LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRun const& run);
+/// The same with threads as ranks.
+LayoutResult run_layout(Layout const& layout, LayoutRun const& run);
+
+/// The largest errors of a comparison, relative to what they are an error of.
+struct LayoutErrors {
+  double term = 0, norm = 0, gradient = 0, parameter = 0;
+  std::string gradient_name, parameter_name;
+  void include(LayoutErrors const& other);
+};
+std::string to_string(LayoutErrors const& errors);
+
+/// Expects every loss term, the gradient norm, every gradient tensor and, after the last step,
+/// every parameter to be those of `want`, within the tolerances of I1.
+LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want);
+
+}  // namespace accord::parallel
