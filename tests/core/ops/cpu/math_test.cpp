@@ -26,6 +26,21 @@ TEST(FastExp, KnowsTheEndsOfItsRange) {
   EXPECT_TRUE(std::isnan(fast_exp(std::numeric_limits<float>::quiet_NaN())));
 }
 
+TEST(FastReciprocal, IsWithinItsRelativeError) {
+  double worst = 0;
+  for (float x = 1e-30f; x < 1e30f; x *= 1.0007f)
+    worst = std::max(worst, std::abs(double{fast_reciprocal(x)} * double{x} - 1));
+  EXPECT_LE(worst, 1.2e-7);
+}
+
+TEST(Normal, ReachesItsLimits) {
+  float const infinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(normal(infinity).cdf, 1.f);
+  EXPECT_EQ(normal(-infinity).cdf, 0.f);
+  EXPECT_EQ(normal(-infinity).density, 0.f);
+  EXPECT_TRUE(std::isnan(normal(std::numeric_limits<float>::quiet_NaN()).cdf));
+}
+
 TEST(Normal, FloatIsWithinItsErrors) {
   double worst_cdf = 0, worst_tail = 0, worst_density = 0;
   for (float x = -12; x < 12; x += 0.00017f) {
