@@ -9,8 +9,12 @@
 #include <vector>
 
 #include "core/base/queue.hpp"
+#include "core/loss/contrastive.hpp"
 #include "core/model/config.hpp"
+#include "core/nn/recompute.hpp"
 #include "core/tensor/parameter_store.hpp"
+#include "io/loader/sample_loader.hpp"
+#include "io/media/crop.hpp"
 
 namespace accord::app {
 
@@ -28,15 +32,13 @@ struct DataConfig {
   std::string tokenizer = "bytes";  ///< or a folder with vocabulary files
   Index max_tokens =
       0;  ///< tokens per caption before the end mark; set on loading (bytes: 200, else 70)
-  enum class Refresh : std::uint8_t { epoch, never } refresh = Refresh::epoch;
-  enum class Crop : std::uint8_t { random, shift, none } crop = Crop::random;
+  io::Refresh refresh = io::Refresh::epoch;
+  io::CropSpec::Kind crop = io::CropSpec::Kind::random_resized;
   double crop_area = 0.9;  ///< least part of the picture a random crop keeps
-  Index shift = 0;         ///< most pixels by which Crop::shift moves the resized picture, each way
+  Index shift = 0;         ///< most pixels by which the resized picture is moved, each way
+  io::Alpha alpha = io::Alpha::drop;  ///< what shows through transparent pixels
   Index threads = 0;  ///< decoding threads of a rank that reads; 0: the rank's share of the cores
 };
-
-enum class ContrastGradient : std::uint8_t { exact, anchor };
-enum class Recompute : std::uint8_t { none, selective, layer };
 
 struct TrainConfig {
   int stage = 1;

@@ -164,7 +164,7 @@ void check(Config const& config) {
   require(data.sources.size() < 2 || train.epochs == 0,
           "train.epochs does not go with a mixture, whose sources have epochs of their own; give "
           "train.steps");
-  require(data.crop == DataConfig::Crop::shift || data.shift == 0,
+  require(data.crop == io::CropSpec::Kind::shift || data.shift == 0,
           "data.shift = {} needs data.crop = \"shift\"", data.shift);
 
   ParallelConfig const& parallel = config.parallel;

@@ -13,6 +13,17 @@
 namespace accord::app {
 namespace {
 
+/// Marks a key that may change when a run resumes.
+Key may_change(Key key) {
+  key.free = true;
+  return key;
+}
+
+Section may_change(Section section) {
+  for (Key& key : section.keys) key.free = true;
+  return section;
+}
+
 StackConfig& encoder_of(Config& config) { return config.model.encoder; }
 StackConfig& decoder_of(Config& config) { return config.model.decoder; }
 
@@ -36,7 +47,7 @@ Section model_section() {
   Key preset = key<Config>("preset", &Config::preset,
                            "published sizes to start from; keys given here override it")
                    .one_of(preset_names());
-  keys.insert(keys.begin(), preset);
+  keys.insert(keys.begin(), may_change(preset));
   keys.push_back(key<Config>(
                      "layer_scale_init",
                      [](Config& c) -> double& { return c.model.encoder.layer_scale_init; },
@@ -186,27 +197,36 @@ Section data_section() {
   return section(
       {"data"}, &Config::data, "Where samples come from.",
       {
-          key<D>("train", &D::train,
-                 "folder of shards to train on; short form of one [[data.source]]"),
-          key<D>("validation", &D::validation, "folder of shards to evaluate on; empty: none"),
-          key<D>("tokenizer", &D::tokenizer, "\"bytes\", or a folder with vocabulary files"),
+          may_change(key<D>("train", &D::train,
+                            "folder of shards to train on; short form of one [[data.source]]")),
+          may_change(
+              key<D>("validation", &D::validation, "folder of shards to evaluate on; empty: none")),
+          may_change(
+              key<D>("tokenizer", &D::tokenizer, "\"bytes\", or a folder with vocabulary files")),
           key<D>("max_tokens", &D::max_tokens,
                  "tokens per caption before the end mark; 0: 200 for bytes, otherwise 70")
               .at_least(0),
-          choice<D, D::Refresh D::*, D::Refresh>(
-              "refresh", &D::refresh, {{"epoch", D::Refresh::epoch}, {"never", D::Refresh::never}},
-              "when shards added to the folder join the training"),
-          choice<D, D::Crop D::*, D::Crop>(
+          choice<D, io::Refresh D::*, io::Refresh>(
+              "refresh", &D::refresh,
+              {{"epoch", io::Refresh::epoch}, {"never", io::Refresh::never}},
+              "whether crops and masks of a sample are drawn anew each epoch"),
+          choice<D, io::CropSpec::Kind D::*, io::CropSpec::Kind>(
               "crop", &D::crop,
-              {{"random", D::Crop::random}, {"shift", D::Crop::shift}, {"none", D::Crop::none}},
-              "training pictures: random resized crop, resized and moved, or only resized"),
+              {{"random_resized", io::CropSpec::Kind::random_resized},
+               {"shift", io::CropSpec::Kind::shift},
+               {"resize", io::CropSpec::Kind::resize}},
+              "training pictures: a random part resized, resized and moved, or only resized"),
+          choice<D, io::Alpha D::*, io::Alpha>(
+              "alpha", &D::alpha, {{"drop", io::Alpha::drop}, {"white", io::Alpha::white}},
+              "transparent pixels: keep the colour they hide, or lay the picture on white"),
           key<D>("crop_area", &D::crop_area, "least part of the picture that a random crop keeps")
               .above(0)
               .at_most(1),
           key<D>("shift", &D::shift, "most pixels by which crop = \"shift\" moves a picture")
               .at_least(0),
-          key<D>("threads", &D::threads, "decoding threads of a rank; 0: its share of the cores")
-              .at_least(0),
+          may_change(key<D>("threads", &D::threads,
+                            "decoding threads of a rank; 0: its share of the cores")
+                         .at_least(0)),
       });
 }
 
@@ -216,7 +236,7 @@ Section source_section() {
       {"data", "source"}, [](Config& c) -> std::vector<S>& { return c.data.sources; },
       "A mixture of data sets, instead of data.train.",
       {
-          key<S>("path", &S::path, "folder of shards"),
+          may_change(key<S>("path", &S::path, "folder of shards")),
           key<S>("weight", &S::weight, "share of the samples, relative to the others").above(0),
       });
 }
@@ -263,48 +283,53 @@ Section train_section() {
   return section(
       {"train"}, &Config::train, "The run.",
       {
-          key<T>(
-              "stage", &T::stage,
-              "shipped list of modalities and objectives, used when the file has no [[objective]]")
-              .at_least(1)
-              .at_most(1),
-          key<T>("steps", &T::steps, "optimizer steps; exactly one of steps and epochs is given")
-              .at_least(0),
-          key<T>("epochs", &T::epochs,
-                 "passes over the data; exactly one of steps and epochs is given")
-              .at_least(0),
+          may_change(key<T>("stage", &T::stage,
+                            "shipped list of modalities and objectives, used when the file has no "
+                            "[[objective]]")
+                         .at_least(1)
+                         .at_most(1)),
+          may_change(key<T>("steps", &T::steps,
+                            "optimizer steps; exactly one of steps and epochs is given")
+                         .at_least(0)),
+          may_change(key<T>("epochs", &T::epochs,
+                            "passes over the data; exactly one of steps and epochs is given")
+                         .at_least(0)),
           key<T>("global_batch", &T::global_batch, "samples per step over all ranks").at_least(0),
-          key<T>("micro_batch", &T::micro_batch,
-                 "samples a rank runs together: memory and speed only; 0: its whole share")
-              .at_least(0),
+          may_change(
+              key<T>("micro_batch", &T::micro_batch,
+                     "samples a rank runs together: memory and speed only; 0: its whole share")
+                  .at_least(0)),
           key<T>("seed", &T::seed, "key of every random draw"),
-          choice<T, DType T::*, DType>("dtype", &T::dtype,
-                                       {{"float64", DType::float64},
-                                        {"float32", DType::float32},
-                                        {"bfloat16", DType::bfloat16}},
-                                       "type of weights and activations"),
-          choice<T, InitMode T::*, InitMode>(
+          may_change(choice<T, DType T::*, DType>("dtype", &T::dtype,
+                                                  {{"float64", DType::float64},
+                                                   {"float32", DType::float32},
+                                                   {"bfloat16", DType::bfloat16}},
+                                                  "type of weights and activations")),
+          may_change(choice<T, InitMode T::*, InitMode>(
               "init", &T::init,
               {{"official", InitMode::official},
                {"fan_in", InitMode::fan_in},
                {"dense", InitMode::dense}},
-              "initial weights: published, scaled by width (small models), or all random (tests)"),
-          key<T>("init_from", &T::init_from, "checkpoint to take weights from; empty: none"),
+              "initial weights: published, scaled by width (small models), or all random (tests)")),
+          may_change(
+              key<T>("init_from", &T::init_from, "checkpoint to take weights from; empty: none")),
           choice<T, ContrastGradient T::*, ContrastGradient>(
               "contrast_gradient", &T::contrast_gradient,
               {{"exact", ContrastGradient::exact}, {"anchor", ContrastGradient::anchor}},
               "exact gradient of the contrast, or the official one without that of the candidates"),
-          choice<T, Recompute T::*, Recompute>("recompute", &T::recompute,
-                                               {{"none", Recompute::none},
-                                                {"selective", Recompute::selective},
-                                                {"layer", Recompute::layer}},
-                                               "activations computed again in the backward pass"),
-          key<T>("stop_after_step", &T::stop_after_step,
-                 "stop there with a checkpoint and exit 75, the schedule unchanged; 0: never")
-              .at_least(0),
-          key<T>("stop_before_seconds", &T::stop_before_seconds,
-                 "stop with a checkpoint before this much time has passed; 0: no limit")
-              .at_least(0),
+          may_change(choice<T, Recompute T::*, Recompute>(
+              "recompute", &T::recompute,
+              {{"none", Recompute::none},
+               {"selective", Recompute::selective},
+               {"layer", Recompute::layer}},
+              "activations computed again in the backward pass")),
+          may_change(
+              key<T>("stop_after_step", &T::stop_after_step,
+                     "stop there with a checkpoint and exit 75, the schedule unchanged; 0: never")
+                  .at_least(0)),
+          may_change(key<T>("stop_before_seconds", &T::stop_before_seconds,
+                            "stop with a checkpoint before this much time has passed; 0: no limit")
+                         .at_least(0)),
           key<Config>(
               "frozen", [](Config& c) -> std::vector<std::string>& { return c.model.frozen; },
               "prefixes of the names of parameters that do not train"),
@@ -448,9 +473,9 @@ std::vector<Section> const& schema() {
       source_section(),
       optimizer_section(),
       schedule_section(),
-      parallel_section(),
-      checkpoint_section(),
-      log_section(),
+      may_change(parallel_section()),
+      may_change(checkpoint_section()),
+      may_change(log_section()),
   };
   return sections;
 }

@@ -25,6 +25,7 @@ struct Key {
   bool above_minimum = false;  ///< the minimum itself is not allowed
   std::string adapter;         ///< key of modalities with this adapter only; empty: of all
   bool first = false;          ///< set before the other keys, whose defaults depend on it
+  bool free = false;           ///< may differ from the checkpoint's when a run resumes
 
   /// `table` points at the struct that the section's `table` function gave.
   std::function<Value(Config const&, void const* table)> get;

@@ -176,13 +176,10 @@ class Page {
   }
 
   std::string status() const {
-    RunRecord record;
-    if (!folder_.read_record(record))
-      return "<span class=\"chip open\">no record of an end: running, or killed</span>";
-    char const* kind = record.exit_code == ExitCode::ok        ? "done"
-                       : record.exit_code == ExitCode::stopped ? "open"
-                                                               : "bad";
-    return fmt::format("<span class=\"chip {}\">{}</span>", kind, escaped(record.reason));
+    std::optional<io::RunRecord> const record = folder_.record();
+    if (!record) return "<span class=\"chip open\">no record of an end: running, or killed</span>";
+    char const* kind = record->reason == "finished" ? "done" : "open";
+    return fmt::format("<span class=\"chip {}\">{}</span>", kind, escaped(record->reason));
   }
 
   void figure(std::string const& label, std::string const& value, std::string const& note = "") {
@@ -299,10 +296,10 @@ class Page {
   static std::string page_style() {
     return R"(
 :root { color-scheme: light dark; --page: #f4f6f9; --card: #ffffff; --edge: #e3e7ee; --text: #1c2430; --soft: #667085;
-  --bar: #d7e4ff; --done: #0f8a5f; --open: #a65a00; --bad: #b42318; }
+  --bar: #d7e4ff; --done: #0f8a5f; --open: #a65a00; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #0f1218; --card: #171b22; --edge: #262c36; --text: #e8ebf1; --soft: #98a2b3; --bar: #23395f;
-    --done: #4ccf9b; --open: #ffa657; --bad: #ff8f85; }
+    --done: #4ccf9b; --open: #ffa657; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text);
@@ -312,7 +309,7 @@ header { display: flex; align-items: center; gap: 14px; flex-wrap: wrap; }
 h1 { font-size: 26px; margin: 0; } h2 { font-size: 16px; margin: 0; display: inline-block; }
 .summary { color: var(--soft); margin: 4px 0 20px; }
 .chip { border: 1px solid currentColor; border-radius: 999px; padding: 1px 12px; font-size: 13px; }
-.chip.done { color: var(--done); } .chip.open { color: var(--open); } .chip.bad { color: var(--bad); }
+.chip.done { color: var(--done); } .chip.open { color: var(--open); }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 12px; margin-bottom: 16px; }
 .figure, .card { background: var(--card); border: 1px solid var(--edge); border-radius: 12px; }
 .figure { padding: 12px 16px; display: flex; flex-direction: column; }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.hpp"
 #include "io/file/file.hpp"
 
 namespace accord::app {
@@ -41,12 +42,8 @@ void RunFolder::add_event(std::int64_t step, std::string const& text) const {
     throw IoError(fmt::format("{}: writing failed", (directory_ / "events.jsonl").string()));
 }
 
-void RunFolder::end(RunRecord const& record) const {
-  nlohmann::ordered_json const json = {{"last_step", record.last_step},
-                                       {"checkpoint", record.checkpoint},
-                                       {"reason", record.reason},
-                                       {"exit_code", static_cast<int>(record.exit_code)}};
-  io::write_file_atomically(directory_ / "run.json", json.dump(2) + "\n");
+void RunFolder::end(io::RunRecord const& record) const {
+  io::write_run_record(directory_ / "run.json", record);
 }
 
 std::string RunFolder::configuration() const { return text_of(directory_ / "config.toml"); }
@@ -63,13 +60,8 @@ std::vector<Event> RunFolder::events() const {
   return events;
 }
 
-bool RunFolder::read_record(RunRecord& record) const {
-  auto const json = nlohmann::json::parse(text_of(directory_ / "run.json"), nullptr, false);
-  if (!json.is_object()) return false;
-  record = {json.value("last_step", std::int64_t{0}), json.value("checkpoint", std::string()),
-            json.value("reason", std::string()),
-            static_cast<ExitCode>(json.value("exit_code", static_cast<int>(ExitCode::internal)))};
-  return true;
+std::optional<io::RunRecord> RunFolder::record() const {
+  return io::read_run_record(directory_ / "run.json");
 }
 
 }  // namespace accord::app

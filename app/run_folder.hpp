@@ -4,10 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/base/error.hpp"
+#include "io/checkpoint/run_record.hpp"
 
 namespace accord::app {
 
@@ -16,14 +17,6 @@ struct Event {
   std::int64_t step = 0;
   double unix_seconds = 0;
   std::string text;  ///< "resumed from step-00000250"
-};
-
-/// run.json. A job that exits 0 without one did not finish.
-struct RunRecord {
-  std::int64_t last_step = 0;
-  std::string checkpoint;  ///< folder of the newest durable one; empty: none
-  std::string reason;      ///< "finished", "stop_after_step"
-  ExitCode exit_code = ExitCode::ok;
 };
 
 class RunFolder {
@@ -37,13 +30,13 @@ class RunFolder {
   /// Takes away the record of an earlier run that ended here: this one has not. Call first.
   void begin(std::string const& configuration_toml) const;
   void add_event(std::int64_t step, std::string const& text) const;
-  /// Durable when it returns.
-  void end(RunRecord const& record) const;
+  /// Writes run.json, the last thing of all; durable when it returns.
+  void end(io::RunRecord const& record) const;
 
   /// Empty, or nothing, where the file is missing.
   std::string configuration() const;
   std::vector<Event> events() const;
-  bool read_record(RunRecord& record) const;
+  std::optional<io::RunRecord> record() const;
 
  private:
   std::filesystem::path directory_;

@@ -39,8 +39,13 @@ class Queue {
   Memory& memory() { return memory_; }
   void wait() {}
 
+  /// Floating-point operations of the matrix products and attentions enqueued so far; multiply-add = 2.
+  double flops() const { return flops_; }
+  void count_flops(double flops) { flops_ += flops; }
+
  private:
   Backend backend_;
+  double flops_ = 0;
   Memory memory_;
 };
 

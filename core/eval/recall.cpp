@@ -135,4 +135,23 @@ RecallHits recall_hits(EmbeddingSet const& queries, EmbeddingSet const& candidat
   return {at1, at5, at10, queries.count()};
 }
 
+Recall chance_recall(std::span<std::uint64_t const> query_owners,
+                     std::span<std::uint64_t const> candidate_owners) {
+  std::unordered_map<std::uint64_t, Index> own;
+  for (std::uint64_t const owner : candidate_owners) ++own[owner];
+  auto const n = static_cast<double>(candidate_owners.size());
+  auto const mean = [&](int k) {
+    double sum = 0;
+    for (std::uint64_t const owner : query_owners) {
+      auto const found = own.find(owner);
+      double const p = found == own.end() ? 0 : static_cast<double>(found->second);
+      double all_wrong = 1;  // the first k, one after another, are none of the p
+      for (int i = 0; i < k && i < n; ++i) all_wrong *= std::max(n - p - i, 0.0) / (n - i);
+      sum += 1 - all_wrong;
+    }
+    return query_owners.empty() ? 0 : 100 * sum / static_cast<double>(query_owners.size());
+  };
+  return {mean(1), mean(5), mean(10)};
+}
+
 }  // namespace accord

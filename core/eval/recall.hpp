@@ -43,4 +43,9 @@ Recall percent(RecallHits const& hits);
 /// DataError when an embedding is not finite.
 RecallHits recall_hits(EmbeddingSet const& queries, EmbeddingSet const& candidates);
 
+/// What recall_hits() would give on average if the similarities were random: the mean over queries
+/// of 1 - C(n - p, k) / C(n, k), with n candidates of which p are the query's own.
+Recall chance_recall(std::span<std::uint64_t const> query_owners,
+                     std::span<std::uint64_t const> candidate_owners);
+
 }  // namespace accord

@@ -59,6 +59,18 @@ void check_bias(Queue const& queue, AttentionPlan const& plan, Index heads, Cons
   }
 }
 
+// One product of a query with a key, over all queries, keys and heads of the plan.
+double product_flops(AttentionPlan const& plan, Index width) {
+  double pairs = 0;
+  for (Index s = 0; s < plan.sequence_count(); ++s) {
+    double length = 0;
+    for (Index i = plan.sequences[s]; i < plan.sequences[s + 1]; ++i)
+      length += static_cast<double>(plan.segments[i].length);
+    pairs += length * length;
+  }
+  return 2 * pairs * static_cast<double>(width);
+}
+
 }  // namespace
 
 void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
@@ -71,6 +83,7 @@ void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, Con
   ACCORD_CHECK(lse.shape() == (Shape{qkv.rows(), heads}) && lse.contiguous() &&
                    lse.dtype() == accumulator_of(qkv.dtype()),
                "attention: qkv {} gives lse {}", to_string(qkv.shape()), to_string(lse.shape()));
+  queue.count_flops(2 * product_flops(plan, heads * head_dim));
   ACCORD_DISPATCH(queue, qkv.dtype(), attention_forward, plan, heads, qkv, bias, dense, out, lse);
 }
 
@@ -96,6 +109,7 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
                                       dense->gradient.dtype() == dense->values.dtype()),
                  "attention backward: gradient {} of a dense bias {}",
                  to_string(dense->gradient.shape()), to_string(dense->values.shape()));
+  queue.count_flops(5 * product_flops(plan, heads * head_dim));  // q k^T is computed again
   ACCORD_DISPATCH(queue, qkv.dtype(), attention_backward, plan, heads, dout, qkv, out, lse, bias,
                   dense, dqkv);
 }

@@ -179,7 +179,7 @@ TEST(Config, EveryKeySurvivesPrintAndParse) {
   config.schedule.min_learning_rate = 0;
   config.data.max_tokens = 7;
   config.parallel.tensor = 5;
-  config.data.crop = DataConfig::Crop::shift;
+  config.data.crop = io::CropSpec::Kind::shift;
   for (ModalityConfig& modality : config.model.modalities) modality.size = 32;
   std::string const printed = to_toml(config);
   Config const read = parse_config(printed, "printed");

@@ -89,7 +89,7 @@ TEST_F(Report, IsOneWellFormedPageThatNeedsNothingElse) {
   RunFolder const folder(run_);
   folder.begin("[model]\nembed_dim = 64 # <b> & \"c\"\n");
   folder.add_event(0, "started <here> & now");
-  folder.end({50, "checkpoints/step-00000050", "finished", ExitCode::ok});
+  folder.end({50, "checkpoints/step-00000050", "finished"});
   write(
       "eval-held-out.json",
       R"({"i2t": {"r1": 10.0, "r5": 35.0, "r10": 48.0}, "t2i": {"r1": 7.0, "r5": 27.0, "r10": 45.0}, "count": 89})");

@@ -114,3 +114,16 @@ TEST(Recall, RefusesEmbeddingsThatAreNotFinite) {
     EXPECT_NE(std::string(error.what()).find("item 1"), std::string::npos);
   }
 }
+
+TEST(ChanceRecall, IsTheShareOfOwnCandidates) {
+  std::vector<std::uint64_t> candidates(200);
+  std::iota(candidates.begin(), candidates.end(), std::uint64_t{0});
+  Recall const one_each = chance_recall(candidates, candidates);
+  EXPECT_NEAR(one_each.r1, 0.5, 1e-12);
+  EXPECT_NEAR(one_each.r5, 2.5, 1e-12);
+  // Two own among five: both missed in the first two draws with 3/5 x 2/4; a query without any
+  // never hits.
+  std::vector<std::uint64_t> const five{1, 1, 2, 3, 4}, queries{1, 9};
+  EXPECT_NEAR(chance_recall(queries, five).r1, 100 * 0.5 * 2 / 5, 1e-12);
+  EXPECT_NEAR(chance_recall(queries, five).r5, 50, 1e-12);
+}

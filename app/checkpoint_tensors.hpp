@@ -1,0 +1,35 @@
+#pragma once
+// The parameters and moments of a rank as the checkpoint library wants them: a list of logical
+// tensors, the same on all ranks, and this rank's pieces of them.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "io/checkpoint/content.hpp"
+#include "parallel/data/sharded_optimizer.hpp"
+
+namespace accord::app {
+
+enum class Moments : bool { without, with };
+
+class CheckpointTensors {
+ public:
+  /// Both outlive this. Weights of all parameters; moments of the trained ones.
+  CheckpointTensors(ParameterStore const& store, parallel::ShardedOptimizer& optimizer,
+                    Moments moments);
+
+  std::vector<io::TensorInfo> const& infos() const { return infos_; }
+  std::vector<io::Piece> pieces(parallel::Copies copies) const;
+  std::vector<io::ConstPiece> const_pieces(parallel::Copies copies) const;
+
+  /// Drops the tensors that `keep` refuses and returns their names.
+  std::vector<std::string> keep_only(std::function<bool(io::TensorInfo const&)> const& keep);
+
+ private:
+  parallel::ShardedOptimizer& optimizer_;
+  std::vector<io::TensorInfo> infos_;
+  std::vector<std::vector<int>> number_;  ///< [kind][parameter]: place in infos_, -1: not there
+};
+
+}  // namespace accord::app

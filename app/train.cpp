@@ -1,0 +1,285 @@
+// `accord train`: the loop around Training, with logs, checkpoints and stops.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "app/build_info.hpp"
+#include "app/commands.hpp"
+#include "app/launch.hpp"
+#include "app/metrics.hpp"
+#include "app/names.hpp"
+#include "app/options.hpp"
+#include "app/progress.hpp"
+#include "app/run_folder.hpp"
+#include "app/stop.hpp"
+#include "app/training.hpp"
+#include "parallel/comm/agreement.hpp"
+#include "parallel/comm/mpi_communicator.hpp"
+
+namespace accord::app {
+namespace {
+
+/// Why a run ends before its last step; the largest of all ranks counts.
+enum class Stop : int { no, after_step, time, signal };
+
+char const* reason_of(Stop stop) {
+  switch (stop) {
+    case Stop::no:
+      return "finished";
+    case Stop::after_step:
+      return "stopped after train.stop_after_step";
+    case Stop::time:
+      return "stopped before train.stop_before_seconds";
+    case Stop::signal:
+      return "stopped by a signal";
+  }
+  return "";
+}
+
+/// What happened between two lines of metrics, on this rank.
+struct Interval {
+  double began = Progress::steady_seconds();
+  Index steps = 0;
+  double data_wait_seconds = 0, model_flops = 0, executed_flops = 0;
+
+  void add(StepReport const& report) {
+    ++steps;
+    data_wait_seconds += report.data_wait_seconds;
+    model_flops += report.model_flops;
+    executed_flops += report.executed_flops;
+  }
+};
+
+class TrainRun {
+ public:
+  TrainRun(parallel::MpiEnvironment const& mpi, Config config)
+      : began_(Progress::steady_seconds()),
+        mpi_(mpi),
+        world_(parallel::MpiCommunicator::world()),
+        queue_(selected_backend()),
+        training_(queue_, *world_, require_same(config),
+                  io::Tokenizer::load(config.data.tokenizer)) {}
+
+  int run() {
+    if (first()) folder_ = std::make_unique<RunFolder>(config().log.directory);
+    start();
+    Stop const stop = loop();
+    if (saved_ < training_.completed()) save();
+    if (first()) {
+      folder_->add_event(training_.completed(), reason_of(stop));
+      folder_->end({training_.completed(), checkpoint_, reason_of(stop)});
+    }
+    return static_cast<int>(stop == Stop::no ? ExitCode::ok : ExitCode::stopped);
+  }
+
+ private:
+  bool first() const { return mpi_.rank() == 0; }
+  Config const& config() const { return training_.config(); }
+
+  /// Ranks that disagree would hang or train nonsense: another binary on one node, another file.
+  Config require_same(Config const& config) {
+    parallel::require_agreement(
+        queue_, *world_, {{"build", build_description()}, {"configuration", to_toml(config)}});
+    return config;
+  }
+
+  io::Announce announce() {
+    return [this](std::string const& text) { std::cerr << text << std::endl; };
+  }
+
+  void start() {
+    std::string begun = "started";
+    if (auto const checkpoint = training_.resume(announce())) {
+      begun = fmt::format("resumed from {}", checkpoint->folder.string());
+      checkpoint_ = checkpoint->folder.string();
+    } else if (!config().train.init_from.empty()) {
+      begun = fmt::format(
+          "started from the weights of {}",
+          training_.initialise_from(config().train.init_from, announce()).folder.string());
+    }
+    saved_ = training_.completed();
+    training_.open_data();
+    catch_stop_signals();
+    if (!first()) return;
+    print_head(begun);
+    folder_->begin(to_toml(config()));
+    folder_->add_event(training_.completed(), fmt::format("{}: {}", begun, layout()));
+    metrics_ = std::make_unique<MetricsFile>(folder_->metrics(), training_.completed());
+  }
+
+  std::string layout() const {
+    parallel::MeshShape const& mesh = training_.mesh();
+    return fmt::format("{} rank{} (data {} x pipeline {} x tensor {}), {} thread{} each, {}, {}",
+                       mpi_.size(), mpi_.size() == 1 ? "" : "s", mesh.data, mesh.pipeline,
+                       mesh.tensor, threads_per_rank(), threads_per_rank() == 1 ? "" : "s",
+                       name_of(queue_.backend()), name_of(config().train.dtype));
+  }
+
+  void print_head(std::string const& begun) {
+    Index parameters = 0, trained = 0;
+    ParameterStore const& store = training_.model().parameters();
+    for (int id = 0; id < store.count(); ++id) {
+      parameters += store.spec(id).shape.size();
+      if (store.spec(id).trainable) trained += store.spec(id).shape.size();
+    }
+    std::cout << fmt::format(
+                     "accord {}\n{}\nseed {}, {} parameters, {} of them trained\n{} steps to do, "
+                     "{} steps per epoch\n{}\n\n{}\n",
+                     build_description(), layout(), config().train.seed, parameters, trained,
+                     std::max<Index>(training_.total_steps() - training_.completed(), 0),
+                     training_.steps_per_epoch(), begun, to_toml(config()))
+              << std::flush;
+  }
+
+  Stop loop() {
+    Progress progress(std::cerr, first() ? Progress::style_of_stderr() : Progress::Style::silent,
+                      "step", training_.total_steps(), training_.completed());
+    Interval interval;
+    last_save_ = Progress::steady_seconds();
+    while (training_.completed() < training_.total_steps()) {
+      StepReport const report = training_.step();
+      interval.add(report);
+      bool const last = report.step == training_.total_steps();
+      if (report.step % config().log.every_steps == 0 || last) {
+        log(report, interval);
+        interval = {};
+      }
+      progress.show(report.step, fmt::format("loss {:.3f}", report.loss));
+      Stop const stop = stop_now(report.step);
+      if (stop != Stop::no || save_due(report.step)) {
+        save();
+        progress.message(fmt::format("step {}: saved {}", report.step, checkpoint_));
+      }
+      if (stop != Stop::no) return stop;
+    }
+    return Stop::no;
+  }
+
+  /// Collective: ranks see signals and clocks of their own and must act alike.
+  Stop stop_now(Index step) {
+    double const seconds = Progress::steady_seconds();
+    Stop mine = Stop::no;
+    if (config().train.stop_after_step > 0 && step >= config().train.stop_after_step &&
+        step < training_.total_steps())
+      mine = Stop::after_step;
+    if (config().train.stop_before_seconds > 0 &&
+        seconds - began_ + reserve() > config().train.stop_before_seconds)
+      mine = Stop::time;
+    if (stop_signalled()) mine = Stop::signal;
+    bool const minutes_over = config().checkpoint.every_minutes > 0 &&
+                              seconds - last_save_ > 60 * config().checkpoint.every_minutes;
+    std::int32_t flags[2] = {static_cast<std::int32_t>(mine), minutes_over};
+    world_->all_reduce(queue_, View(flags, DType::int32, Shape{2}), Reduce::max);
+    save_by_time_ = flags[1] != 0;
+    return static_cast<Stop>(flags[0]);
+  }
+
+  /// Time to keep for the save and another step.
+  double reserve() const { return 2 * save_seconds_ + longest_step_; }
+
+  bool save_due(Index step) const {
+    Index const every = config().checkpoint.every_steps;
+    return save_by_time_ || (every > 0 && step % every == 0);
+  }
+
+  void save() {
+    double const began = Progress::steady_seconds();
+    checkpoint_ =
+        training_.save({{"build", build_description()}, {"layout", layout()}}, announce()).string();
+    saved_ = training_.completed();
+    last_save_ = Progress::steady_seconds();
+    save_seconds_ = last_save_ - began;
+    if (first())
+      folder_->add_event(saved_, fmt::format("saved {} in {:.2f} s", checkpoint_, save_seconds_));
+  }
+
+  void log(StepReport const& report, Interval const& interval) {
+    auto const steps = static_cast<double>(interval.steps);
+    double const seconds = (Progress::steady_seconds() - interval.began) / steps;
+    longest_step_ = std::max(longest_step_, seconds);
+    // The slowest rank's wait and the fullest rank's memory are what matters to the job.
+    double worst[2] = {interval.data_wait_seconds / steps,
+                       static_cast<double>(queue_.memory().high_water())};
+    world_->all_reduce(queue_, View(worst, DType::float64, Shape{2}), Reduce::max);
+    double flops[2] = {interval.model_flops, interval.executed_flops};
+    world_->all_reduce(queue_, View(flops, DType::float64, Shape{2}));
+    Index const skipped = training_.skipped_samples();
+    if (!first()) return;
+
+    Index const batch = config().train.global_batch;
+    ModelConfig const& model = config().model;
+    MetricsLine line = {{"step", report.step},
+                        {"epoch", static_cast<std::int64_t>(report.epoch)},
+                        {"samples_seen", report.step * batch},
+                        {"loss", report.loss}};
+    for (std::size_t o = 0; o < model.objectives.size(); ++o)
+      line.emplace_back(model.objectives[o].name + "_loss", report.terms[o]);
+    for (std::size_t o = 0; o < model.objectives.size(); ++o) {
+      ObjectiveConfig const& objective = model.objectives[o];
+      if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
+      Modality const a = objective.student.front(), b = objective.teacher.front();
+      line.emplace_back(direction_name(model, a, b) + "_accuracy", report.accuracy[2 * o]);
+      line.emplace_back(direction_name(model, b, a) + "_accuracy", report.accuracy[2 * o + 1]);
+    }
+    double const rate = 1e-12 / (seconds * steps * mpi_.size());
+    line.insert(line.end(), {{"logit_scale", report.logit_scale},
+                             {"grad_norm", report.grad_norm},
+                             {"learning_rate", report.learning_rate},
+                             {"step_seconds", seconds},
+                             {"data_wait_seconds", worst[0]},
+                             {"samples_per_second", static_cast<double>(batch) / seconds},
+                             {"model_tflops_per_rank", flops[0] * rate},
+                             {"executed_tflops_per_rank", flops[1] * rate},
+                             {"peak_memory_bytes", static_cast<std::int64_t>(worst[1])},
+                             {"skipped_samples", skipped}});
+    metrics_->write(line);
+  }
+
+  double began_;
+  parallel::MpiEnvironment const& mpi_;
+  std::unique_ptr<parallel::MpiCommunicator> world_;
+  Queue queue_;
+  Training training_;
+  std::unique_ptr<RunFolder> folder_;     // world rank 0 alone
+  std::unique_ptr<MetricsFile> metrics_;  // likewise
+  std::string checkpoint_;                // the newest durable one
+  Index saved_ = 0;                       // its step
+  bool save_by_time_ = false;
+  double last_save_ = 0, save_seconds_ = 0, longest_step_ = 0;
+};
+
+}  // namespace
+
+void add_train(CLI::App& app, Run& run) {
+  struct Options {
+    std::string file;
+    std::vector<std::string> overrides;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("train",
+                         "Pretrain or fine-tune; under mpirun or srun on any number of ranks.\n"
+                         "Resumes by itself from the newest valid checkpoint in "
+                         "checkpoint.directory. Exit code 75: stopped on\n"
+                         "request (a signal, train.stop_after_step, train.stop_before_seconds) "
+                         "with a checkpoint saved.");
+  command
+      ->add_option("--config", options->file,
+                   "Configuration (TOML); `accord config --reference` lists its keys")
+      ->type_name("FILE")
+      ->required();
+  add_override_option(*command, options->overrides);
+  command->callback([options, &run] {
+    run = [options] {
+      Config const config = load_config(options->file, options->overrides);
+      return launch(
+          [&](parallel::MpiEnvironment const& mpi) { return TrainRun(mpi, config).run(); });
+    };
+  });
+}
+
+}  // namespace accord::app

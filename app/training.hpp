@@ -1,0 +1,97 @@
+#pragma once
+// What one rank holds while it trains, and one optimizer step of it. `accord train` is a loop
+// around this.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+#include "core/model/train_step.hpp"
+#include "core/optim/schedule.hpp"
+#include "io/checkpoint/load.hpp"
+#include "io/loader/loader.hpp"
+#include "parallel/data/sharded_optimizer.hpp"
+
+namespace accord::app {
+
+/// The figures of one step, over the global batch; the same on all ranks except where said.
+struct StepReport {
+  Index step = 0;           ///< steps completed, this one included
+  std::uint64_t epoch = 0;  ///< epochs completed before this step
+  double loss = 0;
+  std::vector<double> terms;     ///< [objective] unweighted
+  std::vector<double> accuracy;  ///< [objective * 2] contrast: part of the rows whose best match is
+                                 ///< theirs, both ways
+  double logit_scale = 0;
+  double grad_norm = 0;  ///< before clipping
+  double learning_rate = 0;
+  double data_wait_seconds = 0;  ///< of this rank
+  double model_flops = 0;        ///< of this rank: real tokens, every branch, nothing twice
+  double executed_flops = 0;     ///< of this rank: what ran
+};
+
+class Training {
+ public:
+  /// Collective over `world`, which outlives this. Makes the model with its initial weights.
+  /// `config` is changed only in the rows of its token tables, which become the tokenizer's.
+  /// \throws UsageError when this many ranks cannot run it, or it asks for what is not available
+  /// yet
+  Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
+           std::shared_ptr<io::Tokenizer const> tokenizer);
+
+  /// Collective. Takes weights, moments, step and data position from the newest good checkpoint of
+  /// checkpoint.directory; empty if there is none. \throws UsageError naming keys that differ from
+  /// the checkpoint's and must not, DataError when there are checkpoints but none is good
+  std::optional<io::OpenCheckpoint> resume(io::Announce const& announce);
+  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint. \throws DataError
+  io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
+                                     io::Announce const& announce);
+  /// Opens the data where resume() left them, or at the start. Call once, before the first step.
+  void open_data();
+
+  /// Collective: the next step. \throws Error if the gradient is not finite; nothing is changed by
+  /// that step then
+  StepReport step();
+
+  /// Collective: saves and returns the checkpoint's folder, when it is durable. `notes` go into it
+  /// beside the rest.
+  std::filesystem::path save(std::map<std::string, std::string> notes,
+                             io::Announce const& announce);
+
+  Config const& config() const { return config_; }
+  parallel::MeshShape const& mesh() const { return mesh_; }
+  Index completed() const { return optimizer_->completed(); }
+  Index total_steps() const { return schedule_.steps; }  ///< known after open_data()
+  std::uint64_t steps_per_epoch() const { return loader_->steps_per_epoch(); }
+  /// Samples that could not be read and were replaced, on all ranks, since the start of the run.
+  Index skipped_samples();
+
+  Queue& queue() { return queue_; }
+  Model& model() { return *model_; }
+  parallel::MeshGroups& groups() { return groups_; }
+  parallel::ShardedOptimizer& optimizer() { return *optimizer_; }
+
+ private:
+  std::vector<MicroBatch> next_batch();
+  void add_over_data_ranks(std::vector<double>& values);
+
+  Queue& queue_;
+  parallel::GroupCommunicator& world_;
+  Config config_;
+  std::shared_ptr<io::Tokenizer const> tokenizer_;
+  parallel::MeshShape mesh_;
+  parallel::MeshGroups groups_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<parallel::Ownership> ownership_;
+  std::unique_ptr<parallel::GradientReducer> reducer_;
+  std::unique_ptr<parallel::ShardedOptimizer> optimizer_;
+  std::unique_ptr<TrainStep> train_step_;
+  std::unique_ptr<io::Loader> loader_;
+  std::optional<io::OrderState> data_start_;
+  Schedule schedule_;
+  Index skipped_before_ = 0;  ///< by the runs this one resumes
+};
+
+}  // namespace accord::app
