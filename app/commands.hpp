@@ -5,6 +5,7 @@
 
 namespace accord::app {
 
+void add_bench(CLI::App& app, Run& run);
 void add_checkpoint(CLI::App& app, Run& run);
 void add_config(CLI::App& app, Run& run);
 void add_data(CLI::App& app, Run& run);
@@ -25,6 +26,7 @@ inline void add_commands(CLI::App& app, Run& run) {
   add_checkpoint(app, run);
   add_report(app, run);
   add_verify(app, run);
+  add_bench(app, run);
   add_config(app, run);
 }
 

@@ -69,7 +69,7 @@ int encode(EncodeOptions const& options) {
   return 0;
 }
 
-void add_train(CLI::App& parent, Run& run) {
+void add_tokenizer_train(CLI::App& parent, Run& run) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = parent.add_subcommand("train", "Learn a vocabulary from captions");
   command
@@ -91,7 +91,7 @@ void add_train(CLI::App& parent, Run& run) {
   command->callback([options, &run] { run = [options] { return train(*options); }; });
 }
 
-void add_encode(CLI::App& parent, Run& run) {
+void add_tokenizer_encode(CLI::App& parent, Run& run) {
   auto options = std::make_shared<EncodeOptions>();
   CLI::App* command = parent.add_subcommand("encode", "Print the rows of texts, one line each");
   command
@@ -113,8 +113,8 @@ void add_tokenizer(CLI::App& app, Run& run) {
   CLI::App* command =
       app.add_subcommand("tokenizer", "Learn a vocabulary from captions; encode texts");
   command->require_subcommand(1);
-  add_train(*command, run);
-  add_encode(*command, run);
+  add_tokenizer_train(*command, run);
+  add_tokenizer_encode(*command, run);
 }
 
 }  // namespace accord::app

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "core/base/memory.hpp"
 
@@ -26,6 +27,12 @@ constexpr std::string_view name_of(Backend backend) {
   return "?";
 }
 
+/// One matrix product: C [m, n] from op(A) [m, k] and op(B) [k, n].
+struct ProductShape {
+  std::int64_t m = 0, n = 0, k = 0;
+  bool transpose_a = false, transpose_b = false;
+};
+
 /// An ordered queue of operations on one backend, with the memory they use. First argument of every
 /// op. On reference and cpu an op is done when the call returns; on cuda it is only enqueued, and
 /// wait() or a copy to the host joins. Not thread-safe: one Queue per thread of control.
@@ -39,13 +46,23 @@ class Queue {
   Memory& memory() { return memory_; }
   void wait() {}
 
-  /// Floating-point operations of the matrix products and attentions enqueued so far; multiply-add = 2.
+  /// Floating-point operations of the matrix products and attentions enqueued so far; multiply-add
+  /// = 2.
   double flops() const { return flops_; }
   void count_flops(double flops) { flops_ += flops; }
+  /// From now on every matrix product is noted in `products` (null: no more), for benchmarks to
+  /// measure on its own.
+  void record_products(std::vector<ProductShape>* products) { products_ = products; }
+  void count_product(ProductShape const& shape) {
+    count_flops(2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) *
+                static_cast<double>(shape.k));
+    if (products_) products_->push_back(shape);
+  }
 
  private:
   Backend backend_;
   double flops_ = 0;
+  std::vector<ProductShape>* products_ = nullptr;
   Memory memory_;
 };
 

@@ -16,7 +16,7 @@ void gemm(Queue& queue, Transpose transpose_a, ConstView a, Transpose transpose_
   ACCORD_CHECK(
       a.dtype() == b.dtype() && (c.dtype() == a.dtype() || c.dtype() == accumulator_of(a.dtype())),
       "gemm: A is {}, B {}, C {}", name_of(a.dtype()), name_of(b.dtype()), name_of(c.dtype()));
-  queue.count_flops(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
+  queue.count_product({m, n, k, transpose_a == Transpose::yes, transpose_b == Transpose::yes});
   ACCORD_DISPATCH(queue, a.dtype(), gemm, transpose_a, a, transpose_b, b, c, beta, alpha);
 }
 

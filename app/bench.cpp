@@ -1,0 +1,179 @@
+// `accord bench`: measured rates beside what this machine can do.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <tuple>
+
+#include "app/build_info.hpp"
+#include "app/commands.hpp"
+#include "app/config.hpp"
+#include "app/options.hpp"
+#include "app/synthetic_batch.hpp"
+#include "core/comm/self_communicator.hpp"
+#include "core/model/flops.hpp"
+#include "core/model/train_step.hpp"
+#include "core/ops/gemm.hpp"
+
+namespace accord::app {
+namespace {
+
+double seconds_of(auto&& work) {
+  auto const begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// Seconds that the matrix products of one step take by themselves: each shape on random operands,
+/// best of `repeats`.
+double product_seconds(Queue& queue, DType dtype, std::vector<ProductShape> const& products,
+                       int repeats) {
+  std::map<std::tuple<Index, Index, Index, bool, bool>, int> shapes;
+  for (ProductShape const& p : products) ++shapes[{p.m, p.n, p.k, p.transpose_a, p.transpose_b}];
+  double total = 0;
+  std::uint32_t state = 1;
+  auto random = [&](Shape shape) {
+    std::vector<float> values(static_cast<std::size_t>(shape.size()));
+    for (float& value : values)
+      value =
+          static_cast<float>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) *
+          0x1p-31f;
+    if (dtype == DType::float32)
+      return Tensor::from_host(queue, std::span<float const>(values), shape);
+    std::vector<double> const wide(values.begin(), values.end());
+    return Tensor::from_host(queue, std::span<double const>(wide), shape);
+  };
+  for (auto const& [shape, count] : shapes) {
+    auto const [m, n, k, transpose_a, transpose_b] = shape;
+    if (m == 0 || n == 0 || k == 0) continue;
+    Tensor const a = random(transpose_a ? Shape{k, m} : Shape{m, k}),
+                 b = random(transpose_b ? Shape{n, k} : Shape{k, n});
+    Tensor c(queue, dtype, Shape{m, n});
+    double best = 1e30;
+    for (int i = 0; i < repeats; ++i)
+      best = std::min(best, seconds_of([&] {
+                        gemm(queue, transpose_a ? Transpose::yes : Transpose::no, a,
+                             transpose_b ? Transpose::yes : Transpose::no, b, c);
+                        queue.wait();
+                      }));
+    total += best * count;
+  }
+  return total;
+}
+
+struct Measured {
+  double seconds = 0, executed = 0, model = 0, product_flops = 0, product_seconds = 0;
+};
+
+Measured measure(Queue& queue, Config const& config, bool dense, int steps, Index shortest) {
+  SelfCommunicator self;
+  Model model(queue, config.model, config.train.dtype, self, Model::whole(config.model));
+  model.initialise(queue, config.train.init, config.train.seed);
+  TrainStep step(queue, model, self,
+                 {.global_batch = config.train.global_batch,
+                  .seed = config.train.seed,
+                  .recompute = config.train.recompute,
+                  .skip_branches = !dense,
+                  .pad = dense,
+                  .contrast_gradient = config.train.contrast_gradient});
+  Index const micro = resolved_micro_batch(config, 1);
+  std::vector<double> times;
+  Measured result;
+  std::vector<ProductShape> products;
+  for (int i = 0; i <= steps; ++i) {  // the first one warms up
+    std::vector<MicroBatch> batches;
+    for (Index at = 0; at < config.train.global_batch; at += micro)
+      batches.push_back(synthetic_batch(
+          config.model, config.train.seed,
+          static_cast<std::uint64_t>(i * config.train.global_batch + at), micro, shortest));
+    model.parameters().zero_gradients(queue);
+    double const before = queue.flops();
+    queue.record_products(i == steps ? &products : nullptr);
+    double const time = seconds_of([&] { step.run(batches); });
+    queue.record_products(nullptr);
+    if (i == 0) continue;
+    times.push_back(time);
+    result.executed += (queue.flops() - before) / steps;
+    for (MicroBatch const& batch : batches)
+      result.model +=
+          model_flops(config.model, model.passes(), batch, config.train.global_batch) / steps;
+  }
+  result.seconds = median(times);
+  for (ProductShape const& p : products)
+    result.product_flops +=
+        2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+  result.product_seconds = product_seconds(queue, config.train.dtype, products, 3);
+  return result;
+}
+
+int bench_step(Config const& config, int steps, Index shortest) {
+  fmt::print(
+      "{}\nforward and backward of {} samples, width {}, {} layers, {}; median of {} steps after "
+      "one, no optimizer\n\n",
+      build_description(), config.train.global_batch, config.model.encoder.embed_dim,
+      config.model.encoder.layers, name_of(config.train.dtype), steps);
+  fmt::print("{:<9} {:>9} {:>10} {:>17} {:>14} {:>17} {:>9}\n", "", "ms/step", "samples/s",
+             "executed GFLOP/s", "model GFLOP/s", "products GFLOP/s", "fraction");
+  for (bool dense : {true, false}) {
+    Queue queue(selected_backend());
+    Measured const m = measure(queue, config, dense, steps, shortest);
+    double const rate = m.product_flops / m.product_seconds * 1e-9,
+                 executed = m.executed / m.seconds * 1e-9;
+    fmt::print("{:<9} {:>9.1f} {:>10.1f} {:>17.1f} {:>14.1f} {:>17.1f} {:>9.2f}\n",
+               dense ? "dense" : "packed", m.seconds * 1e3,
+               static_cast<double>(config.train.global_batch) / m.seconds, executed,
+               m.model / m.seconds * 1e-9, rate, executed / rate);
+  }
+  fmt::print(
+      "\ndense: every pool padded to its longest caption, dropped branches computed. packed: as in "
+      "training.\n"
+      "executed: what ran; model: real tokens, every branch once. products: the step's own matrix "
+      "products\n"
+      "alone, each shape at its best of three, measured in this run; fraction: executed / "
+      "products.\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Run& run) {
+  struct Options {
+    std::string config;
+    std::vector<std::string> overrides;
+    int steps = 5;
+    Index shortest = 5;
+  };
+  CLI::App* bench = app.add_subcommand("bench", "Measure rates of this build on this machine");
+  bench->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  CLI::App* command = bench->add_subcommand("step",
+                                            "Training steps on synthetic samples: time, FLOP "
+                                            "rates, and the rate of their own matrix products");
+  command->add_option("--config", options->config, "Configuration file (TOML)")->required();
+  add_override_option(*command, options->overrides);
+  command->add_option("--steps", options->steps, "Steps to take the median of")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--shortest-caption", options->shortest,
+                   "Captions have from so many tokens to max_tokens; 0: all the longest")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->callback([options, &run] {
+    run = [options] {
+      return bench_step(load_config(options->config, options->overrides), options->steps,
+                        options->shortest);
+    };
+  });
+}
+
+}  // namespace accord::app

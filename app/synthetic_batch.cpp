@@ -1,0 +1,75 @@
+#include "app/synthetic_batch.hpp"
+
+#include <cstring>
+
+#include "core/base/error.hpp"
+#include "core/model/modality/adapter.hpp"
+#include "core/model/modality/masks.hpp"
+
+namespace accord::app {
+namespace {
+
+template <class T>
+void append(ModalityInput& input, std::vector<T> const& item) {
+  std::size_t const begin = input.data.size();
+  input.data.resize(begin + item.size() * sizeof(T));
+  std::memcpy(input.data.data() + begin, item.data(), item.size() * sizeof(T));
+  input.offsets.push_back(input.offsets.back() + static_cast<Index>(item.size()));
+}
+
+}  // namespace
+
+MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::uint64_t first,
+                           Index count, Index shortest) {
+  Draws const draws(seed, Purpose::item);
+  MaskSampler const sampler(config, seed);
+  MicroBatch batch;
+  batch.inputs.resize(config.modalities.size());
+  batch.lengths.resize(config.modalities.size());
+  for (std::uint64_t p = first; p < first + static_cast<std::uint64_t>(count); ++p) {
+    batch.positions.push_back(p);
+    batch.keys.push_back("synthetic-" + std::to_string(p));
+    std::vector<MaskItem> items;
+    std::vector<std::vector<std::uint8_t>> starts(config.modalities.size());
+    for (std::size_t m = 0; m < config.modalities.size(); ++m) {
+      ModalityConfig const& modality = config.modalities[m];
+      AdapterFamily const& family = adapter_family(modality.adapter);
+      InputSpec const spec = family.input(modality);
+      auto word = [&](std::uint32_t stream, Index i) {
+        return draws.word(p, stream + 16u * static_cast<std::uint32_t>(m),
+                          static_cast<std::uint32_t>(i));
+      };
+      ModalityInput& input = batch.inputs[m];
+      input.dtype = spec.dtype;
+      Index elements = spec.item_size;
+      if (spec.dtype == DType::int32) {
+        Index n = modality.max_tokens;
+        if (shortest > 0)
+          n = shortest + draws.below(static_cast<std::uint32_t>(n - shortest + 1), p, 2, 0);
+        std::vector<std::int32_t> rows;
+        for (Index i = 0; i < n; ++i) {
+          auto const range = static_cast<std::uint32_t>(modality.vocabulary - 4);
+          rows.push_back(static_cast<std::int32_t>(4 + (std::uint64_t{word(3, i)} * range >> 32)));
+          starts[m].push_back(i == 0 || word(4, i) % 3 == 0);
+        }
+        rows.push_back(2);
+        elements = n + 1;
+        append(input, rows);
+        items.push_back({n, starts[m]});
+      } else if (spec.dtype == DType::uint8) {
+        std::vector<std::uint8_t> pixels;
+        for (Index i = 0; i < elements; ++i)
+          pixels.push_back(static_cast<std::uint8_t>(word(5, i) >> 24));
+        append(input, pixels);
+        items.push_back({family.tokens(modality, elements) - 1, {}});
+      } else {
+        throw UsageError("modality " + modality.name + ": no synthetic input of its kind");
+      }
+      batch.lengths[m].push_back(family.tokens(modality, elements));
+    }
+    sampler.append(p, items, batch.masks);
+  }
+  return batch;
+}
+
+}  // namespace accord::app

@@ -1,0 +1,97 @@
+// What is computed does not depend on ranks and micro-batches (design.md, I1), through the whole
+// program: real data, mpirun, metrics and checkpoints, float64, tiny-vl.toml.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "io/checkpoint/directory.hpp"
+#include "io/checkpoint/verify.hpp"
+#include "tests/support/program.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace accord;
+using namespace accord::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class Layouts : public TemporaryFolder, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(
+        accord_command(fmt::format("data synth --out '{}' --train 200 --held-out 200 --no-audio",
+                                   (folder_ / "data").string()),
+                       folder_ / "synth.log"),
+        0)
+        << text_of(folder_ / "synth.log");
+  }
+
+  // Three steps with a checkpoint each; returns the run's folder.
+  fs::path train(int ranks, int micro_batch) {
+    fs::path const run = folder_ / fmt::format("{}-{}-{}", GetParam(), ranks, micro_batch);
+    int const code = accord_command(
+        fmt::format("train --config '{0}/jobs/configs/tiny-vl.toml' --set "
+                    "data.train='{1}/data/train' --set train.steps=3 "
+                    "--set train.dtype=float64 --set train.micro_batch={2} --set "
+                    "train.contrast_gradient={3} "
+                    "--set log.directory='{4}' --set checkpoint.directory='{4}/checkpoints' --set "
+                    "checkpoint.every_steps=1 "
+                    "--set checkpoint.keep=0 --set optimizer.clip_norm=0",
+                    environment("ACCORD_SOURCE_DIR"), folder_.string(), micro_batch, GetParam(),
+                    run.string()),
+        folder_ / "train.log", ranks);
+    EXPECT_EQ(code, 0) << text_of(folder_ / "train.log");
+    return run;
+  }
+
+  // Largest relative distance among tensors whose name begins with `kind`.
+  static double distance(fs::path const& a, fs::path const& b, int step, std::string const& kind) {
+    auto open = [&](fs::path const& run) {
+      return io::open_checkpoint(run / "checkpoints" / fmt::format("step-{:08}", step));
+    };
+    double largest = 0;
+    std::size_t seen = 0;
+    io::CheckpointDistance const found = io::distance(open(a), open(b), {});
+    EXPECT_TRUE(found.differences.empty());
+    for (io::TensorDistance const& tensor : found.tensors)
+      if (tensor.tensor.starts_with(kind + "/")) {
+        largest = std::max(largest, tensor.relative);
+        ++seen;
+      }
+    EXPECT_GT(seen, 100u) << kind;
+    return largest;
+  }
+};
+
+}  // namespace
+
+TEST_P(Layouts, OfRanksAndMicroBatchesChangeNothing) {
+  fs::path const one = train(1, 64);
+  auto const want = metrics_of(one / "metrics.jsonl");
+  ASSERT_EQ(want.size(), 3u);
+  struct Cell {
+    int ranks, micro_batch;
+  };
+  for (Cell const& cell : {Cell{1, 16}, {2, 32}, {2, 8}, {4, 16}, {4, 4}}) {
+    SCOPED_TRACE(fmt::format("{} ranks, micro_batch {}", cell.ranks, cell.micro_batch));
+    fs::path const run = train(cell.ranks, cell.micro_batch);
+    auto const got = metrics_of(run / "metrics.jsonl");
+    ASSERT_EQ(got.size(), want.size());
+    for (auto const& [step, line] : want)
+      for (auto const& [field, value] : line.items()) {
+        if (is_timing(field) || !value.is_number()) continue;
+        double const w = value.get<double>(), g = got.at(step).at(field).get<double>();
+        EXPECT_NEAR(g, w, 1e-11 * std::abs(w)) << field << " of step " << step;
+      }
+    // After one step from zero moments exp_avg is (1 - beta1) times the gradient: every gradient
+    // tensor, unclipped.
+    EXPECT_LE(distance(run, one, 1, "exp_avg"), 1e-11);
+    EXPECT_LE(distance(run, one, 3, "weight"), 1e-10);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(GradientModes, Layouts, ::testing::Values("exact", "anchor"),
+                         [](auto const& info) { return info.param; });

@@ -1,0 +1,85 @@
+// Killed at random moments and started again, a run gives bitwise the metrics of one that never
+// stopped (design.md, I3).
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "tests/support/program.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace accord;
+using namespace accord::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class Resume : public TemporaryFolder {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(
+        accord_command(fmt::format("data synth --out '{}' --train 200 --held-out 200 --no-audio",
+                                   (folder_ / "data").string()),
+                       folder_ / "synth.log"),
+        0)
+        << text_of(folder_ / "synth.log");
+  }
+  std::string arguments(fs::path const& run, std::string const& more = "") const {
+    return fmt::format(
+        "train --config '{0}/jobs/configs/tiny-vl.toml' --set data.train='{1}/data/train' --set "
+        "train.steps=24 "
+        "--set train.global_batch=16 --set log.directory='{2}' --set "
+        "checkpoint.directory='{2}/checkpoints' "
+        "--set checkpoint.every_steps=3 {3}",
+        environment("ACCORD_SOURCE_DIR"), folder_.string(), run.string(), more);
+  }
+  void expect_same_metrics(fs::path const& got, fs::path const& want) {
+    auto const a = metrics_of(got / "metrics.jsonl"), b = metrics_of(want / "metrics.jsonl");
+    ASSERT_EQ(a.size(), b.size());
+    for (auto const& [step, line] : b)
+      for (auto const& [field, value] : line.items())
+        if (!is_timing(field)) {
+          EXPECT_EQ(a.at(step).at(field), value) << field << " of step " << step;
+        }
+  }
+};
+
+}  // namespace
+
+TEST_F(Resume, AfterKillsGivesTheSameMetricsBitByBit) {
+  constexpr unsigned seed = 20240607;
+  fs::path const whole = folder_ / "whole", killed = folder_ / "killed", log = folder_ / "log";
+  auto const begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(accord_command(arguments(whole), log, 2), 0) << text_of(log);
+  auto const length = std::chrono::steady_clock::now() - begin;
+
+  std::mt19937 random(seed);
+  int kills = 0;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    BackgroundProgram program(arguments(killed), log, 2);
+    std::this_thread::sleep_for(length * std::uniform_real_distribution<>(0.2, 0.8)(random));
+    kills += program.running();
+  }
+  EXPECT_GT(kills, 2) << "the run ended before it could be killed";
+  ASSERT_EQ(accord_command(arguments(killed), log, 2), 0) << text_of(log);
+  expect_same_metrics(killed, whole);
+}
+
+TEST_F(Resume, AfterStopsAtAStepAtAnotherNumberOfRanksGoesOn) {
+  fs::path const whole = folder_ / "whole", stopped = folder_ / "stopped", log = folder_ / "log";
+  std::string const wide = "--set train.dtype=float64";
+  ASSERT_EQ(accord_command(arguments(whole, wide), log, 2), 0) << text_of(log);
+  ASSERT_EQ(accord_command(arguments(stopped, wide + " --set train.stop_after_step=7"), log, 1), 75)
+      << text_of(log);
+  ASSERT_EQ(accord_command(arguments(stopped, wide + " --set train.stop_after_step=16"), log, 4),
+            75)
+      << text_of(log);
+  ASSERT_EQ(accord_command(arguments(stopped, wide), log, 2), 0) << text_of(log);
+  auto const a = metrics_of(stopped / "metrics.jsonl"), b = metrics_of(whole / "metrics.jsonl");
+  ASSERT_EQ(a.size(), 24u);
+  for (auto const& [step, line] : b)
+    EXPECT_NEAR(a.at(step).at("loss").get<double>(), line.at("loss").get<double>(), 1e-9) << step;
+}
