@@ -66,6 +66,7 @@ BranchRows branch_rows(Queue& queue, Reference const& reference, TimeMajor const
     branch.groups.push_back({layout.modalities[k], begin, layout.lengths[k] * layout.batch});
     begin += layout.lengths[k] * layout.batch;
   }
+  branch.own_groups = branch.groups;
   if (masked) {
     auto const padding =
         reference.file().read<std::uint8_t>("inputs/padding_mask");  // [batch, time]
@@ -144,7 +145,9 @@ void verify_unit_geglu_ffn(Queue& queue, Reference& reference) {
   GegluFfn::Saved saved;
   ffn.forward(queue, x, Recompute::none, y, saved);
   ffn.add_bias(queue, y);
-  ffn.backward(queue, reference.tensor(queue, "upstream/y"), x, saved, dx);
+  Tensor const dy = reference.tensor(queue, "upstream/y");
+  ffn.add_bias_backward(queue, dy);
+  ffn.backward(queue, dy, x, saved, dx);
   Tolerance const gradient = tolerance_of(Quantity::unit_gradient, reference.dtype());
   reference.compare(queue, "outputs/y", y, tolerance_of(Quantity::unit_output, reference.dtype()));
   reference.compare(queue, "grads/input/x", dx, gradient);

@@ -20,6 +20,11 @@ LayerNorm add_norm(ParameterScope const& scope, TensorParallelRegion region,
   return {scope.store(), weight, add_vector(scope, region, name + ".bias", n, 0)};
 }
 
+// Rows of a branch that this rank works on outside its region.
+Index own_rows(BranchRows const& branch, ConstView stream) {
+  return branch.rows ? branch.rows.size() : stream.rows();
+}
+
 Tensor copy_of(Queue& queue, ConstView x) {
   Tensor result(queue, x.dtype(), x.shape());
   copy(queue, x, result);
@@ -65,8 +70,8 @@ Tensor Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows
   begin_branch(s.x);
   if (attention_rows.count > 0) {
     Tensor a = attention_norm_.forward(queue, x, attention_rows.rows, s.attention_norm);
-    Tensor branch =
-        attention_.forward(queue, a, attention_rows.attention, bias, dense, recompute, s.attention);
+    Tensor branch = attention_.forward(queue, a, attention_rows.attention, bias, dense, recompute,
+                                       s.attention, attention_rows.shares);
     residual_forward(queue, branch, attention_rows.rows, attention_rows.row_scale, gamma(gamma_1_),
                      x);
     if (keep_inputs) s.attention_input = std::move(a);
@@ -76,22 +81,25 @@ Tensor Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows
 
   begin_branch(s.mid);
   if (ffn_rows.count > 0) {
-    Tensor y = ffn_norm_.forward(queue, x, ffn_rows.rows, s.ffn_norm);
+    Tensor own = ffn_norm_.forward(queue, x, ffn_rows.rows, s.ffn_norm);
+    Tensor room;
+    ConstView const y = region_.enter_forward(queue, own, ffn_rows.shares, room);
     Tensor branch(queue, y.dtype(), y.shape());
     s.ffn.resize(ffn_rows.groups.size());
     for (std::size_t g = 0; g < ffn_rows.groups.size(); ++g) {
       RowGroup const& group = ffn_rows.groups[g];
       ffn_[static_cast<std::size_t>(group.modality)].forward(
-          queue, y.view().rows(group.row, group.length), recompute,
+          queue, y.rows(group.row, group.length), recompute,
           branch.view().rows(group.row, group.length), s.ffn[g]);
       if (!saved) s.ffn[g] = {};
     }
-    region_.leave_forward(queue, branch);
-    for (RowGroup const& group : ffn_rows.groups)
+    room = {};
+    branch = region_.leave_forward(queue, std::move(branch), ffn_rows.shares);
+    for (RowGroup const& group : ffn_rows.own_groups)
       ffn_[static_cast<std::size_t>(group.modality)].add_bias(
           queue, branch.view().rows(group.row, group.length));
     residual_forward(queue, branch, ffn_rows.rows, ffn_rows.row_scale, gamma(gamma_2_), x);
-    if (keep_inputs) s.ffn_input = std::move(y);
+    if (keep_inputs) s.ffn_input = std::move(own);
     if (saved && gamma_2_ >= 0) s.ffn_branch = std::move(branch);
   }
   return x;
@@ -102,26 +110,33 @@ Tensor Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRow
                        Saved& saved) const {
   Index const width = dx.shape()[1];
   if (ffn_rows.count > 0) {
-    Tensor dbranch(queue, dx.dtype(), Shape{ffn_rows.count, width});
+    Tensor own_dbranch(queue, dx.dtype(), Shape{own_rows(ffn_rows, dx), width});
     residual_backward(queue, dx, saved.ffn_branch, ffn_rows.rows, ffn_rows.row_scale,
-                      gamma(gamma_2_), dbranch, dgamma(gamma_2_));
+                      gamma(gamma_2_), own_dbranch, dgamma(gamma_2_));
+    for (RowGroup const& group : ffn_rows.own_groups)
+      ffn_[static_cast<std::size_t>(group.modality)].add_bias_backward(
+          queue, own_dbranch.view().rows(group.row, group.length));
     Tensor const rebuilt =
         saved.ffn_input ? Tensor{} : ffn_norm_.recompute(queue, saved.mid, ffn_rows.rows);
-    ConstView const y = saved.ffn_input ? saved.ffn_input.view() : rebuilt.view();
+    Tensor room, dbranch_room;
+    ConstView const y = region_.enter_forward(
+        queue, saved.ffn_input ? saved.ffn_input.view() : rebuilt.view(), ffn_rows.shares, room);
+    ConstView const dbranch =
+        region_.leave_backward(queue, own_dbranch, ffn_rows.shares, dbranch_room);
     Tensor dy(queue, dx.dtype(), dbranch.shape());
     for (std::size_t g = 0; g < ffn_rows.groups.size(); ++g) {
       RowGroup const& group = ffn_rows.groups[g];
       ffn_[static_cast<std::size_t>(group.modality)].backward(
-          queue, dbranch.view().rows(group.row, group.length), y.rows(group.row, group.length),
+          queue, dbranch.rows(group.row, group.length), y.rows(group.row, group.length),
           saved.ffn[g], dy.view().rows(group.row, group.length));
       saved.ffn[g] = {};
     }
-    region_.enter_backward(queue, dy);
+    dy = region_.enter_backward(queue, std::move(dy), ffn_rows.shares);
     ffn_norm_.backward(queue, dy, saved.mid, ffn_rows.rows, saved.ffn_norm, Write::accumulate, dx);
   }
   saved.mid = {};
   if (attention_rows.count > 0) {
-    Tensor dbranch(queue, dx.dtype(), Shape{attention_rows.count, width});
+    Tensor dbranch(queue, dx.dtype(), Shape{own_rows(attention_rows, dx), width});
     residual_backward(queue, dx, saved.attention_branch, attention_rows.rows,
                       attention_rows.row_scale, gamma(gamma_1_), dbranch, dgamma(gamma_1_));
     Tensor const rebuilt = saved.attention_input
@@ -129,7 +144,7 @@ Tensor Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRow
                                : attention_norm_.recompute(queue, saved.x, attention_rows.rows);
     ConstView const a = saved.attention_input ? saved.attention_input.view() : rebuilt.view();
     Tensor const da = attention_.backward(queue, dbranch, a, attention_rows.attention, bias, dense,
-                                          saved.attention);
+                                          saved.attention, attention_rows.shares);
     attention_norm_.backward(queue, da, saved.x, attention_rows.rows, saved.attention_norm,
                              Write::accumulate, dx);
   }

@@ -22,6 +22,7 @@ Decoder::Decoder(ParameterScope const& scope, ModelConfig const& config, DType d
       width_(config.decoder.embed_dim),
       layers_(config.decoder.layers),
       mask_keys_(config.parity.decoder_key_mask),
+      region_(region),
       store_(&scope.store()),
       parts_([&] {
         std::vector<ModalityParts> parts;
@@ -54,14 +55,14 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
   State state;
   // The official decoder attends to padded slots (quirk Q4): reproducing it needs the pads.
   Index const pool = mask_keys_ ? 0 : pad_pool;
-  state.plan =
-      PackPlan(queue, build_pack(batch, passes, masked, {.whole = true, .pad_pool = pool}), batch,
-               {.dtype = dtype_,
-                .position_bias = false,
-                .mask_pads = mask_keys_,
-                .drop = {},
-                .layer_begin = 0,
-                .layer_end = layers_});
+  state.plan = PackPlan(queue, build_pack(batch, passes, masked, {.whole = true, .pad_pool = pool}),
+                        batch, region_,
+                        {.dtype = dtype_,
+                         .position_bias = false,
+                         .mask_pads = mask_keys_,
+                         .drop = {},
+                         .layer_begin = 0,
+                         .layer_end = layers_});
   Pack const& pack = state.plan.pack();
   state.fill.resize(parts_.size());
   for (RowGroup const& group : pack.groups) {

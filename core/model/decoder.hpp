@@ -67,6 +67,7 @@ class Decoder {
   DType dtype_;
   Index width_, layers_;
   bool mask_keys_;
+  TensorParallelRegion region_;
   ParameterStore* store_;
   std::vector<ModalityParts> parts_;
   Stack stack_;

@@ -41,6 +41,7 @@ Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& c
                  TensorParallelRegion region, StageRange const& stage)
     : dtype_(dtype),
       config_(config.encoder),
+      region_(region),
       stage_(stage),
       adapters_([&] {
         std::vector<std::unique_ptr<Adapter>> adapters;
@@ -76,7 +77,7 @@ Encoder::State Encoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
   State state;
   auto fill = [&](Half& half, std::vector<int> const& selected) {
     half.plan = PackPlan(queue, build_pack(batch, passes, selected, {.pad_pool = pad_pool}), batch,
-                         options);
+                         region_, options);
     half.placement = placements(half.plan.pack(), adapters_.size());
   };
   fill(state.with_gradient, with_gradient);
@@ -98,6 +99,8 @@ void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
       if (!half->placement[m].rows.empty())
         adapters_[m]->place(queue, *state.items[m], half->placement[m], half->x);
   }
+  for (Half* half : halves)
+    half->x = region_.take_own(queue, std::move(half->x), half->plan.shares());
 }
 
 void Encoder::run_layers(Queue& queue, State& state, Recompute recompute) const {
@@ -112,28 +115,29 @@ void Encoder::run_layers(Queue& queue, State& state, Recompute recompute) const 
 
 void Encoder::finish(Queue& queue, State& state) const {
   for (Half* half : {&state.with_gradient, &state.without_gradient}) {
-    half->features = Tensor(queue, dtype_, half->x.shape());
+    half->normed_x = region_.unite(queue, std::move(half->x), half->plan.shares());
+    half->features = Tensor(queue, dtype_, half->normed_x.shape());
     half->norms.resize(norms_.size());
     for (RowGroup const& group : half->plan.pack().groups) {
       auto const m = static_cast<std::size_t>(group.modality);
-      norms_[m].forward(queue, half->x.view().rows(group.row, group.length), {},
+      norms_[m].forward(queue, half->normed_x.view().rows(group.row, group.length), {},
                         half->features.view().rows(group.row, group.length), half->norms[m]);
     }
   }
-  state.without_gradient.x = {};
+  state.without_gradient.normed_x = {};
 }
 
 Tensor Encoder::finish_backward(Queue& queue, ConstView dfeatures, State& state) const {
   Half& half = state.with_gradient;
-  Tensor dx(queue, dtype_, half.x.shape());
+  Tensor dx(queue, dtype_, half.normed_x.shape());
   for (RowGroup const& group : half.plan.pack().groups) {
     auto const m = static_cast<std::size_t>(group.modality);
     norms_[m].backward(queue, dfeatures.rows(group.row, group.length),
-                       half.x.view().rows(group.row, group.length), {}, half.norms[m],
+                       half.normed_x.view().rows(group.row, group.length), {}, half.norms[m],
                        Write::overwrite, dx.view().rows(group.row, group.length));
   }
-  half.x = {};
-  return dx;
+  half.normed_x = {};
+  return region_.take_own(queue, std::move(dx), half.plan.shares());
 }
 
 Tensor Encoder::layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
@@ -143,7 +147,8 @@ Tensor Encoder::layers_backward(Queue& queue, Tensor dx, State& state, Recompute
                          ready);
 }
 
-void Encoder::embed_backward(Queue& queue, ConstView dx, State& state) const {
+void Encoder::embed_backward(Queue& queue, Tensor own_dx, State& state) const {
+  Tensor const dx = region_.unite(queue, std::move(own_dx), state.with_gradient.plan.shares());
   for (std::size_t m = 0; m < adapters_.size(); ++m) {
     RowPlacement const& placement = state.with_gradient.placement[m];
     if (placement.rows.empty()) continue;

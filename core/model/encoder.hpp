@@ -14,16 +14,17 @@ struct StageRange {
 
 /// Adapters, shared layers and final norms: `encoder_wrapper` of the official names. Runs a
 /// micro-batch as two packs: the passes that send a gradient back, with their activations kept, and
-/// those that do not, with nothing kept.
+/// those that do not, with nothing kept. Adapters and final norms see all rows on every
+/// tensor-parallel rank; between them, under sequence parallelism, each rank holds its share.
 class Encoder {
  public:
   /// One pack of a micro-batch on its way through.
   struct Half {
     PackPlan plan;
     std::vector<RowPlacement> placement;  ///< [Modality]
-    Tensor
-        x;  ///< [R, d] input of the layers, then their output; kept for the final norms' backward
-    Tensor features;                      ///< [R, d] after the final norms (last stage)
+    Tensor x;                             ///< [own rows, d] input of the layers, then their output
+    Tensor normed_x;  ///< [R, d] input of the final norms, kept for their backward (last stage)
+    Tensor features;  ///< [R, d] after the final norms (last stage)
     std::vector<LayerNorm::Saved> norms;  ///< [Modality]
     Stack::Saved stack;
   };
@@ -51,17 +52,19 @@ class Encoder {
   void finish(Queue& queue, State& state) const;  ///< last stage: features
 
   // And backwards.
-  /// dfeatures [R, d] of the pack with gradient   \returns dx behind the last layer
+  /// dfeatures [R, d] of the pack with gradient   \returns dx [own rows, d] behind the last layer
   Tensor finish_backward(Queue& queue, ConstView dfeatures, State& state) const;
   Tensor layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
                          Stack::Ready const& ready) const;
-  void embed_backward(Queue& queue, ConstView dx, State& state) const;
+  /// Consumes the gradient of the layers' input.
+  void embed_backward(Queue& queue, Tensor dx, State& state) const;
 
   void fix_initial_values(Queue& queue) const;
 
  private:
   DType dtype_;
   StackConfig config_;
+  TensorParallelRegion region_;
   StageRange stage_;
   std::vector<std::unique_ptr<Adapter>>
       adapters_;  ///< on every stage: all need the position tables

@@ -137,7 +137,7 @@ void MicroStep::backward(std::vector<ConstView> const& dz, Stack::Ready const& r
   dfeatures_ = {};
   encoder_.with_gradient.features = {};
   dx = encoder.layers_backward(queue_, std::move(dx), encoder_, options_.recompute, ready);
-  encoder.embed_backward(queue_, dx, encoder_);
+  encoder.embed_backward(queue_, std::move(dx), encoder_);
 }
 
 }  // namespace accord

@@ -6,13 +6,13 @@
 namespace accord {
 
 Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
-             StageRange const& stage)
+             StageRange const& stage, bool sequence_parallel)
     : config_(config),
       passes_(resolve_passes(config)),
       dtype_(dtype),
       rules_{config.frozen, config.no_decay},
       store_(tensor_group.rank(), tensor_group.size()) {
-  TensorParallelRegion const region(tensor_group);
+  TensorParallelRegion const region(tensor_group, sequence_parallel);
   ParameterScope const scope(store_, rules_);
   encoder_.emplace(queue, scope / "encoder_wrapper", config_, dtype, region, stage);
   if (stage.last) {

@@ -16,8 +16,9 @@ namespace accord {
 class Model {
  public:
   /// \param tensor_group  ranks that share each layer; must outlive the model
+  /// \param sequence_parallel  split rows over them outside attention and FFN
   Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
-        StageRange const& stage);
+        StageRange const& stage, bool sequence_parallel = false);
   Model(Model const&) = delete;
   Model& operator=(Model const&) = delete;
 

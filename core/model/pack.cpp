@@ -101,78 +101,129 @@ bool DropPath::drops(std::uint64_t position, int pass, Index layer, int branch) 
 
 namespace {
 
-// The rows of the sequences marked in `kept` (all when empty), with `scale` per row.
-std::shared_ptr<BranchRows const> branch_rows(Queue& queue, Pack const& pack,
-                                              PackPlan::Options const& options,
-                                              std::vector<std::uint8_t> const& kept,
-                                              std::vector<double> const& scale) {
-  auto branch = std::make_shared<BranchRows>();
-  std::vector<std::int32_t> rows, compact(static_cast<std::size_t>(pack.rows), -1);
-  if (kept.empty()) {
-    branch->count = pack.rows;
-    branch->groups = pack.groups;
-    std::iota(compact.begin(), compact.end(), 0);
-  } else {
-    std::vector<std::uint8_t> take(static_cast<std::size_t>(pack.rows), 0);
-    for (std::size_t s = 0; s < pack.sequences.size(); ++s)
+// The part of `groups` within rows [first, first + count), counted from `first`.
+std::vector<RowGroup> within(std::vector<RowGroup> const& groups, Index first, Index count) {
+  std::vector<RowGroup> result;
+  for (RowGroup const& group : groups) {
+    Index const begin = std::max(group.row, first);
+    Index const end = std::min(group.row + group.length, first + count);
+    if (begin < end) result.push_back({group.modality, begin - first, end - begin});
+  }
+  return result;
+}
+
+// Builds the row lists of branches of one pack.
+class BranchBuilder {
+ public:
+  BranchBuilder(Queue& queue, Pack const& pack, TensorParallelRegion const& region,
+                RowShares const& stream, PackPlan::Options const& options)
+      : queue_(queue), pack_(pack), region_(region), stream_(stream), options_(options) {}
+
+  // The rows of the sequences marked in `kept` (all when empty), with `scale` per row of the pack.
+  std::shared_ptr<BranchRows const> build(std::vector<std::uint8_t> const& kept,
+                                          std::vector<double> const& scale) const {
+    auto branch = std::make_shared<BranchRows>();
+    std::vector<std::int32_t> const rows = compact_rows(kept, *branch);
+    branch->count = static_cast<Index>(rows.size());
+    fill_attention(rows, kept, branch->attention);
+    fill_own(rows, kept.empty(), scale, *branch);
+    return branch;
+  }
+
+ private:
+  // Rows of the pack that take part, and the branch's groups.
+  std::vector<std::int32_t> compact_rows(std::vector<std::uint8_t> const& kept,
+                                         BranchRows& branch) const {
+    std::vector<std::uint8_t> take(static_cast<std::size_t>(pack_.rows), kept.empty());
+    for (std::size_t s = 0; s < kept.size(); ++s)
       if (kept[s])
-        for (AttentionSegment const& segment : pack.sequences[s].segments)
+        for (AttentionSegment const& segment : pack_.sequences[s].segments)
           std::fill_n(take.begin() + segment.row, segment.length, 1);
-    for (RowGroup const& group : pack.groups) {
+    std::vector<std::int32_t> rows;
+    for (RowGroup const& group : pack_.groups) {
       auto const begin = static_cast<Index>(rows.size());
       for (Index row = group.row; row < group.row + group.length; ++row)
-        if (take[static_cast<std::size_t>(row)]) {
-          compact[static_cast<std::size_t>(row)] = static_cast<std::int32_t>(rows.size());
-          rows.push_back(static_cast<std::int32_t>(row));
-        }
+        if (take[static_cast<std::size_t>(row)]) rows.push_back(static_cast<std::int32_t>(row));
       if (static_cast<Index>(rows.size()) > begin)
-        branch->groups.push_back({group.modality, begin, static_cast<Index>(rows.size()) - begin});
+        branch.groups.push_back({group.modality, begin, static_cast<Index>(rows.size()) - begin});
     }
-    branch->count = static_cast<Index>(rows.size());
-    branch->rows = Tensor::from_host(queue, rows);
+    return rows;
   }
-  auto compacted = [&](auto const& values) {
-    if (kept.empty()) return values;
-    std::remove_cvref_t<decltype(values)> result;
+
+  void fill_attention(std::vector<std::int32_t> const& rows, std::vector<std::uint8_t> const& kept,
+                      AttentionPlan& attention) const {
+    std::vector<Index> compact(static_cast<std::size_t>(pack_.rows), -1);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      compact[static_cast<std::size_t>(rows[i])] = static_cast<Index>(i);
+    for (std::size_t s = 0; s < pack_.sequences.size(); ++s) {
+      if (!kept.empty() && !kept[s]) continue;
+      for (AttentionSegment segment : pack_.sequences[s].segments) {
+        segment.row = compact[static_cast<std::size_t>(segment.row)];
+        attention.segments.push_back(segment);
+      }
+      attention.sequences.push_back(static_cast<Index>(attention.segments.size()));
+    }
+    if (options_.position_bias)
+      attention.positions = Tensor::from_host(queue_, taken(pack_.positions, rows));
+    if (options_.mask_pads && pack_.padded)
+      attention.keys = Tensor::from_host(queue_, taken(pack_.real, rows));
+  }
+
+  // Rows ascend, so each rank's are consecutive in the compact count too.
+  void fill_own(std::vector<std::int32_t> rows, bool all, std::vector<double> const& scale,
+                BranchRows& branch) const {
+    for (Index first : stream_.begin)
+      branch.shares.begin.push_back(std::lower_bound(rows.begin(), rows.end(), first) -
+                                    rows.begin());
+    Index const first = region_.own_first(branch.shares);
+    Index const count = region_.own_count(branch.shares, branch.count);
+    branch.own_groups = within(branch.groups, first, count);
+    rows = {rows.begin() + first, rows.begin() + first + count};
+    if (!scale.empty()) {
+      std::vector<double> const values = taken(scale, rows);
+      if (accumulator_of(options_.dtype) == DType::float64)
+        branch.row_scale = Tensor::from_host(queue_, values);
+      else
+        branch.row_scale =
+            Tensor::from_host(queue_, std::vector<float>(values.begin(), values.end()));
+    }
+    if (all) return;
+    auto const stream_first = static_cast<std::int32_t>(region_.own_first(stream_));
+    for (std::int32_t& row : rows) row -= stream_first;
+    branch.rows = Tensor::from_host(queue_, rows);
+  }
+
+  template <class T>
+  static std::vector<T> taken(std::vector<T> const& values, std::vector<std::int32_t> const& rows) {
+    std::vector<T> result;
     result.reserve(rows.size());
     for (std::int32_t row : rows) result.push_back(values[static_cast<std::size_t>(row)]);
     return result;
-  };
-  if (!scale.empty()) {
-    std::vector<double> const values = compacted(scale);
-    if (accumulator_of(options.dtype) == DType::float64)
-      branch->row_scale = Tensor::from_host(queue, values);
-    else
-      branch->row_scale =
-          Tensor::from_host(queue, std::vector<float>(values.begin(), values.end()));
   }
-  AttentionPlan& attention = branch->attention;
-  for (std::size_t s = 0; s < pack.sequences.size(); ++s) {
-    if (!kept.empty() && !kept[s]) continue;
-    for (AttentionSegment segment : pack.sequences[s].segments) {
-      segment.row = compact[static_cast<std::size_t>(segment.row)];
-      attention.segments.push_back(segment);
-    }
-    attention.sequences.push_back(static_cast<Index>(attention.segments.size()));
-  }
-  if (options.position_bias)
-    attention.positions = Tensor::from_host(queue, compacted(pack.positions));
-  if (options.mask_pads && pack.padded)
-    attention.keys = Tensor::from_host(queue, compacted(pack.real));
-  return branch;
-}
+
+  Queue& queue_;
+  Pack const& pack_;
+  TensorParallelRegion const& region_;
+  RowShares const& stream_;
+  PackPlan::Options const& options_;
+};
 
 }  // namespace
 
-PackPlan::PackPlan(Queue& queue, Pack pack, MicroBatch const& batch, Options const& options)
-    : pack_(std::move(pack)), layer_begin_(options.layer_begin) {
+PackPlan::PackPlan(Queue& queue, Pack pack, MicroBatch const& batch,
+                   TensorParallelRegion const& region, Options const& options)
+    : pack_(std::move(pack)),
+      shares_(region.share(pack_.rows)),
+      own_rows_(region.own_count(shares_, pack_.rows)),
+      layer_begin_(options.layer_begin) {
+  BranchBuilder const builder(queue, pack_, region, shares_, options);
   std::shared_ptr<BranchRows const> all;
   for (Index layer = options.layer_begin; layer < options.layer_end; ++layer) {
     double const p = options.drop.probability(layer);
     for (int branch : {0, 1}) {
       auto& list = branch == 0 ? attention_ : ffn_;
       if (p <= 0) {
-        if (!all) all = branch_rows(queue, pack_, options, {}, {});
+        if (!all) all = builder.build({}, {});
         list.push_back(all);
         continue;
       }
@@ -186,8 +237,7 @@ PackPlan::PackPlan(Queue& queue, Pack pack, MicroBatch const& batch, Options con
         if (kept[s])
           for (AttentionSegment const& segment : pack_.sequences[s].segments)
             std::fill_n(scale.begin() + segment.row, segment.length, 1 / (1 - p));
-      list.push_back(branch_rows(queue, pack_, options,
-                                 options.drop.skip ? kept : std::vector<std::uint8_t>{}, scale));
+      list.push_back(builder.build(options.drop.skip ? kept : std::vector<std::uint8_t>{}, scale));
     }
   }
 }

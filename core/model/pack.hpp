@@ -7,6 +7,7 @@
 
 #include "core/base/rng.hpp"
 #include "core/model/batch.hpp"
+#include "core/nn/tensor_parallel_region.hpp"
 #include "core/ops/attention.hpp"
 
 namespace accord {
@@ -54,13 +55,18 @@ struct PackOptions {
 Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
                 std::vector<int> const& selected, PackOptions const& options);
 
-/// The rows of a pack that take part in one residual branch of one layer.
+/// The rows of a pack that take part in one residual branch of one layer, counted without gaps
+/// ("compact").
 struct BranchRows {
+  // Inside the tensor-parallel region: all of them.
   Index count = 0;
-  Tensor rows;                   ///< int32 [count]: compact row -> row of the pack; empty: all rows
-  Tensor row_scale;              ///< [count] accumulator type: 1 / keep; empty: 1
-  std::vector<RowGroup> groups;  ///< in compact rows
-  AttentionPlan attention;       ///< in compact rows
+  std::vector<RowGroup> groups;
+  AttentionPlan attention;
+  // Outside: those that this rank holds, counted from its first.
+  RowShares shares;                  ///< who holds which
+  Tensor rows;                       ///< int32: compact row -> row of the stream; empty: all rows
+  Tensor row_scale;                  ///< accumulator type: 1 / keep; empty: 1
+  std::vector<RowGroup> own_groups;  ///< in compact rows
 };
 
 /// Stochastic depth (spec 1.8): layer l of L drops the branch of a sequence with rate * l / (L -
@@ -92,15 +98,22 @@ class PackPlan {
     Index layer_begin = 0, layer_end = 0;
   };
   PackPlan() = default;
-  PackPlan(Queue& queue, Pack pack, MicroBatch const& batch, Options const& options);
+  /// \param region  of the layers: says which rows this rank holds outside it
+  PackPlan(Queue& queue, Pack pack, MicroBatch const& batch, TensorParallelRegion const& region,
+           Options const& options);
 
   Pack const& pack() const { return pack_; }
+  /// Who holds which rows of the stream between the layers, and how many this rank does.
+  RowShares const& shares() const { return shares_; }
+  Index own_rows() const { return own_rows_; }
   BranchRows const& attention(Index layer) const { return *attention_[index(layer)]; }
   BranchRows const& ffn(Index layer) const { return *ffn_[index(layer)]; }
 
  private:
   std::size_t index(Index layer) const { return static_cast<std::size_t>(layer - layer_begin_); }
   Pack pack_;
+  RowShares shares_;
+  Index own_rows_ = 0;
   Index layer_begin_ = 0;
   std::vector<std::shared_ptr<BranchRows const>> attention_, ffn_;
 };

@@ -41,9 +41,12 @@ void GegluFfn::add_bias(Queue& queue, View y) const {
   bias_forward(queue, store_->value(bias_), y);
 }
 
+void GegluFfn::add_bias_backward(Queue& queue, ConstView dy) const {
+  if (View dbias = store_->gradient(bias_)) bias_backward(queue, dy, dbias);
+}
+
 void GegluFfn::backward(Queue& queue, ConstView dy, ConstView x, Saved const& saved,
                         View dx) const {
-  if (View dbias = store_->gradient(bias_)) bias_backward(queue, dy, dbias);
   Tensor rebuilt_product, rebuilt_normed;
   if (!saved.product) {
     rebuilt_product = Tensor(queue, x.dtype(), Shape{x.rows(), width_});

@@ -9,9 +9,9 @@
 namespace accord {
 
 /// y = W3 LN(gelu(W0 x) * (W1 x)) + b3, the norm over the hidden width f (spec 1.8). Tensor
-/// parallel by width: W0, W1 split by rows, W3 by columns, the norm sharded. forward() leaves this
-/// rank's partial sum: the block adds the sums of all modalities over the group at once, then calls
-/// add_bias().
+/// parallel by width: W0, W1 split by rows, W3 by columns, the norm sharded. forward() and
+/// backward() run inside the region, on partial sums: the block enters and leaves it once for the
+/// rows of all modalities, and adds the bias outside.
 class GegluFfn {
  public:
   struct Saved {
@@ -26,8 +26,10 @@ class GegluFfn {
 
   /// x [m, d]   y [m, d] overwritten with the partial sum, without bias
   void forward(Queue& queue, ConstView x, Recompute recompute, View y, Saved& saved) const;
+  /// Outside the region: y [rows, d] += b3, and its backward.
   void add_bias(Queue& queue, View y) const;
-  /// dx [m, d] overwritten with this rank's contribution (summed over the group by the block).
+  void add_bias_backward(Queue& queue, ConstView dy) const;
+  /// dx [m, d] overwritten with this rank's contribution
   void backward(Queue& queue, ConstView dy, ConstView x, Saved const& saved, View dx) const;
 
  private:

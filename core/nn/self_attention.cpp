@@ -41,9 +41,11 @@ SelfAttention::SelfAttention(ParameterScope const& scope, Index embed_dim, Index
                                  scope.prefix(), heads, region.size()));
 }
 
-Tensor SelfAttention::forward(Queue& queue, ConstView a, AttentionPlan const& plan,
+Tensor SelfAttention::forward(Queue& queue, ConstView own, AttentionPlan const& plan,
                               std::span<PositionBias const> bias, DenseBias const* dense,
-                              Recompute recompute, Saved& saved) const {
+                              Recompute recompute, Saved& saved, RowShares const& shares) const {
+  Tensor room;
+  ConstView const a = region_.enter_forward(queue, own, shares, room);
   saved.qkv = qkv_.forward(queue, a);
   bias_forward(queue, store_->value(q_bias_), saved.qkv.view().columns(0, width_));
   bias_forward(queue, store_->value(v_bias_), saved.qkv.view().columns(2 * width_, width_));
@@ -51,17 +53,20 @@ Tensor SelfAttention::forward(Queue& queue, ConstView a, AttentionPlan const& pl
   saved.lse = Tensor(queue, accumulator_of(a.dtype()), Shape{a.rows(), heads_});
   attention_forward(queue, plan, heads_, saved.qkv, bias, dense, saved.out, saved.lse);
   Tensor normed = norm_.forward(queue, saved.out, {}, saved.norm);
-  Tensor y = out_.forward(queue, normed);
-  region_.leave_forward(queue, y);
+  Tensor y = region_.leave_forward(queue, out_.forward(queue, normed), shares);
   bias_forward(queue, store_->value(out_bias_), y);
   if (recompute == Recompute::none) saved.normed = std::move(normed);
   return y;
 }
 
-Tensor SelfAttention::backward(Queue& queue, ConstView dy, ConstView a, AttentionPlan const& plan,
-                               std::span<PositionBias const> bias, DenseBias const* dense,
-                               Saved const& saved) const {
-  if (View dbias = store_->gradient(out_bias_)) bias_backward(queue, dy, dbias);
+Tensor SelfAttention::backward(Queue& queue, ConstView own_dy, ConstView own,
+                               AttentionPlan const& plan, std::span<PositionBias const> bias,
+                               DenseBias const* dense, Saved const& saved,
+                               RowShares const& shares) const {
+  if (View dbias = store_->gradient(out_bias_)) bias_backward(queue, own_dy, dbias);
+  Tensor room, dy_room;
+  ConstView const a = region_.enter_forward(queue, own, shares, room);
+  ConstView const dy = region_.leave_backward(queue, own_dy, shares, dy_room);
   Tensor dout = [&] {
     if (saved.normed) return out_.backward(queue, dy, saved.normed);
     Tensor const normed = norm_.recompute(queue, saved.out, {});
@@ -74,9 +79,7 @@ Tensor SelfAttention::backward(Queue& queue, ConstView dy, ConstView a, Attentio
   if (View dbias = store_->gradient(q_bias_)) bias_backward(queue, d.columns(0, width_), dbias);
   if (View dbias = store_->gradient(v_bias_))
     bias_backward(queue, d.columns(2 * width_, width_), dbias);
-  Tensor da = qkv_.backward(queue, d, a);
-  region_.enter_backward(queue, da);
-  return da;
+  return region_.enter_backward(queue, qkv_.backward(queue, d, a), shares);
 }
 
 }  // namespace accord

@@ -27,13 +27,14 @@ class SelfAttention {
                 TensorParallelRegion region);
 
   /// a [m, d]   bias by modality, heads of this rank; empty: none   \returns y [m, d]
+  /// The plan is of all rows; where `shares` splits them, a and y are this rank's.
   Tensor forward(Queue& queue, ConstView a, AttentionPlan const& plan,
                  std::span<PositionBias const> bias, DenseBias const* dense, Recompute recompute,
-                 Saved& saved) const;
+                 Saved& saved, RowShares const& shares = {}) const;
   /// \returns da [m, d]; adds to the gradients of parameters and bias tables.
   Tensor backward(Queue& queue, ConstView dy, ConstView a, AttentionPlan const& plan,
-                  std::span<PositionBias const> bias, DenseBias const* dense,
-                  Saved const& saved) const;
+                  std::span<PositionBias const> bias, DenseBias const* dense, Saved const& saved,
+                  RowShares const& shares = {}) const;
 
  private:
   ParameterStore* store_;

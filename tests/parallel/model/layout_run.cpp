@@ -82,20 +82,21 @@ std::pair<double, std::string> compare(std::map<std::string, LogicalTensor> cons
 }  // namespace
 
 std::string to_string(Layout const& layout) {
-  return fmt::format("dp{} pp{} tp{} zero{} m{}", layout.mesh.data, layout.mesh.pipeline,
-                     layout.mesh.tensor, layout.zero == Zero::sharded ? 1 : 0,
-                     layout.micro_batches);
+  return fmt::format("dp{} pp{} tp{}{} zero{} m{}", layout.mesh.data, layout.mesh.pipeline,
+                     layout.mesh.tensor, layout.sequence ? "s" : "",
+                     layout.zero == Zero::sharded ? 1 : 0, layout.micro_batches);
 }
 
 LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRun const& run) {
   Queue queue(Backend::cpu);
   MeshGroups groups = checked_groups(world, layout.mesh);
-  Model model(queue, run.model, DType::float64, *groups.tensor, Model::whole(run.model));
+  Model model(queue, run.model, DType::float64, *groups.tensor, Model::whole(run.model),
+              layout.sequence);
   ParameterStore& store = model.parameters();
   model.initialise(queue, InitMode::dense, 5);
   // Small buckets: many, and of no round size.
   Ownership const ownership(queue, store, groups, 4000);
-  GradientReducer reducer(store, groups, ownership);
+  GradientReducer reducer(store, groups, ownership, layout.sequence);
   ShardedOptimizer optimizer(queue, store, groups, ownership, {.clip_norm = 0.5}, layout.zero);
   Schedule const schedule{.learning_rate = 2e-3, .min_learning_rate = 1e-5, .steps = 10};
   TrainStep step(queue, model, *groups.data,

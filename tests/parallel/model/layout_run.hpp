@@ -17,6 +17,7 @@ namespace accord::parallel {
 /// How the ranks are arranged and work: what must not change results.
 struct Layout {
   MeshShape mesh = {};
+  bool sequence = false;
   Zero zero = Zero::sharded;
   int micro_batches = 1;  ///< of each data-parallel rank
 };
@@ -39,7 +40,7 @@ struct LayoutResult {
   std::map<std::string, LogicalTensor> parameters;  ///< after the last step
 };
 
-/// "dp2 pp1 tp4 zero1 m2": names a layout in messages.
+/// "dp2 pp1 tp4s zero1 m2": names a layout in messages.
 std::string to_string(Layout const& layout);
 
 /// Collective over a world of the mesh's size; the result is on world rank 0 alone.

@@ -40,7 +40,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Layout{.mesh = {.tensor = 2}},
                       Layout{.mesh = {.tensor = 4}, .micro_batches = 2},
                       Layout{.mesh = {.data = 2, .tensor = 2}, .micro_batches = 2},
-                      Layout{.mesh = {.data = 2, .tensor = 4}, .zero = Zero::replicated}),
+                      Layout{.mesh = {.data = 2, .tensor = 4}, .zero = Zero::replicated},
+                      Layout{.mesh = {.tensor = 2}, .sequence = true},
+                      Layout{.mesh = {.tensor = 4}, .sequence = true, .micro_batches = 2},
+                      Layout{.mesh = {.data = 2, .tensor = 2},
+                             .sequence = true,
+                             .zero = Zero::replicated,
+                             .micro_batches = 4}),
     [](auto const& instance) {
       std::string name = to_string(instance.param);
       std::replace(name.begin(), name.end(), ' ', '_');
