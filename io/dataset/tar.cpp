@@ -157,14 +157,13 @@ std::optional<TarMember> TarReader::next() {
   Pax pax;
   std::optional<std::string> gnu_name;
   while (true) {
-    if (at_ == size_) return std::nullopt;
+    if (at_ == size_) fail("the archive ends without its end mark; it is truncated");
     if (size_ - at_ < block_bytes)
       fail("the archive ends in the middle of a header; it is truncated");
     Header header;
     file_.read_at(at_, std::as_writable_bytes(std::span(&header, 1)));
     auto const* bytes = reinterpret_cast<char const*>(&header);
     if (std::all_of(bytes, bytes + block_bytes, [](char c) { return c == '\0'; })) {
-      at_ = size_;
       return std::nullopt;
     }
     if (!checksum_matches(header)) {

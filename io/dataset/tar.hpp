@@ -25,7 +25,7 @@ class TarReader {
   /// \throws DataError if the file is missing
   explicit TarReader(std::filesystem::path const& path);
 
-  /// The next member; none at the end. After an error there is no next.
+  /// The next member; none at the end. Not to be called after an error.
   /// \throws DataError naming archive and byte if a header is damaged or the archive ends early
   std::optional<TarMember> next();
   /// Content of a member. \throws DataError if it has more than `limit` bytes

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace accord {
@@ -21,6 +22,11 @@ class TemporaryFolder : public ::testing::Test {
     std::filesystem::create_directories(folder_);
   }
   ~TemporaryFolder() override { std::filesystem::remove_all(folder_); }
+
+  /// A file of this content, without waiting for the disk.
+  static void write_file(std::filesystem::path const& path, std::string const& content) {
+    std::ofstream(path, std::ios::binary) << content;
+  }
 
   std::filesystem::path folder_;
 };

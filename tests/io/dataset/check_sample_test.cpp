@@ -1,0 +1,78 @@
+#include "io/dataset/check_sample.hpp"
+
+#include <gtest/gtest.h>
+
+#include "io/dataset/base64.hpp"
+#include "io/dataset/media_kind.hpp"
+#include "io/dataset/scene.hpp"
+
+namespace accord::io {
+namespace {
+
+TEST(CheckSample, KnowsUtf8) {
+  for (char const* text :
+       {"", "plain", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"})
+    EXPECT_TRUE(is_utf8(text)) << text;
+  for (char const* text : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80",
+                           "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xC3\x28", "caf\xE9"})
+    EXPECT_FALSE(is_utf8(text)) << text;
+}
+
+TEST(CheckSample, LooksIntoWavFiles) {
+  auto const wave = speak_scene(scene(0), {Draws(1, Purpose::synth), 0});
+  std::string const sound(reinterpret_cast<char const*>(wave.data()), wave.size());
+  auto const reason = [](std::string const& bytes) {
+    Candidate candidate;
+    candidate.key = "k";
+    candidate.audio = bytes;
+    auto const fault = check_sample(candidate, {"audio"}, MediaCheck::header);
+    return fault ? fault->reason + ": " + fault->detail : "";
+  };
+  EXPECT_EQ(reason(sound), "");
+  EXPECT_EQ(reason(sound.substr(0, 2000)), "damaged WAV: chunk 'data' reaches beyond the end");
+  EXPECT_EQ(reason(sound.substr(0, 30)), "damaged WAV: chunk 'fmt ' reaches beyond the end");
+  std::string no_channels = sound;
+  no_channels[22] = 0;
+  EXPECT_EQ(reason(no_channels), "damaged WAV: 0 channels at 16000 Hz");
+  EXPECT_EQ(reason("not a sound at all"), "not a WAV, FLAC, MP3 or Ogg sound: 18 bytes");
+}
+
+TEST(CheckSample, RefusesKeysThatCannotBeStored) {
+  for (std::string const& key :
+       {std::string(), std::string(256, 'k'), std::string("a\0b", 3), std::string("\xFF")}) {
+    Candidate candidate;
+    candidate.key = key;
+    candidate.text = "a caption";
+    auto const fault = check_sample(candidate, {"text"}, MediaCheck::header);
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault->reason, "unusable key");
+  }
+}
+
+TEST(MediaKind, IsReadFromTheBytes) {
+  auto const kind = [](std::string const& text) {
+    return media_kind(std::as_bytes(std::span(text)));
+  };
+  EXPECT_EQ(kind("\xFF\xD8\xFF\xE0"), MediaKind::jpeg);
+  EXPECT_EQ(kind("\x89PNG\r\n\x1A\n...."), MediaKind::png);
+  EXPECT_EQ(kind("RIFF....WEBPVP8 "), MediaKind::webp);
+  EXPECT_EQ(kind("RIFF....WAVEfmt "), MediaKind::wav);
+  EXPECT_EQ(kind("fLaC"), MediaKind::flac);
+  EXPECT_EQ(kind("OggS"), MediaKind::ogg);
+  EXPECT_EQ(kind("ID3\x04"), MediaKind::mp3);
+  EXPECT_EQ(kind("\xFF\xFB\x90\x64"), MediaKind::mp3);
+  EXPECT_EQ(kind("RIFF"), MediaKind::unknown);
+  EXPECT_EQ(kind(""), MediaKind::unknown);
+}
+
+TEST(Base64, DecodesBothAlphabetsWithAndWithoutPadding) {
+  EXPECT_EQ(decode_base64("aGVsbG8="), "hello");
+  EXPECT_EQ(decode_base64("aGVsbG8"), "hello");
+  EXPECT_EQ(decode_base64("-_8"), "\xFB\xFF");
+  EXPECT_EQ(decode_base64("+/8="), "\xFB\xFF");
+  EXPECT_EQ(decode_base64("pictures/1.png"), std::nullopt);
+  EXPECT_EQ(decode_base64("a"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace accord::io
