@@ -170,8 +170,11 @@ void add_bench(CLI::App& app, Run& run) {
       ->capture_default_str();
   command->callback([options, &run] {
     run = [options] {
-      return bench_step(load_config(options->config, options->overrides), options->steps,
-                        options->shortest);
+      Config config = load_config(options->config, options->overrides);
+      for (ModalityConfig& modality : config.model.modalities)  // there is no tokenizer to ask
+        if (modality.adapter == "token" && modality.vocabulary == 0)
+          modality.vocabulary = ModalityConfig{}.vocabulary;
+      return bench_step(config, options->steps, options->shortest);
     };
   });
 }
