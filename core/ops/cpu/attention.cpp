@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/ops/cpu/math.hpp"
 #include "core/ops/cpu/blas.hpp"
+#include "core/ops/cpu/math.hpp"
 
 namespace accord::cpu {
 namespace {
@@ -331,7 +331,7 @@ void logits_of(AttentionPlan const& plan, typename Bias<T>::OfHead const& bias,
                Block<T const> k, Block<T> logits) {
   Index const n = sequence.length();
   blas_gemm<T>(Transpose::no, Transpose::yes, end - begin, n, head_dim,
-                T(1) / std::sqrt(static_cast<T>(head_dim)), q.rows(begin), k, 0, logits);
+               T(1) / std::sqrt(static_cast<T>(head_dim)), q.rows(begin), k, 0, logits);
   bias.add(sequence.index(), begin, end, logits);
   if (!plan.keys) return;
   std::uint8_t const* keys = plan.keys.view().as<std::uint8_t>();
@@ -385,7 +385,7 @@ void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, Con
             });
             Block<T> const to = o.rows(begin);
             blas_gemm<T>(Transpose::no, Transpose::no, end - begin, head_dim, n, 1,
-                          {p.data, p.stride}, v, 0, to);
+                         {p.data, p.stride}, v, 0, to);
             for (Index i = 0; i < end - begin; ++i)
               for (Index c = 0; c < head_dim; ++c) to.data[i * to.stride + c] *= inverse_sum[i];
           }
@@ -438,7 +438,7 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
             T const keep = begin == 0 ? T(0) : T(1);
             logits_of<T>(plan, head_bias, sequence, head_dim, begin, end, q, k, p);
             blas_gemm<T>(Transpose::no, Transpose::yes, m, n, head_dim, 1, go.rows(begin), v, 0,
-                          ds);
+                         ds);
             sequence.for_each_row(begin, end, [&](Index i, Index row) {
               T const* const a = go.data + (begin + i) * go.stride;
               T const* const b = o.data + (begin + i) * o.stride;
@@ -457,11 +457,11 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
             Block<T const> const probabilities{p.data, n}, dlogits{ds.data, n};
             head_bias.add_gradient(s, begin, end, dlogits);
             blas_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, 1, probabilities,
-                          go.rows(begin), keep, dv);
+                         go.rows(begin), keep, dv);
             blas_gemm<T>(Transpose::yes, Transpose::no, n, head_dim, m, scale, dlogits,
-                          q.rows(begin), keep, dk);
+                         q.rows(begin), keep, dk);
             blas_gemm<T>(Transpose::no, Transpose::no, m, head_dim, n, scale, dlogits, k, 0,
-                          dq.rows(begin));
+                         dq.rows(begin));
           }
           sequence.scatter<T>({dq.data, dq.stride}, dqkv, column(0), head_dim);
           sequence.scatter<T>({dk.data, dk.stride}, dqkv, column(1), head_dim);
