@@ -22,6 +22,10 @@ herr_t innermost(unsigned, H5E_error2_t const* error, void* out) {
 
 Lock::Lock() : guard_(global_mutex()) {
   static bool const prepared = [] {
+    // A file whose close failed on a full disk stays half open inside the library, and its exit
+    // handler would crash on it: the program's exit code would be lost. Every file is closed by its
+    // owner, so there is nothing to do at exit.
+    H5dont_atexit();
     H5open();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     H5PLset_loading_state(0);

@@ -74,7 +74,8 @@ inline std::map<std::int64_t, nlohmann::json> metrics_of(std::filesystem::path c
   std::ifstream stream(file);
   for (std::string line; std::getline(stream, line);) {
     nlohmann::json json = nlohmann::json::parse(line);
-    lines[json.at("step").get<std::int64_t>()] = std::move(json);
+    std::int64_t const step = json.at("step");
+    lines[step] = std::move(json);
   }
   return lines;
 }
