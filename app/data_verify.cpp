@@ -67,8 +67,8 @@ int verify(std::filesystem::path const& path) {
   if (count > max_printed) std::cerr << fmt::format("and {} more\n", count - max_printed);
   if (count > 0)
     throw DataError(
-        fmt::format("{}: {} faults; restore the files named above or build the dataset again",
-                    path.string(), count));
+        fmt::format("{}: {} found; restore the files named above or build the dataset again",
+                    path.string(), count == 1 ? "one fault" : fmt::format("{} faults", count)));
   std::cout << fmt::format("{}: {} samples in {} shards, every checksum right\n", path.string(),
                            dataset.size(), dataset.index().shards.size());
   return 0;

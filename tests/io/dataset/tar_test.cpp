@@ -18,8 +18,10 @@ using ::testing::HasSubstr;
 class Tar : public TemporaryFolder {
  protected:
   TarReader reader(std::string const& bytes) const {
-    write_file(folder_ / "a.tar", bytes);
-    return TarReader(folder_ / "a.tar");
+    static int number = 0;  // a new name each time: rewriting a file waits for the disk
+    auto const path = folder_ / fmt::format("{}.tar", ++number);
+    write_file(path, bytes);
+    return TarReader(path);
   }
   /// "name=content" of each member, "name!reason" where it is refused.
   std::vector<std::string> members(std::string const& bytes) const {
