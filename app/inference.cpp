@@ -96,6 +96,7 @@ Embeddings Inference::embed(io::Dataset const& dataset, Modality modality,
   all.values.assign(static_cast<std::size_t>(reader.total() * all.dim), 0);
   all.samples.assign(static_cast<std::size_t>(reader.total()), 0);
   Index at = reader.first();
+  progress(0, reader.last() - reader.first());
   while (std::optional<io::ItemBatch> const batch = reader.next()) {
     std::vector<float> const z =
         to_host<float>(queue_, model_->embed(queue_, batch->items, modality));

@@ -44,7 +44,8 @@ std::string to_json(MetricsLine const& line) {
     if (auto const* integer = std::get_if<std::int64_t>(&value))
       out += fmt::format("{}", *integer);
     else if (double const number = std::get<double>(value); std::isfinite(number))
-      out += fmt::format("{}", number);
+      out += number == std::trunc(number) && std::abs(number) < 1e15 ? fmt::format("{:.1f}", number)
+                                                                     : fmt::format("{}", number);
     else
       out += "null";
   }

@@ -44,10 +44,12 @@ Progress::~Progress() {
 
 bool Progress::due(std::int64_t done, double now) const {
   if (!drawn_ || done >= total_) return true;
-  if (style_ == Style::terminal) return now - last_ >= 0.2;
-  return now - last_ >= 30 ||
-         (done - first_) * 20 / std::max<std::int64_t>(total_ - first_, 1) !=
-             (shown_ - first_) * 20 / std::max<std::int64_t>(total_ - first_, 1);
+  double const since = now - last_;
+  if (style_ == Style::terminal) return since >= 0.2;
+  auto const twentieth = [&](std::int64_t x) {
+    return (x - first_) * 20 / std::max<std::int64_t>(total_ - first_, 1);
+  };
+  return since >= 30 || (since >= 2 && twentieth(done) != twentieth(shown_));
 }
 
 void Progress::show(std::int64_t done, std::string const& note) {

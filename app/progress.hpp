@@ -28,8 +28,8 @@ class Progress {
   Progress& operator=(Progress const&) = delete;
 
   /// Shows `done` and `note` ("loss 4.21"): at most five times a second on a terminal; in lines
-  /// style at the first call, every twentieth of the work, every 30 s and at the end, whichever
-  /// comes first.
+  /// style at the first call and at the end, between them after a twentieth of the work and 2 s, or
+  /// after 30 s.
   void show(std::int64_t done, std::string const& note = "");
   /// Prints a line of its own, above the bar.
   void message(std::string const& text);
