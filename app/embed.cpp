@@ -67,11 +67,11 @@ int embed(parallel::MpiEnvironment const& mpi, Options const& options) {
 void add_embed(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      app.add_subcommand("embed",
-                         "Embed every item of a dataset; under mpirun too. The file holds, for "
-                         "each modality, /<modality>/embedding\n"
-                         "[items, dim] float32 and /<modality>/sample [items] (number of the "
-                         "sample it belongs to), and /key [samples].");
+      app.add_subcommand("embed", "Embed every item of a dataset; under mpirun too");
+  command->footer(
+      "The file holds for each modality /<modality>/embedding [items, dim] float32 and "
+      "/<modality>/sample\n"
+      "[items] uint64, the number of the sample an item belongs to; and /key [samples].");
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "Checkpoint, or folder of which the newest is taken")

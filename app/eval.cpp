@@ -98,9 +98,8 @@ int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
 
 void add_eval(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("eval",
-                                         "Zero-shot retrieval of a checkpoint on a dataset: R@1, "
-                                         "R@5, R@10 beside chance; under mpirun too");
+  CLI::App* command = app.add_subcommand(
+      "eval", "Measure zero-shot retrieval of a checkpoint on a dataset; under mpirun too");
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "Checkpoint, or folder of which the newest is taken")

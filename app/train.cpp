@@ -260,13 +260,14 @@ void add_train(CLI::App& app, Run& run) {
     std::vector<std::string> overrides;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("train",
-                         "Pretrain or fine-tune; under mpirun or srun on any number of ranks.\n"
-                         "Resumes by itself from the newest valid checkpoint in "
-                         "checkpoint.directory. Exit code 75: stopped on\n"
-                         "request (a signal, train.stop_after_step, train.stop_before_seconds) "
-                         "with a checkpoint saved.");
+  CLI::App* command = app.add_subcommand(
+      "train",
+      "Pretrain or fine-tune, under mpirun or srun on any number of ranks; resumes by itself");
+  command->footer(
+      "A run continues from the newest valid checkpoint in checkpoint.directory, on any number of "
+      "ranks.\n"
+      "Exit code 75: stopped on request (SIGINT, SIGTERM, SIGUSR1, train.stop_after_step or\n"
+      "train.stop_before_seconds) with a checkpoint saved; run it again to go on.");
   command
       ->add_option("--config", options->file,
                    "Configuration (TOML); `accord config --reference` lists its keys")
