@@ -7,8 +7,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
-#include <new>
 #include <thread>
+
+#include "core/base/as_error.hpp"
 
 namespace accord::app {
 namespace {
@@ -19,13 +20,18 @@ void share_cores(int local_ranks) {
   omp_set_num_threads(std::clamp(of_node / local_ranks, 1, omp_get_num_procs()));
 }
 
-[[noreturn]] void end_all(int rank, std::string const& message, ExitCode code) {
+/// Ends the job. A rank on its own returns its exit code, to spare the user MPI's words.
+int end_all(parallel::MpiEnvironment const& mpi, Error const& error) {
+  if (mpi.size() == 1) {
+    std::cerr << "error: " << error.what() << std::endl;
+    return static_cast<int>(error.exit_code());
+  }
   // Most errors (a key, a file, a checkpoint) hit all ranks at once. The others give rank 0 a
   // moment to say it for all; its abort ends them before they speak. A rank that is alone with its
   // error is only a little late.
-  if (rank != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  std::cerr << "[rank " << rank << "] error: " << message << std::endl;
-  parallel::MpiEnvironment::abort(code);
+  if (mpi.rank() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  std::cerr << "[rank " << mpi.rank() << "] error: " << error.what() << std::endl;
+  parallel::MpiEnvironment::abort(error.exit_code());
 }
 
 }  // namespace
@@ -37,12 +43,8 @@ int launch(std::function<int(parallel::MpiEnvironment const&)> const& body) {
   share_cores(mpi.local_size());
   try {
     return body(mpi);
-  } catch (Error const& error) {
-    end_all(mpi.rank(), error.what(), error.exit_code());
-  } catch (std::bad_alloc const&) {
-    end_all(mpi.rank(), "out of memory", ExitCode::internal);
-  } catch (std::exception const& error) {
-    end_all(mpi.rank(), error.what(), ExitCode::internal);
+  } catch (std::exception const&) {
+    return end_all(mpi, as_error(std::current_exception()));
   }
 }
 

@@ -10,7 +10,7 @@ namespace accord::app {
 /// Runs `body` on every rank with MPI up and the threads of each rank set: the cores of the node
 /// shared by its ranks, unless OMP_NUM_THREADS or the binding says less. Returns what body returns.
 /// An error on any rank ends all ranks with its exit code; it is printed as "[rank r] error: ...",
-/// once where all ranks fail alike.
+/// once where all ranks fail alike; a single rank prints "error: ..." and its code is returned.
 int launch(std::function<int(parallel::MpiEnvironment const&)> const& body);
 
 /// Threads of each rank, as launch() has set them.

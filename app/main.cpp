@@ -10,7 +10,7 @@
 #include "app/command.hpp"
 #include "app/commands.hpp"
 #include "app/options.hpp"
-#include "core/base/error.hpp"
+#include "core/base/as_error.hpp"
 
 namespace {
 
@@ -58,11 +58,8 @@ int main(int argc, char** argv) {
   }
   try {
     return run();
-  } catch (accord::Error const& error) {
+  } catch (std::exception const&) {
+    accord::Error const error = accord::as_error(std::current_exception());
     return fail(error.what(), error.exit_code());
-  } catch (std::bad_alloc const&) {
-    return fail("out of memory", accord::ExitCode::internal);
-  } catch (std::exception const& error) {
-    return fail(error.what(), accord::ExitCode::internal);
   }
 }

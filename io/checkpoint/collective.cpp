@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "core/base/as_error.hpp"
+
 namespace accord::io {
 namespace {
-
-Error as_error(std::exception_ptr failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (Error const& error) {
-    return error;
-  } catch (std::exception const& error) {
-    return Error(error.what());
-  }
-}
 
 View view_of(std::vector<Index>& values) {
   return {values.data(), DType::int64, Shape{static_cast<Index>(values.size())}};

@@ -24,11 +24,18 @@ namespace {
 }  // namespace
 
 File File::open_read(std::filesystem::path const& path) {
-  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0 && errno == ENOENT)
+  // Without O_NONBLOCK a pipe that nobody writes to would hold us here.
+  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR))
     throw DataError(fmt::format("{}: no such file", path.string()));
   if (descriptor < 0) fail(path, "open");
-  return File(descriptor, path);
+  File file(descriptor, path);
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) fail(path, "stat");
+  if (!S_ISREG(status.st_mode))
+    throw DataError(fmt::format("{}: {}, expected a file", path.string(),
+                                S_ISDIR(status.st_mode) ? "a folder" : "a pipe or device"));
+  return file;
 }
 
 File File::open_write(std::filesystem::path const& path) {

@@ -15,7 +15,7 @@ namespace accord::io {
 /// disk named as such).
 class File {
  public:
-  /// \throws DataError if the file does not exist, IoError for any other reason.
+  /// \throws DataError if there is no such regular file, IoError for any other reason.
   static File open_read(std::filesystem::path const& path);
   /// For reading and writing; created if absent, never truncated.
   static File open_write(std::filesystem::path const& path);
