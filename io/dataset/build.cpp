@@ -156,10 +156,7 @@ void Build::State::check_output() const {
   for (std::string const& dataset : datasets) {
     std::filesystem::path const path = folder(dataset);
     if (!has_index(path)) {
-      if (std::filesystem::exists(path / shard_file(0)) && !std::filesystem::exists(work))
-        throw UsageError(fmt::format(
-            "{} holds shards without an index.json: move them away, or choose another --out",
-            path.string()));
+      if (!std::filesystem::exists(work)) require_no_shards(path);
       continue;
     }
     DatasetIndex const index = read_index(path);
@@ -177,6 +174,7 @@ void Build::State::check_output() const {
 }
 
 bool Build::finished() const {
+  if (std::filesystem::exists(state_->work)) return false;  // finish() was interrupted
   return std::all_of(state_->datasets.begin(), state_->datasets.end(),
                      [&](std::string const& dataset) {
                        auto const path = state_->folder(dataset);
@@ -194,6 +192,7 @@ void Build::run(int rank, int ranks, std::function<void(BuildProgress const&)> c
     mine.push_back(u);
     now.total_bytes += s.units[u].bytes;
   }
+  progress(now);
   std::uint64_t finished_bytes = 0;
   for (std::size_t const u : mine) {
     if (!std::filesystem::exists(s.record_path(u))) {

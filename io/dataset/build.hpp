@@ -69,11 +69,13 @@ class Build {
   explicit Build(BuildOptions options);
   ~Build();
 
-  /// The dataset holds this very build already: there is nothing to do.
+  /// The dataset holds this very build already and nothing of the work is left: there is nothing to
+  /// do.
   bool finished() const;
   std::vector<std::string> const& modalities() const;
 
-  /// Works on the units of `rank` among `ranks`. `progress` is called after every sample.
+  /// Works on the units of `rank` among `ranks`. `progress` is called first, and after every
+  /// sample.
   void run(int rank, int ranks, std::function<void(BuildProgress const&)> const& progress);
 
   /// Once, on one rank, when all have run: numbers the shards, writes index.json and

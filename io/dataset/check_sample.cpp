@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "core/base/error.hpp"
@@ -56,6 +57,12 @@ std::optional<Fault> check_image(std::optional<std::string> const& image, MediaC
     return Fault{"picture that cannot be decoded", error.what()};
   }
   return std::nullopt;
+}
+
+bool is_class_number(std::string const& text) {
+  std::int32_t value = -1;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value >= 0;
 }
 
 template <class T>
@@ -121,6 +128,15 @@ bool is_utf8(std::string_view text) {
     i += length;
   }
   return true;
+}
+
+std::optional<Fault> check_label(std::optional<std::string>& label, bool number) {
+  if (!label) return Fault{"no label", ""};
+  *label = trimmed(*label);
+  if (label->empty()) return Fault{"empty label", ""};
+  if (!is_utf8(*label)) return Fault{"label that is not UTF-8", ""};
+  if (number && !is_class_number(*label)) return Fault{"label that is not a class number", *label};
+  return std::nullopt;
 }
 
 std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,

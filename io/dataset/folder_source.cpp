@@ -57,9 +57,11 @@ class FolderSource final : public Source {
   std::string identity() const override {
     Hasher128 hasher;
     for (auto const& [key, files] : entries_) {
-      std::string const line = fmt::format("{}\n{}\n{}\n{}\n", files.image, files.audio, files.text,
-                                           files.image_bytes + files.audio_bytes);
-      hasher.update(std::as_bytes(std::span(line)));
+      for (std::string const* name : {&files.image, &files.audio, &files.text}) {
+        std::string const line =
+            name->empty() ? "\n" : fmt::format("{}\n{}\n", *name, stamp_of(folder_ / *name));
+        hasher.update(std::as_bytes(std::span(line)));
+      }
     }
     return fmt::format("folder {} {}", entries_.size(), to_hex(hasher.digest()));
   }

@@ -36,6 +36,11 @@ std::vector<std::filesystem::path> files_with(std::vector<std::filesystem::path>
 
 }  // namespace
 
+std::string stamp_of(std::filesystem::path const& file) {
+  return fmt::format("{} {}", std::filesystem::file_size(file),
+                     std::filesystem::last_write_time(file).time_since_epoch().count());
+}
+
 std::unique_ptr<Source> open_source(SourceOptions const& options) {
   using Kind = SourceOptions::Kind;
   if (options.from.empty()) throw UsageError("--from: nothing to build from");

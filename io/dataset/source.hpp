@@ -57,7 +57,8 @@ class Source {
   virtual ~Source() = default;
   /// A division into units of about `target` bytes of samples; the same for the same input.
   virtual std::vector<Unit> units(std::uint64_t target, Wanted wanted) const = 0;
-  /// Names and sizes of the input: a changed input is another build.
+  /// Names, sizes and times of the input: a changed input is another build. The files that a table
+  /// names are not looked at.
   virtual std::string identity() const = 0;
   virtual std::size_t archives() const { return 0; }
   /// Calls `sink` for everything in the unit, in order. Thread-safe.
@@ -77,6 +78,9 @@ struct SourceOptions {
 /// Larger members and files are not samples.
 inline constexpr std::uint64_t max_media_bytes = 256 << 20;
 inline constexpr std::uint64_t max_text_bytes = 1 << 20;
+
+/// Size and time of a file, as identity() notes them.
+std::string stamp_of(std::filesystem::path const& file);
 
 /// automatic: a .tar, or a folder with some, is archives; a .tsv, or a folder with some, a table;
 /// any other folder media. \throws UsageError or DataError saying what was looked for

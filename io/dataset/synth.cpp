@@ -98,6 +98,7 @@ void write_part(SynthOptions const& options, Part const& part,
     throw UsageError(fmt::format("{} holds another dataset: remove it, or choose another --out",
                                  folder.string()));
   }
+  require_no_shards(folder);
   std::filesystem::create_directories(folder);
   DatasetIndex index;
   index.modalities = {"image", "text"};

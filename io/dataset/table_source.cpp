@@ -111,7 +111,7 @@ class TableSource final : public Source {
   std::string identity() const override {
     std::string text = "table label=" + label_;
     for (Table const& table : tables_)
-      text += fmt::format("\n{} {}", table.path.filename().string(), table.bytes);
+      text += fmt::format("\n{} {}", table.path.filename().string(), stamp_of(table.path));
     return text;
   }
 

@@ -22,8 +22,12 @@ std::pair<std::string, std::string> split_name(std::string const& name) {
   return {name.substr(0, dot), name.substr(dot)};
 }
 
-std::string text_of(json const& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+/// The document without what lies deeper than any caption or label, so that no depth is too much
+/// for the stack.
+json parse_shallow(std::string const& text) {
+  constexpr int max_depth = 16;
+  auto const keep = [](int depth, json::parse_event_t, json const&) { return depth <= max_depth; };
+  return json::parse(text, keep, /*allow_exceptions=*/false);
 }
 
 class TarSource final : public Source {
@@ -46,7 +50,7 @@ class TarSource final : public Source {
   std::string identity() const override {
     std::string text = "tar label=" + label_;
     for (std::size_t i = 0; i < tars_.size(); ++i)
-      text += fmt::format("\n{} {}", tars_[i].filename().string(), sizes_[i]);
+      text += fmt::format("\n{} {}", tars_[i].filename().string(), stamp_of(tars_[i]));
     return text;
   }
 
@@ -111,7 +115,11 @@ class TarSource final : public Source {
       std::optional<std::string> const text = std::exchange(json_, {});
       open_ = false;
       if (std::exchange(refused_, false)) return true;
-      if (text && (!candidate.text || !label_.empty())) read_json(*text, candidate);
+      if (text && (!candidate.text || !label_.empty()) && !read_json(*text, candidate)) {
+        sink_.drop(where_, candidate.key, "label that is neither text nor number",
+                   fmt::format("field {} of its .json", label_));
+        return true;
+      }
       return sink_.sample(std::move(candidate));
     }
 
@@ -127,16 +135,21 @@ class TarSource final : public Source {
     }
 
     /// A damaged or foreign .json is as good as none: what it should have held is missed by whoever
-    /// needs it.
-    void read_json(std::string const& text, Candidate& candidate) const {
-      json const document = json::parse(text, nullptr, /*allow_exceptions=*/false);
-      if (!document.is_object()) return;
+    /// needs it. False: its label is a list or an object.
+    bool read_json(std::string const& text, Candidate& candidate) const {
+      json const document = parse_shallow(text);
+      if (!document.is_object()) return true;
       for (char const* name : {"caption", "text"})
         if (!candidate.text && document.contains(name) && document[name].is_string())
           candidate.text = document[name].get<std::string>();
-      if (!label_.empty() && label_ != "cls" && document.contains(label_) &&
-          !document[label_].is_null())
-        candidate.label = text_of(document[label_]);
+      if (label_.empty() || label_ == "cls" || !document.contains(label_)) return true;
+      json const& label = document[label_];
+      if (label.is_structured()) return false;
+      if (label.is_string())
+        candidate.label = label.get<std::string>();
+      else if (!label.is_null())
+        candidate.label = label.dump();
+      return true;
     }
 
     std::string where_;

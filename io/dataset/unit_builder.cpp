@@ -2,21 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "io/dataset/hold_out.hpp"
 
 namespace accord::io {
-namespace {
-
-bool is_class_number(std::string const& text) {
-  std::int32_t value = -1;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value >= 0;
-}
-
-}  // namespace
-
 void count(Tally& tally, std::string const& example) {
   constexpr std::size_t most = 20;
   ++tally.count;
@@ -43,9 +31,9 @@ bool UnitBuilder::sample(Candidate candidate) {
   };
   if (auto const fault = check_sample(candidate, modalities_, options_.check))
     return refuse(*fault);
-  if (labelled && !candidate.label) return refuse({"no label", "", false});
-  if (labelled && options_.source.label == "cls" && !is_class_number(*candidate.label))
-    return refuse({"label that is not a class number", *candidate.label, false});
+  if (labelled)
+    if (auto const fault = check_label(candidate.label, options_.source.label == "cls"))
+      return refuse(*fault);
 
   NewSample sample;
   sample.key = candidate.key;

@@ -179,6 +179,13 @@ Index DatasetIndex::shard_of(Index sample) const {
 
 std::string shard_file(Index number) { return fmt::format("shard-{:05}.h5", number); }
 
+void require_no_shards(std::filesystem::path const& dataset) {
+  if (std::filesystem::exists(dataset / shard_file(0)))
+    throw UsageError(fmt::format(
+        "{} holds shards without an index.json: move them away, or choose another --out",
+        dataset.string()));
+}
+
 bool has_index(std::filesystem::path const& dataset) {
   return std::filesystem::exists(dataset / "index.json");
 }

@@ -69,6 +69,8 @@ struct DatasetIndex {
 std::string shard_file(Index number);
 
 bool has_index(std::filesystem::path const& dataset);
+/// \throws UsageError if shards lie there: without an index nobody knows whose they are.
+void require_no_shards(std::filesystem::path const& dataset);
 /// Reads <dataset>/index.json. \throws DataError if it is missing, damaged (it carries a hash of
 /// itself) or of another version.
 DatasetIndex read_index(std::filesystem::path const& dataset);

@@ -74,5 +74,19 @@ TEST(Base64, DecodesBothAlphabetsWithAndWithoutPadding) {
   EXPECT_EQ(decode_base64("a"), std::nullopt);
 }
 
+TEST(CheckLabel, TrimsAndRefusesWhatIsNoName) {
+  std::optional<std::string> label = " cat\n";
+  EXPECT_FALSE(check_label(label, false));
+  EXPECT_EQ(label, "cat");
+  auto const reason = [](std::optional<std::string> text, bool number) {
+    return check_label(text, number).value().reason;
+  };
+  EXPECT_EQ(reason(std::nullopt, false), "no label");
+  EXPECT_EQ(reason("", false), "empty label");
+  EXPECT_EQ(reason(" \n", false), "empty label");
+  EXPECT_EQ(reason("\xff", false), "label that is not UTF-8");
+  EXPECT_EQ(reason("cat", true), "label that is not a class number");
+}
+
 }  // namespace
 }  // namespace accord::io

@@ -73,6 +73,12 @@ TEST_F(Synth, AFinishedSetIsLeftAloneAndAnotherOneIsNotOverwritten) {
   EXPECT_THROW(build_synth(other, ignore), UsageError);
 }
 
+TEST_F(Synth, ShardsWithoutAnIndexAreNotOverwritten) {
+  build_synth(options("a"), ignore);
+  std::filesystem::remove(folder_ / "a" / "train" / "index.json");
+  EXPECT_THROW(build_synth(options("a"), ignore), UsageError);
+}
+
 TEST(SynthSplits, KeepCaptionsAndPairsApart) {
   SynthOptions options;
   SynthSplits const splits = synth_splits(options);
