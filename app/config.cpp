@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -112,7 +113,7 @@ std::optional<Value> converted(Key const& key, Value const& value) {
       double x = std::numeric_limits<double>::quiet_NaN();
       if (auto const* real = std::get_if<double>(&value)) x = *real;
       if (auto const* whole = std::get_if<std::int64_t>(&value)) x = static_cast<double>(*whole);
-      if (within(x)) return Value(x);
+      if (std::isfinite(x) && within(x)) return Value(x);
       break;
     }
     case Key::Type::text:
@@ -255,6 +256,8 @@ Config::Config() {
 Config load_config(std::filesystem::path const& file, std::vector<std::string> const& overrides) {
   if (!std::filesystem::exists(file))
     throw UsageError(fmt::format("{}: there is no such configuration file", file.string()));
+  if (!std::filesystem::is_regular_file(file))
+    throw UsageError(fmt::format("{}: not a file; give a configuration in TOML", file.string()));
   return resolved(entries_of(io::read_file(file), file.string()), overrides);
 }
 

@@ -85,7 +85,7 @@ struct CheckpointConfig {
   double every_minutes = 0;  ///< 0: not by time
   Index keep = 3;            ///< 0: all
   Index files = 1;
-  bool asynchronous = true;
+  bool asynchronous = false;
 };
 
 struct LogConfig {

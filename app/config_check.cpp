@@ -100,10 +100,8 @@ void check_objective(ObjectiveConfig const& objective, ModelConfig const& model)
               model.modalities[static_cast<std::size_t>(objective.modality)].name);
       break;
     case ObjectiveConfig::Kind::classify:
-      require(objective.teacher.empty(), "{}: a classify term has no teacher", at);
-      require(objective.modality >= 0 && contains(objective.student, objective.modality),
-              "{}.modality must be one of its student", at);
-      break;
+      throw UsageError(fmt::format(
+          "{}.kind = \"classify\" is not available yet; use \"contrast\" or \"denoise\"", at));
   }
 }
 
@@ -166,6 +164,11 @@ void check(Config const& config) {
           "train.steps");
   require(data.crop == io::CropSpec::Kind::shift || data.shift == 0,
           "data.shift = {} needs data.crop = \"shift\"", data.shift);
+
+  require(!config.checkpoint.asynchronous,
+          "checkpoint.asynchronous = true is not available yet; use false: training waits for the "
+          "write");
+  require(!config.log.trace, "log.trace = true is not available yet; use false");
 
   ParallelConfig const& parallel = config.parallel;
   require(parallel.virtual_stages == 1 || parallel.schedule == PipelineSchedule::interleaved,

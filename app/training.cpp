@@ -20,6 +20,24 @@ void refuse_unavailable(ParallelConfig const& parallel) {
   if (parallel.pipeline > 1) throw UsageError("parallel.pipeline > 1 is not available yet; use 1");
 }
 
+/// A prefix that means no parameter is a typo. Collective: each rank may hold other parameters.
+void check_frozen(Queue& queue, Communicator& world, ParameterStore const& store,
+                  std::vector<std::string> const& prefixes) {
+  std::vector<Index> found;
+  for (std::string const& prefix : prefixes) {
+    Index count = 0;
+    for (int id = 0; id < store.count(); ++id) count += store.spec(id).name.starts_with(prefix);
+    found.push_back(count);
+  }
+  if (found.empty()) return;
+  world.all_reduce(queue,
+                   View(found.data(), DType::int64, Shape{static_cast<Index>(found.size())}));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (found[i] == 0)
+      throw UsageError(
+          fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefixes[i]));
+}
+
 AdamwOptions adamw_options(Config const& config) {
   OptimizerConfig const& o = config.optimizer;
   return {.beta1 = o.beta1,
@@ -71,6 +89,7 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   TrainConfig const& train = config_.train;
   model_ = std::make_unique<Model>(queue, config_.model, train.dtype, *groups_.tensor,
                                    Model::whole(config_.model));
+  check_frozen(queue, world, model_->parameters(), config_.model.frozen);
   model_->initialise(queue, train.init, train.seed);
   ownership_ = std::make_unique<parallel::Ownership>(queue, model_->parameters(), groups_);
   reducer_ = std::make_unique<parallel::GradientReducer>(model_->parameters(), groups_, *ownership_,

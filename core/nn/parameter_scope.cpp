@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/check.hpp"
+
 namespace accord {
 
 int ParameterScope::add(std::vector<Member> members) const {
@@ -15,6 +17,11 @@ int ParameterScope::add(std::vector<Member> members) const {
     bool const decay = member.shape.rank() > 1 && !name.ends_with(".bias") && !listed;
     specs.push_back({name, member.shape, member.init, member.distribution, member.split_dimension,
                      member.used && !frozen, decay});
+    if (specs.back().trainable != specs.front().trainable)
+      throw UsageError(
+          fmt::format("train.frozen covers one of {} and {} but not the other: they "
+                      "are stored and trained as one; freeze both or neither",
+                      specs.front().name, name));
   }
   return store_->add(std::move(specs));
 }

@@ -180,6 +180,8 @@ TEST(Config, EveryKeySurvivesPrintAndParse) {
   config.data.max_tokens = 7;
   config.parallel.tensor = 5;
   config.data.crop = io::CropSpec::Kind::shift;
+  config.checkpoint.asynchronous = false;
+  config.log.trace = false;
   for (ModalityConfig& modality : config.model.modalities) modality.size = 32;
   std::string const printed = to_toml(config);
   Config const read = parse_config(printed, "printed");
@@ -210,6 +212,7 @@ TEST(Config, WrongTypesAndRangesSayWhatIsExpected) {
   EXPECT_THAT(error_with({"parallel.sequence=1"}), HasSubstr("expected true or false"));
   EXPECT_THAT(error_with({"train.seed=-1"}), HasSubstr(">= 0 and <= 4294967295"));
   EXPECT_THAT(error_with({"model.drop_path=nan"}), HasSubstr("expected a number"));
+  EXPECT_THAT(error_with({"optimizer.clip_norm=inf"}), HasSubstr("expected a number >= 0"));
   EXPECT_THAT(error_with({"train.frozen=[1, 2]"}), HasSubstr("expected a list of texts"));
   EXPECT_THAT(error_with({"train.steps"}), HasSubstr("expected section.key=value"));
   EXPECT_THAT(error_of("[train\nsteps = 3"),
@@ -220,6 +223,7 @@ TEST(Config, WrongTypesAndRangesSayWhatIsExpected) {
   EXPECT_THAT(error_with({"modality.text.size=32"}),
               HasSubstr("belongs to modalities with adapter = \"patch\""));
   EXPECT_THAT(usage_error([] { load_config("no/such.toml"); }), HasSubstr("no/such.toml"));
+  EXPECT_THAT(usage_error([] { load_config("/"); }), HasSubstr("not a file"));
 }
 
 TEST(Config, ContradictionsAreRefused) {
@@ -247,6 +251,14 @@ TEST(Config, ContradictionsAreRefused) {
   EXPECT_THAT(error_with({"schedule.warmup_steps=10"}), HasSubstr("leaves nothing"));
   EXPECT_THAT(error_with({"data.shift=3"}), HasSubstr("data.crop = \"shift\""));
   EXPECT_THAT(error_with({"train.stage=2"}), HasSubstr("train.stage = 2"));
+}
+
+TEST(Config, WhatDoesNothingYetIsRefusedByName) {
+  for (char const* key : {"checkpoint.asynchronous", "log.trace"})
+    EXPECT_THAT(error_with({std::string(key) + "=true"}),
+                AllOf(HasSubstr(key), HasSubstr("not available yet")));
+  EXPECT_THAT(error_with({"objective.itc.kind=classify"}),
+              AllOf(HasSubstr("objective.itc.kind"), HasSubstr("not available yet")));
 }
 
 TEST(Config, LayoutsAreCheckedAgainstTheNumberOfRanks) {
