@@ -5,34 +5,40 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
-#include "io/file/file.hpp"
 
 namespace accord::app {
 namespace {
 
-/// Calls visit(line number, text) for each line that ends in a newline; false stops.
+/// Calls visit(line number, text) for each line that ends in a newline; false stops. The file of a
+/// long run may be larger than memory.
 template <class Visit>
-void for_each_line(std::string const& text, Visit&& visit) {
-  std::size_t begin = 0, number = 1;
-  for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
-    if (!visit(number++, std::string_view(text).substr(begin, end - begin))) return;
+void for_each_line(std::filesystem::path const& path, Visit&& visit) {
+  std::ifstream file(path);
+  if (!std::filesystem::is_regular_file(path) || !file)
+    throw DataError(fmt::format("{}: not a file that can be read", path.string()));
+  std::size_t number = 1;
+  for (std::string line; std::getline(file, line) && !file.eof();)
+    if (!visit(number++, line)) return;
+  if (file.bad()) throw IoError(fmt::format("{}: reading failed", path.string()));
 }
 
-std::string up_to_step(std::string const& text, std::int64_t step) {
-  std::size_t kept = 0;
-  for_each_line(text, [&](std::size_t, std::string_view line) {
+/// Bytes of the lines of a run's first steps.
+std::uintmax_t bytes_up_to_step(std::filesystem::path const& path, std::int64_t step) {
+  std::uintmax_t kept = 0;
+  for_each_line(path, [&](std::size_t, std::string const& line) {
     nlohmann::json const object = nlohmann::json::parse(line, nullptr, false);
     if (!object.is_object() || !object.contains("step") || !object["step"].is_number_integer() ||
         object["step"].get<std::int64_t>() > step)
       return false;
-    kept = static_cast<std::size_t>(line.data() - text.data()) + line.size() + 1;
+    kept += line.size() + 1;
     return true;
   });
-  return text.substr(0, kept);
+  return kept;
 }
 
 }  // namespace
@@ -54,11 +60,8 @@ std::string to_json(MetricsLine const& line) {
 
 MetricsFile::MetricsFile(std::filesystem::path path, std::int64_t step) : path_(std::move(path)) {
   if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path());
-  if (std::filesystem::exists(path_)) {
-    std::string const text = io::read_file(path_);
-    std::string const kept = up_to_step(text, step);
-    if (kept.size() != text.size()) io::write_file_atomically(path_, kept);
-  }
+  if (std::filesystem::is_regular_file(path_))
+    std::filesystem::resize_file(path_, bytes_up_to_step(path_, step));
   file_.reset(std::fopen(path_.c_str(), "a"));
   if (!file_)
     throw IoError(
@@ -80,8 +83,7 @@ std::vector<double> const* MetricsTable::find(std::string const& name) const {
 MetricsTable read_metrics(std::filesystem::path const& path) {
   double const missing = std::numeric_limits<double>::quiet_NaN();
   MetricsTable table;
-  std::string const text = io::read_file(path);
-  for_each_line(text, [&](std::size_t number, std::string_view line) {
+  for_each_line(path, [&](std::size_t number, std::string const& line) {
     auto const object = nlohmann::ordered_json::parse(line, nullptr, false);
     if (!object.is_object())
       throw DataError(

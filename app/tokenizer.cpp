@@ -17,6 +17,16 @@
 namespace accord::app {
 namespace {
 
+/// What `work` returns; what it finds wrong with a text is said of `where`.
+template <class Work>
+auto naming(std::string const& where, Work&& work) {
+  try {
+    return work();
+  } catch (DataError const& error) {
+    throw DataError(fmt::format("{}: {}", where, error.what()));
+  }
+}
+
 struct TrainOptions {
   std::string from, kind = "bpe", out;
   Index size = 32768;
@@ -36,8 +46,10 @@ int train(TrainOptions const& options) {
     if (std::filesystem::exists(out / name))
       throw UsageError(fmt::format("{} already exists: give another folder, or remove it",
                                    (out / name).string()));
-  io::VocabularyFiles const files = options.kind == "words" ? io::train_words(counted, options.size)
-                                                            : io::train_bpe(counted, options.size);
+  io::VocabularyFiles const files = naming(options.from, [&] {
+    return options.kind == "words" ? io::train_words(counted, options.size)
+                                   : io::train_bpe(counted, options.size);
+  });
   auto const tokenizer = io::Tokenizer::load_from(files);
   std::error_code error;
   std::filesystem::create_directories(out, error);
@@ -57,15 +69,17 @@ struct EncodeOptions {
 
 int encode(EncodeOptions const& options) {
   auto const tokenizer = io::Tokenizer::load(options.tokenizer);
-  auto const print = [&](std::string const& text) {
-    std::cout << joined(options.raw ? tokenizer->rows(text)
-                                    : tokenizer->encode(text, options.max_tokens),
-                        " ")
-              << '\n';
+  auto const print = [&](char const* kind, std::size_t number, std::string const& text) {
+    auto const rows = naming(fmt::format("{} {}", kind, number), [&] {
+      return options.raw ? tokenizer->rows(text) : tokenizer->encode(text, options.max_tokens);
+    });
+    std::cout << joined(rows, " ") << '\n';
   };
+  std::size_t number = 0;
   if (options.texts.empty())
-    for (std::string line; std::getline(std::cin, line);) print(line);
-  for (std::string const& text : options.texts) print(text);
+    for (std::string line; std::getline(std::cin, line);)
+      print("standard input, line", ++number, line);
+  for (std::string const& text : options.texts) print("text", ++number, text);
   return 0;
 }
 

@@ -44,7 +44,9 @@ void add_verify(CLI::App& app, Run& run) {
       ->check(CLI::IsMember({"float64", "float32"}))
       ->capture_default_str();
   command->add_flag("--each", options->each, "Print every tensor's error, not only failures");
-  command->footer("Exit codes: 0 all pass, 65 a file fails or cannot be read.");
+  command->footer(
+      "Exit codes: 0 all that can be checked pass; 65 a file fails or cannot be read, or\n"
+      "none was checked.");
   command->callback([options, &run] {
     run = [options] {
       DType const dtype = options->dtype == "float64" ? DType::float64 : DType::float32;
@@ -70,7 +72,7 @@ void add_verify(CLI::App& app, Run& run) {
       std::size_t const failed = options->files.size() - passed - skipped;
       fmt::print("reference files: {} verified, {} failed, {} skipped ({})\n", passed, failed,
                  skipped, options->dtype);
-      return static_cast<int>(failed ? ExitCode::data : ExitCode::ok);
+      return static_cast<int>(failed > 0 || passed == 0 ? ExitCode::data : ExitCode::ok);
     };
   });
 }

@@ -21,7 +21,6 @@ function(accord_find_library target)  # accord_find_library(target HEADER h NAME
   target_link_libraries(accord_dep_${target} INTERFACE ${ACCORD_${upper}_LIBRARY})
 endfunction()
 accord_find_library(hdf5 HEADER hdf5.h NAMES hdf5_serial hdf5 hdf5_openmpi SUFFIXES hdf5/serial hdf5/openmpi)
-accord_find_library(turbojpeg HEADER turbojpeg.h NAMES turbojpeg)
 accord_find_library(jpeg HEADER jpeglib.h NAMES jpeg)
 accord_find_library(spng HEADER spng.h NAMES spng)
 accord_find_library(webp HEADER webp/decode.h NAMES webp)

@@ -39,7 +39,7 @@ void append(MicroBatch& to, MicroBatch const& from) {
   append_all(to.labels, from.labels);
   append_all(to.keys, from.keys);
   for (std::size_t m = 0; m < to.inputs.size(); ++m) {
-    to.inputs[m].dtype = from.inputs[m].dtype;
+    if (from.inputs[m].offsets.size() > 1) to.inputs[m].dtype = from.inputs[m].dtype;
     append_all(to.inputs[m].data, from.inputs[m].data);
     append_offsets(to.inputs[m].offsets, from.inputs[m].offsets);
     append_all(to.lengths[m], from.lengths[m]);

@@ -18,8 +18,11 @@ std::string to_json(OrderState const& state) {
                        {"epoch", s.epoch},
                        {"first", s.first},
                        {"samples", s.samples},
-                       {"index", s.index}});
-  return nlohmann::json{{"position", state.position}, {"sources", sources}}.dump();
+                       {"index", s.index},
+                       {"weight", s.weight}});
+  return nlohmann::json{
+      {"position", state.position}, {"global_batch", state.global_batch}, {"sources", sources}}
+      .dump();
 }
 
 OrderState order_state_from_json(std::string_view text) {
@@ -27,9 +30,10 @@ OrderState order_state_from_json(std::string_view text) {
     nlohmann::json const json = nlohmann::json::parse(text);
     OrderState state;
     json.at("position").get_to(state.position);
+    json.at("global_batch").get_to(state.global_batch);
     for (nlohmann::json const& s : json.at("sources"))
-      state.sources.push_back(
-          {s.at("name"), s.at("epoch"), s.at("first"), s.at("samples"), s.at("index")});
+      state.sources.push_back({s.at("name"), s.at("epoch"), s.at("first"), s.at("samples"),
+                               s.at("index"), s.at("weight")});
     return state;
   } catch (nlohmann::json::exception const& error) {
     throw DataError(fmt::format("the state of the loader cannot be read: {}", error.what()));
@@ -49,6 +53,10 @@ Order::Order(std::vector<OrderSource> sources, std::uint64_t global_batch, std::
         "the run was begun with {} data sources, the configuration names {}: a run keeps "
         "the sources it began with",
         start->sources.size(), sources.size()));
+  if (start && start->global_batch != global_batch)
+    throw UsageError(fmt::format(
+        "the run was begun with train.global_batch = {}, now it is {}: a run keeps its batch",
+        start->global_batch, global_batch));
   constexpr std::uint64_t kAlways = std::numeric_limits<std::uint64_t>::max();
   for (std::size_t j = 0; j < sources.size(); ++j) {
     OrderSource const& now = sources[j];
@@ -57,13 +65,25 @@ Order::Order(std::vector<OrderSource> sources, std::uint64_t global_batch, std::
           fmt::format("data source {} has {} samples, fewer than one global batch of {}: reduce "
                       "train.global_batch or add data",
                       now.name, now.samples, lone_ ? global_batch : 1));
-    Source source{now, {now.name, 0, 0, now.samples, now.index}, lone_ ? 0 : kAlways, 0, 0};
+    Source source{
+        now, {now.name, 0, 0, now.samples, now.index, now.weight}, lone_ ? 0 : kAlways, 0, 0};
     if (start) {
       source.bound = start->sources[j];
       if (source.bound.name != now.name)
         throw UsageError(fmt::format(
             "data source {} was {} when the run began: a run keeps its sources and their order",
             now.name, source.bound.name));
+      if (source.bound.weight != now.weight && !lone_)
+        throw UsageError(fmt::format(
+            "data source {} had weight {} when the run began, now it is {}: a run keeps "
+            "its mixture",
+            now.name, source.bound.weight, now.weight));
+      if (epoch_length(source.bound.samples) == 0 ||
+          (lone_ && source.bound.first > start->position))
+        throw DataError(fmt::format(
+            "the state of the loader is damaged: at position {}, an epoch of source {} with {} "
+            "samples that began at {}",
+            start->position, now.name, source.bound.samples, source.bound.first));
       if (source.bound.samples > now.samples)
         throw DataError(fmt::format(
             "data source {} has {} samples but had {} when its epoch began: shards are missing",
@@ -162,11 +182,11 @@ std::uint64_t Order::epoch(std::uint64_t position) const {
 }
 
 OrderState Order::state(std::uint64_t position) const {
-  OrderState state{position, {}};
+  OrderState state{position, global_batch_, {}};
   for (Source const& source : sources_) {
     Turn const t = turn(source, lone_ ? position : position / mixture_window * source.quota);
     state.sources.push_back({source.now.name, t.epoch, t.first, t.samples,
-                             t.bound ? t.bound->index : source.now.index});
+                             t.bound ? t.bound->index : source.now.index, source.now.weight});
   }
   return state;
 }

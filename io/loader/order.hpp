@@ -28,13 +28,16 @@ struct SourceState {
       0;  ///< samples the source had given when this epoch began; of a lone source: a position
   std::uint64_t samples = 0;
   std::string index;
+  double weight = 1;
   friend bool operator==(SourceState const&, SourceState const&) = default;
 };
 
 /// All there is to know to continue; a checkpoint keeps its JSON form,
-/// {"position", "sources": [{"name", "epoch", "first", "samples", "index"}]}.
+/// {"position", "global_batch", "sources": [{"name", "epoch", "first", "samples", "index",
+/// "weight"}]}.
 struct OrderState {
   std::uint64_t position = 0;  ///< the next one
+  std::uint64_t global_batch = 0;
   std::vector<SourceState> sources;
   friend bool operator==(OrderState const&, OrderState const&) = default;
 };
@@ -61,8 +64,8 @@ class Order {
     friend bool operator==(Place const&, Place const&) = default;
   };
 
-  /// \throws DataError if a source is too small, UsageError for an impossible weight or if `start`
-  /// has other sources
+  /// \throws DataError if a source is too small or `start` is damaged, UsageError for an impossible
+  /// weight or if `start` has another batch, other sources or weights
   Order(std::vector<OrderSource> sources, std::uint64_t global_batch, std::uint32_t seed,
         OrderState const* start = nullptr);
 

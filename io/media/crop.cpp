@@ -35,14 +35,6 @@ void shift(std::uint8_t* image, int size, int right, int down) {
 
 }  // namespace
 
-CropSpec::Kind crop_kind(std::string const& name) {
-  if (name == "resize") return CropSpec::Kind::resize;
-  if (name == "random_resized") return CropSpec::Kind::random_resized;
-  if (name == "shift") return CropSpec::Kind::shift;
-  throw UsageError(fmt::format(
-      "crop \"{}\" is unknown; expected \"resize\", \"random_resized\" or \"shift\"", name));
-}
-
 Box random_resized_box(Index width, Index height, CropSpec const& spec, Draws const& draws,
                        std::uint64_t position) {
   std::uint32_t draw = 0;

@@ -21,9 +21,6 @@ struct CropSpec {
   int max_shift = 0;  ///< shift: at most so many pixels of the output, each way
 };
 
-/// "resize", "random_resized" or "shift". \throws UsageError naming the three
-CropSpec::Kind crop_kind(std::string const& name);
-
 /// The random part of spec 3.3, computed in double: up to ten tries of (area, ratio), taken if it
 /// fits and then placed (top, then left); else the central part with the ratio clamped to the
 /// interval. Draws are numbered as they are made, from 0, in stream 0. `draws` has Purpose::crop.

@@ -33,6 +33,8 @@ class TokenAdapter final : public Adapter {
   Index max_tokens() const override { return config_.max_tokens + 2; }
 
   std::unique_ptr<Saved> prepare(Queue&, ModalityInput const& input) const override {
+    ACCORD_CHECK(input.data.empty() || input.dtype == DType::int32, "{}: token rows are int32",
+                 config_.name);
     auto saved = std::make_unique<TokenSaved>();
     saved->input = &input;
     return saved;

@@ -167,6 +167,24 @@ TEST(Order, RefusesImpossibleWeightsAndChangedSources) {
   EXPECT_THROW(lone(1000, 32, &state), UsageError);
 }
 
+TEST(Order, KeepsItsBatchAndItsMixture) {
+  OrderState const alone = lone(107, 25).state(100);
+  EXPECT_THROW(lone(107, 20, &alone), UsageError);
+  OrderState const mixed = Order(three_sources(), 32, 3).state(64);
+  auto sources = three_sources();
+  sources[1].weight = 2;
+  EXPECT_THROW(Order(sources, 32, 3, &mixed), UsageError);
+}
+
+TEST(Order, RefusesADamagedState) {
+  OrderState state = lone(107, 25).state(100);
+  state.sources[0].samples = 3;  // less than a batch: no epoch at all
+  EXPECT_THROW(lone(107, 25, &state), DataError);
+  state = lone(107, 25).state(100);
+  state.sources[0].first = 125;
+  EXPECT_THROW(lone(107, 25, &state), DataError);
+}
+
 TEST(OrderState, SurvivesItsJson) {
   OrderState const state = lone(107, 25).state(275);
   EXPECT_EQ(order_state_from_json(to_json(state)), state);

@@ -97,10 +97,3 @@ TEST(CropImage, SurvivesShiftsWiderThanThePicture) {
     EXPECT_EQ(crop(image, {.kind = CropSpec::Kind::shift, .max_shift = 40}, position, 4).size(),
               48u);
 }
-
-TEST(CropKind, IsReadByName) {
-  EXPECT_EQ(crop_kind("resize"), CropSpec::Kind::resize);
-  EXPECT_EQ(crop_kind("random_resized"), CropSpec::Kind::random_resized);
-  EXPECT_EQ(crop_kind("shift"), CropSpec::Kind::shift);
-  EXPECT_THROW(crop_kind("centre"), UsageError);
-}
