@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <thread>
@@ -16,6 +17,11 @@ using namespace accord::testing;
 namespace {
 
 namespace fs = std::filesystem;
+
+std::size_t line_count(fs::path const& file) {
+  std::string const text = text_of(file);
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 class Resume : public TemporaryFolder {
  protected:
@@ -52,15 +58,21 @@ class Resume : public TemporaryFolder {
 TEST_F(Resume, AfterKillsGivesTheSameMetricsBitByBit) {
   constexpr unsigned seed = 20240607;
   fs::path const whole = folder_ / "whole", killed = folder_ / "killed", log = folder_ / "log";
-  auto const begin = std::chrono::steady_clock::now();
   ASSERT_EQ(accord_command(arguments(whole), log, 2), 0) << text_of(log);
-  auto const length = std::chrono::steady_clock::now() - begin;
 
+  // Each kill comes at a random moment after a random step further on, wherever a slow or fast
+  // machine has got to then.
   std::mt19937 random(seed);
+  auto uniform = [&](int low, int high) {
+    return std::uniform_int_distribution<>(low, high)(random);
+  };
   int kills = 0;
   for (int attempt = 0; attempt < 5; ++attempt) {
+    std::size_t const step = static_cast<std::size_t>(uniform(4 * attempt + 1, 4 * attempt + 3));
     BackgroundProgram program(arguments(killed), log, 2);
-    std::this_thread::sleep_for(length * std::uniform_real_distribution<>(0.2, 0.8)(random));
+    while (program.running() && line_count(killed / "metrics.jsonl") < step)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::microseconds(uniform(0, 20000)));
     kills += program.running();
   }
   EXPECT_GT(kills, 2) << "the run ended before it could be killed";
