@@ -133,10 +133,14 @@ std::vector<View> whole(Operands& operands, Shape shape) {
 }
 
 TEST_P(LayerNormTest, ShardedPartsMatchReference) {
-  for (Shape shape : testing::matrix_shapes)
+  for (Shape shape : testing::matrix_shapes) {
+    // Over one column the gradient is exactly zero: what is left is rounding, with nothing to be
+    // relative to.
+    if (shape[1] == 1) continue;
     expect_like_reference(
         [&](Operands& operands) { return sharded(operands, shape, shape[1] / 3); },
         to_string(shape));
+  }
 }
 
 TEST_P(LayerNormTest, ShardedEqualsWhole) {
