@@ -10,8 +10,10 @@
 #include "app/data_commands.hpp"
 #include "app/text.hpp"
 #include "core/base/error.hpp"
-#include "io/dataset/media_kind.hpp"
 #include "io/file/file.hpp"
+#include "io/media/audio.hpp"
+#include "io/media/image.hpp"
+#include "io/media/media_kind.hpp"
 #include "io/shard/shard_reader.hpp"
 
 namespace accord::app {
@@ -68,6 +70,26 @@ std::string label_text(io::Dataset const& dataset, io::Sample const& sample) {
   return joined(names);
 }
 
+/// Kind, size and extent of a picture or a sound.
+std::string media_text(std::span<std::byte const> bytes) {
+  io::MediaKind const kind = io::media_kind(bytes);
+  std::string text = fmt::format("{}, {}", io::extension_of(kind), size_text(bytes.size()));
+  try {
+    if (io::is_image(kind)) {
+      io::ImageSize const size = io::image_size(bytes);
+      text += fmt::format(", {} x {} pixels", size.width, size.height);
+    } else if (io::is_audio(kind)) {
+      io::SoundShape const shape = io::sound_shape(bytes);
+      text += fmt::format(", {:.2f} s, {} channel{} at {} Hz",
+                          static_cast<double>(shape.frames) / static_cast<double>(shape.rate),
+                          shape.channels, shape.channels == 1 ? "" : "s", shape.rate);
+    }
+  } catch (DataError const& error) {
+    text += fmt::format(", {}", error.what());
+  }
+  return text;
+}
+
 /// Writes the items as sample-<number>[.<item>].<ext>: names of our own, for a key may be any path.
 void show_sample(io::Dataset const& dataset, Options const& options) {
   if (options.sample >= dataset.size())
@@ -87,9 +109,7 @@ void show_sample(io::Dataset const& dataset, Options const& options) {
       std::string const extension(is_text(modality) ? "txt"
                                                     : io::extension_of(io::media_kind(items[i])));
       std::cout << fmt::format("{:<11} {}", modality,
-                               is_text(modality)
-                                   ? std::string(bytes)
-                                   : fmt::format("{}, {}", extension, size_text(bytes.size())));
+                               is_text(modality) ? std::string(bytes) : media_text(items[i]));
       if (!options.out.empty()) {
         std::string const item = items.size() > 1 ? fmt::format(".{}", i) : "";
         auto const path =

@@ -24,6 +24,8 @@ accord_find_library(hdf5 HEADER hdf5.h NAMES hdf5_serial hdf5 hdf5_openmpi SUFFI
 accord_find_library(jpeg HEADER jpeglib.h NAMES jpeg)
 accord_find_library(spng HEADER spng.h NAMES spng)
 accord_find_library(webp HEADER webp/decode.h NAMES webp)
+accord_find_library(sndfile HEADER sndfile.h NAMES sndfile)
+accord_find_library(soxr HEADER soxr.h NAMES soxr)
 accord_find_library(pcre2 HEADER pcre2.h NAMES pcre2-8)
 accord_find_library(xxhash HEADER xxhash.h NAMES xxhash)
 accord_find_library(utf8proc HEADER utf8proc.h NAMES utf8proc)

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "core/base/error.hpp"
-#include "io/dataset/media_kind.hpp"
+#include "io/media/audio.hpp"
 #include "io/media/image.hpp"
+#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {
@@ -65,44 +65,18 @@ bool is_class_number(std::string const& text) {
   return error == std::errc() && end == text.data() + text.size() && value >= 0;
 }
 
-template <class T>
-T little_endian(std::string const& bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
-/// What is wrong with the chunks of a WAV file; empty: nothing.
-std::string fault_of_wav(std::string const& wav) {
-  bool format_seen = false;
-  for (std::size_t at = 12; at + 8 <= wav.size();) {
-    std::string const name = wav.substr(at, 4);
-    std::size_t const bytes = little_endian<std::uint32_t>(wav, at + 4);
-    at += 8;
-    if (bytes > wav.size() - at) return fmt::format("chunk '{}' reaches beyond the end", name);
-    if (name == "fmt ") {
-      if (bytes < 16) return "a format chunk that is too short";
-      auto const channels = little_endian<std::uint16_t>(wav, at + 2);
-      auto const rate = little_endian<std::uint32_t>(wav, at + 4);
-      if (channels < 1 || channels > 16 || rate < 1000 || rate > 384000)
-        return fmt::format("{} channels at {} Hz", channels, rate);
-      format_seen = true;
-    }
-    if (name == "data")
-      return !format_seen ? "data before its format" : bytes == 0 ? "no samples" : "";
-    at += bytes + bytes % 2;
-  }
-  return "no data chunk";
-}
-
-std::optional<Fault> check_audio(std::optional<std::string> const& audio) {
+std::optional<Fault> check_audio(std::optional<std::string> const& audio, MediaCheck check) {
   if (!audio) return Fault{"no sound", "", true};
-  MediaKind const kind = media_kind(bytes_of(*audio));
-  if (!is_audio(kind))
+  if (!is_audio(media_kind(bytes_of(*audio))))
     return Fault{"not a WAV, FLAC, MP3 or Ogg sound", fmt::format("{} bytes", audio->size())};
-  if (kind == MediaKind::wav)
-    if (std::string const problem = fault_of_wav(*audio); !problem.empty())
-      return Fault{"damaged WAV", problem};
+  try {
+    if (check == MediaCheck::decode)
+      decode_sound(bytes_of(*audio));
+    else
+      sound_shape(bytes_of(*audio));
+  } catch (DataError const& error) {
+    return Fault{"sound that cannot be decoded", error.what()};
+  }
   return std::nullopt;
 }
 
@@ -145,7 +119,7 @@ std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string>
   for (std::string const& modality : modalities) {
     auto fault = modality == "text"    ? check_caption(candidate.text)
                  : modality == "image" ? check_image(candidate.image, check)
-                                       : check_audio(candidate.audio);
+                                       : check_audio(candidate.audio, check);
     if (fault) return fault;
   }
   return std::nullopt;

@@ -10,8 +10,8 @@
 namespace accord::io {
 
 enum class MediaCheck : std::uint8_t {
-  header,  ///< kind and size of a picture, structure of a WAV
-  decode,  ///< a picture is decoded as well, so damage anywhere in it is found
+  header,  ///< kind and size of a picture, kind and length of a sound
+  decode,  ///< they are decoded as well, so damage anywhere in them is found
 };
 
 /// Why a candidate is left out: a reason to count by, and what was found.

@@ -6,10 +6,10 @@
 #include <map>
 
 #include "core/base/error.hpp"
-#include "io/dataset/media_kind.hpp"
 #include "io/dataset/source.hpp"
 #include "io/file/file.hpp"
 #include "io/file/hash.hpp"
+#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "core/base/error.hpp"
 #include "io/dataset/base64.hpp"
-#include "io/dataset/media_kind.hpp"
 #include "io/dataset/source.hpp"
 #include "io/file/file.hpp"
+#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {

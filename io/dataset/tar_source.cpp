@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
-#include "io/dataset/media_kind.hpp"
 #include "io/dataset/source.hpp"
 #include "io/dataset/tar.hpp"
+#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "io/dataset/base64.hpp"
-#include "io/dataset/media_kind.hpp"
 #include "io/dataset/scene.hpp"
+#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {
@@ -18,7 +18,7 @@ TEST(CheckSample, KnowsUtf8) {
     EXPECT_FALSE(is_utf8(text)) << text;
 }
 
-TEST(CheckSample, LooksIntoWavFiles) {
+TEST(CheckSample, LooksIntoSounds) {
   auto const wave = speak_scene(scene(0), {Draws(1, Purpose::synth), 0});
   std::string const sound(reinterpret_cast<char const*>(wave.data()), wave.size());
   auto const reason = [](std::string const& bytes) {
@@ -29,11 +29,16 @@ TEST(CheckSample, LooksIntoWavFiles) {
     return fault ? fault->reason + ": " + fault->detail : "";
   };
   EXPECT_EQ(reason(sound), "");
-  EXPECT_EQ(reason(sound.substr(0, 2000)), "damaged WAV: chunk 'data' reaches beyond the end");
-  EXPECT_EQ(reason(sound.substr(0, 30)), "damaged WAV: chunk 'fmt ' reaches beyond the end");
-  std::string no_channels = sound;
-  no_channels[22] = 0;
-  EXPECT_EQ(reason(no_channels), "damaged WAV: 0 channels at 16000 Hz");
+  EXPECT_EQ(reason(sound.substr(0, 2000)),
+            "sound that cannot be decoded: a damaged WAV: chunk 'data' reaches beyond the end");
+  EXPECT_EQ(reason(sound.substr(0, 30)),
+            "sound that cannot be decoded: a damaged WAV: chunk 'fmt ' reaches beyond the end");
+  std::string one_hertz = sound;
+  one_hertz.replace(24, 4, std::string("\x01\0\0\0", 4));
+  EXPECT_EQ(
+      reason(one_hertz),
+      "sound that cannot be decoded: a sound of 1 channels at 1 Hz; 1 to 16 channels and 1000 "
+      "to 384000 Hz are accepted");
   EXPECT_EQ(reason("not a sound at all"), "not a WAV, FLAC, MP3 or Ogg sound: 18 bytes");
 }
 

@@ -1,4 +1,4 @@
-#include "io/dataset/media_kind.hpp"
+#include "io/media/media_kind.hpp"
 
 #include <algorithm>
 #include <array>
