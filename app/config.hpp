@@ -59,7 +59,8 @@ struct TrainConfig {
 struct OptimizerConfig {
   double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
   double weight_decay = 0.05;
-  double clip_norm = 3;  ///< 0: no clipping
+  double clip_norm = 3;    ///< 0: no clipping
+  double layer_decay = 1;  ///< of the learning rate, per layer towards the input; 1: none
 };
 
 struct ScheduleConfig {

@@ -108,6 +108,12 @@ Section modality_section() {
               .at_least(1)
               .of_adapter("patch"),
           key<M>("patch", &M::patch, "side of a patch in pixels").at_least(1).of_adapter("patch"),
+          key<M>("position_side", &M::position_side,
+                 "patches along a side of the position table, resized at each step where pictures "
+                 "have others; 0: as many as they have, a table of another size is resized when "
+                 "it is loaded")
+              .at_least(0)
+              .of_adapter("patch"),
           key<M>("stem", &M::stem,
                  "from pixels to tokens: three convolutions with norms, or one matrix")
               .one_of({"hmlp", "mlp"})
@@ -350,6 +356,10 @@ Section optimizer_section() {
               "names not decayed beside biases and parameters of one dimension"),
           key<O>("clip_norm", &O::clip_norm, "largest norm of the whole gradient; 0: no clipping")
               .at_least(0),
+          key<O>("layer_decay", &O::layer_decay,
+                 "the learning rate of each layer is this times that of the next; 1: all alike")
+              .above(0)
+              .at_most(1),
       });
 }
 

@@ -10,6 +10,7 @@
 #include "app/launch.hpp"
 #include "core/base/check.hpp"
 #include "core/model/flops.hpp"
+#include "core/optim/layer_decay.hpp"
 #include "io/checkpoint/save.hpp"
 
 namespace accord::app {
@@ -38,16 +39,17 @@ void check_frozen(Queue& queue, Communicator& world, ParameterStore const& store
           fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefixes[i]));
 }
 
-AdamwOptions adamw_options(Config const& config) {
+AdamwOptions adamw_options(Config const& config, ParameterStore const& store) {
   OptimizerConfig const& o = config.optimizer;
-  return {.beta1 = o.beta1,
-          .beta2 = o.beta2,
-          .epsilon = o.epsilon,
-          .weight_decay = o.weight_decay,
-          .clip_norm = o.clip_norm,
-          .epsilon_form = config.model.parity.adam_epsilon_corrected ? EpsilonForm::corrected
-                                                                     : EpsilonForm::uncorrected,
-          .learning_rate_scale = {}};
+  return {
+      .beta1 = o.beta1,
+      .beta2 = o.beta2,
+      .epsilon = o.epsilon,
+      .weight_decay = o.weight_decay,
+      .clip_norm = o.clip_norm,
+      .epsilon_form = config.model.parity.adam_epsilon_corrected ? EpsilonForm::corrected
+                                                                 : EpsilonForm::uncorrected,
+      .learning_rate_scale = layer_decay_scales(store, o.layer_decay, config.model.encoder.layers)};
 }
 
 io::SampleConfig sample_config(Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer,
@@ -95,7 +97,8 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   reducer_ = std::make_unique<parallel::GradientReducer>(model_->parameters(), groups_, *ownership_,
                                                          config_.parallel.sequence);
   optimizer_ = std::make_unique<parallel::ShardedOptimizer>(
-      queue, model_->parameters(), groups_, *ownership_, adamw_options(config_),
+      queue, model_->parameters(), groups_, *ownership_,
+      adamw_options(config_, model_->parameters()),
       config_.parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
   StepOptions options;
   options.global_batch = train.global_batch;

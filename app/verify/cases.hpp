@@ -15,7 +15,10 @@ Case find_case(std::string const& name);
 
 void verify_dist_itc(Queue& queue, Reference& reference);
 void verify_dist_model(Queue& queue, Reference& reference);
+void verify_eval_classify(Queue& queue, Reference& reference);
 void verify_eval_retrieval(Queue& queue, Reference& reference);
+void verify_image_pos_interp(Queue& queue, Reference& reference);
+void verify_image_relpos_interp(Queue& queue, Reference& reference);
 void verify_mask_sampling(Queue& queue, Reference& reference);
 void verify_model_vl(Queue& queue, Reference& reference);
 void verify_tokenizer(Queue& queue, Reference& reference);
@@ -23,6 +26,7 @@ void verify_train_vl(Queue& queue, Reference& reference);
 void verify_transform_image(Queue& queue, Reference& reference);
 void verify_unit_adapter(Queue& queue, Reference& reference);
 void verify_unit_attention(Queue& queue, Reference& reference);
+void verify_unit_attention_scaleheads(Queue& queue, Reference& reference);
 void verify_unit_buckets(Queue& queue, Reference& reference);
 void verify_unit_geglu_ffn(Queue& queue, Reference& reference);
 void verify_unit_image_hmlp(Queue& queue, Reference& reference);

@@ -2,12 +2,16 @@
 // are batch-major within each modality, as packs are.
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <utility>
 
 #include "app/verify/cases.hpp"
 #include "app/verify/reference_model.hpp"
 #include "core/comm/self_communicator.hpp"
 #include "core/model/block.hpp"
+#include "core/ops/bias.hpp"
+#include "core/ops/elementwise.hpp"
 
 namespace accord::app {
 namespace {
@@ -89,20 +93,89 @@ void compare_gradients(Queue& queue, Reference& reference, ParameterStore& store
   }
 }
 
-}  // namespace
+// Attention with a factor per head instead of the norm inside (`scale_heads`): an option of the
+// official code that no published model uses, so Accord's models do not offer it. What it stands on
+// is checked here: projections and the attention op.
+class HeadScaledAttention {
+ public:
+  struct Saved {
+    Tensor qkv, out, lse, scaled;
+  };
 
-void verify_unit_attention(Queue&, Reference& reference) {
-  Queue queue(Backend::reference);  // a dense bias is the reference backend's
-  Index const d = static_cast<Index>(reference.number("/embed_dim"));
-  Index const heads = static_cast<Index>(reference.number("/heads"));
-  SelfCommunicator self;
-  ParameterStore store;
-  ParameterScope::Rules const rules;
-  SelfAttention const attention(ParameterScope(store, rules), d, heads, TensorParallelRegion(self));
-  store.allocate(queue, reference.dtype());
-  load_reference_weights(queue, reference, store);
+  HeadScaledAttention(ParameterScope const& scope, Index d, Index heads)
+      : store_(&scope.store()),
+        heads_(heads),
+        width_(d),
+        qkv_(scope.store(),
+             scope.add({{"q_proj.weight", {d, d}, {}},
+                        {"k_proj.weight", {d, d}, {}},
+                        {"v_proj.weight", {d, d}, {}}}),
+             -1, 3),
+        q_bias_(scope.add({"q_proj.bias", {d}, {}})),
+        v_bias_(scope.add({"v_proj.bias", {d}, {}})),
+        factors_(scope.add({"c_attn", {heads}, {}})),
+        out_(scope.store(), scope.add({"out_proj.weight", {d, d}, {}}),
+             scope.add({"out_proj.bias", {d}, {}})) {}
 
+  Tensor forward(Queue& queue, ConstView x, AttentionPlan const& plan, DenseBias const* dense,
+                 Saved& saved) const {
+    saved.qkv = qkv_.forward(queue, x);
+    bias_forward(queue, store_->value(q_bias_), saved.qkv.view().columns(0, width_));
+    bias_forward(queue, store_->value(v_bias_), saved.qkv.view().columns(2 * width_, width_));
+    saved.out = Tensor(queue, x.dtype(), x.shape());
+    saved.lse = Tensor(queue, accumulator_of(x.dtype()), Shape{x.rows(), heads_});
+    attention_forward(queue, plan, heads_, saved.qkv, {}, dense, saved.out, saved.lse);
+    saved.scaled = Tensor(queue, x.dtype(), x.shape());
+    copy(queue, saved.out, saved.scaled);
+    scale_heads(queue, saved.scaled);
+    return out_.forward(queue, saved.scaled);
+  }
+
+  Tensor backward(Queue& queue, ConstView dy, ConstView x, AttentionPlan const& plan,
+                  DenseBias const* dense, Saved const& saved) const {
+    Tensor dout = out_.backward(queue, dy, saved.scaled);
+    std::vector<double> const d = as_doubles(queue, dout), out = as_doubles(queue, saved.out);
+    std::vector<double> dfactors(static_cast<std::size_t>(heads_), 0.0);
+    for (std::size_t i = 0; i < d.size(); ++i)
+      dfactors[i % static_cast<std::size_t>(width_) / static_cast<std::size_t>(width_ / heads_)] +=
+          d[i] * out[i];
+    add(queue, dfactors_of(queue, dfactors), store_->gradient(factors_));
+    scale_heads(queue, dout);
+    Tensor dqkv(queue, x.dtype(), saved.qkv.shape());
+    attention_backward(queue, plan, heads_, dout, saved.qkv, saved.out, saved.lse, {}, dense, dqkv);
+    ConstView const gradient = dqkv.view();
+    bias_backward(queue, gradient.columns(0, width_), store_->gradient(q_bias_));
+    bias_backward(queue, gradient.columns(2 * width_, width_), store_->gradient(v_bias_));
+    return qkv_.backward(queue, dqkv, x);
+  }
+
+ private:
+  void scale_heads(Queue& queue, View x) const {
+    std::vector<double> const factors = as_doubles(queue, store_->value(factors_));
+    Index const head_dim = width_ / heads_;
+    for (Index h = 0; h < heads_; ++h)
+      scale(queue, factors[static_cast<std::size_t>(h)], x.columns(h * head_dim, head_dim));
+  }
+  Tensor dfactors_of(Queue& queue, std::vector<double> const& values) const {
+    if (store_->dtype() == DType::float64) return Tensor::from_host(queue, values);
+    return Tensor::from_host(queue, std::vector<float>(values.begin(), values.end()));
+  }
+
+  ParameterStore* store_;
+  Index heads_, width_;
+  Linear qkv_;
+  int q_bias_, v_bias_, factors_;
+  Linear out_;
+};
+
+// Outputs with bias and padding and without either; gradients of both together.
+// run(x, plan, dense, dy): y and dx of one call
+using RunAttention = std::function<std::pair<Tensor, Tensor>(ConstView x, AttentionPlan const& plan,
+                                                             DenseBias const* dense, ConstView dy)>;
+void compare_attention(Queue& queue, Reference& reference, ParameterStore& store,
+                       RunAttention const& run) {
   std::vector<Index> const shape = reference.shape("inputs/x");
+  Index const d = shape[2];
   TimeMajor const layout{shape[0], shape[1], {shape[0]}, {0}};
   auto rows = [&](std::string const& dataset) {
     return reference.tensor(queue, layout.to_rows(reference.values(dataset), d),
@@ -110,25 +183,63 @@ void verify_unit_attention(Queue&, Reference& reference) {
   };
   Tensor const x = rows("inputs/x"), bias = reference.tensor(queue, "inputs/bias");
   Tensor dbias(queue, reference.dtype(), bias.shape());
-  Tolerance const output = tolerance_of(Quantity::unit_output, reference.dtype());
   Tolerance const gradient = tolerance_of(Quantity::unit_gradient, reference.dtype());
   std::vector<double> dx(static_cast<std::size_t>(x.size()), 0.0);
   for (bool biased : {true, false}) {
     std::string const name = biased ? "y" : "y_nobias";
     BranchRows const branch = branch_rows(queue, reference, layout, biased);
     DenseBias const dense{bias, dbias};
-    SelfAttention::Saved saved;
-    Tensor const y = attention.forward(queue, x, branch.attention, {}, biased ? &dense : nullptr,
-                                       Recompute::none, saved);
-    reference.compare("outputs/" + name, layout.to_time(as_doubles(queue, y), d), output);
-    Tensor const da = attention.backward(queue, rows("upstream/" + name), x, branch.attention, {},
-                                         biased ? &dense : nullptr, saved);
+    auto const [y, da] =
+        run(x, branch.attention, biased ? &dense : nullptr, rows("upstream/" + name));
+    reference.compare("outputs/" + name, layout.to_time(as_doubles(queue, y), d),
+                      tolerance_of(Quantity::unit_output, reference.dtype()));
     std::vector<double> const part = as_doubles(queue, da);
     for (std::size_t i = 0; i < dx.size(); ++i) dx[i] += part[i];
   }
   reference.compare("grads/input/x", layout.to_time(dx, d), gradient);
   reference.compare(queue, "grads/input/bias", dbias, gradient);
   compare_gradients(queue, reference, store, gradient);
+}
+
+}  // namespace
+
+void verify_unit_attention(Queue&, Reference& reference) {
+  Queue queue(Backend::reference);  // a dense bias is the reference backend's
+  SelfCommunicator self;
+  ParameterStore store;
+  ParameterScope::Rules const rules;
+  SelfAttention const attention(
+      ParameterScope(store, rules), static_cast<Index>(reference.number("/embed_dim")),
+      static_cast<Index>(reference.number("/heads")), TensorParallelRegion(self));
+  store.allocate(queue, reference.dtype());
+  load_reference_weights(queue, reference, store);
+  compare_attention(
+      queue, reference, store,
+      [&](ConstView x, AttentionPlan const& plan, DenseBias const* dense, ConstView dy) {
+        SelfAttention::Saved saved;
+        Tensor y = attention.forward(queue, x, plan, {}, dense, Recompute::none, saved);
+        Tensor dx = attention.backward(queue, dy, x, plan, {}, dense, saved);
+        return std::pair{std::move(y), std::move(dx)};
+      });
+}
+
+void verify_unit_attention_scaleheads(Queue&, Reference& reference) {
+  Queue queue(Backend::reference);
+  ParameterStore store;
+  ParameterScope::Rules const rules;
+  HeadScaledAttention const attention(ParameterScope(store, rules),
+                                      static_cast<Index>(reference.number("/embed_dim")),
+                                      static_cast<Index>(reference.number("/heads")));
+  store.allocate(queue, reference.dtype());
+  load_reference_weights(queue, reference, store);
+  compare_attention(
+      queue, reference, store,
+      [&](ConstView x, AttentionPlan const& plan, DenseBias const* dense, ConstView dy) {
+        HeadScaledAttention::Saved saved;
+        Tensor y = attention.forward(queue, x, plan, dense, saved);
+        Tensor dx = attention.backward(queue, dy, x, plan, dense, saved);
+        return std::pair{std::move(y), std::move(dx)};
+      });
 }
 
 void verify_unit_geglu_ffn(Queue& queue, Reference& reference) {

@@ -38,6 +38,8 @@ struct ModalityConfig {
   // patch (spec 1.3)
   Index size = 256;  ///< side of the square input, pixels
   Index patch = 16;
+  Index position_side = 0;  ///< patches along a side of the position table, which is resized at run
+                            ///< time where pictures have others; 0: as many as they have
   std::string stem = "hmlp";  ///< "hmlp" or "mlp"
 
   // masks (spec 3.5)

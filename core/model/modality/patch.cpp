@@ -1,5 +1,6 @@
 #include "core/model/modality/patch.hpp"
 
+#include "core/model/modality/grid_positions.hpp"
 #include "core/model/modality/patch_stem.hpp"
 #include "core/ops/rows.hpp"
 
@@ -7,6 +8,9 @@ namespace accord {
 namespace {
 
 Index side_of(ModalityConfig const& config) { return config.size / config.patch; }
+Index table_side_of(ModalityConfig const& config) {
+  return config.position_side > 0 ? config.position_side : side_of(config);
+}
 
 class PatchAdapter final : public Adapter {
  public:
@@ -15,9 +19,8 @@ class PatchAdapter final : public Adapter {
         dtype_(context.dtype),
         store_(&context.scope.store()),
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
-        positions_(context.scope.add({"pos_embed",
-                                      {side_of(config) * side_of(config) + 1, context.embed_dim},
-                                      embedding_init()})),
+        positions_(context.queue, context.scope, context.embed_dim, table_side_of(config),
+                   side_of(config), context.dtype),
         bias_(context.scope.add({"rel_pos_table_list.0.weight",
                                  {grid_bucket_rows(side_of(config)), context.heads},
                                  constant_init(0),
@@ -39,15 +42,17 @@ class PatchAdapter final : public Adapter {
     Tensor const pixels =
         Tensor::from_host(queue, ConstView(input.data.data(), input.dtype, Shape{items, item}));
     saved->features = stem_.forward(queue, pixels, saved->stem);
+    saved->positions = positions_.forward(queue);
     return saved;
   }
 
-  void place(Queue& queue, Saved& saved, RowPlacement const& placement, View x) const override {
+  void place(Queue& queue, Saved& base, RowPlacement const& placement, View x) const override {
+    auto& saved = static_cast<PatchSaved&>(base);
     Rows const rows = sort(queue, placement);
     Index const d = x.extent(1);
-    add_rows(queue, static_cast<PatchSaved&>(saved).features, rows.patches, x, rows.patch_rows);
+    add_rows(queue, saved.features, rows.patches, x, rows.patch_rows);
     add_rows(queue, store_->value(cls_).reshaped({1, d}), rows.zeros, x, rows.cls_rows);
-    add_rows(queue, store_->value(positions_), rows.positions, x, rows.all_rows);
+    add_rows(queue, saved.positions, rows.positions, x, rows.all_rows);
   }
 
   void backward(Queue& queue, Saved& base, RowPlacement const& placement,
@@ -55,18 +60,20 @@ class PatchAdapter final : public Adapter {
     auto& saved = static_cast<PatchSaved&>(base);
     Rows const rows = sort(queue, placement);
     Index const d = dx.extent(1);
-    if (!saved.dfeatures)
+    if (!saved.dfeatures) {
       saved.dfeatures = Tensor::zeros(queue, accumulator_of(dtype_), saved.features.shape());
+      saved.dpositions = positions_.zero_gradient(queue);
+    }
     add_rows(queue, dx, rows.patch_rows, saved.dfeatures, rows.patches);
     if (View g = store_->gradient(cls_))
       add_rows(queue, dx, rows.cls_rows, g.reshaped({1, d}), rows.zeros);
-    if (View g = store_->gradient(positions_))
-      add_rows(queue, dx, rows.all_rows, g, rows.positions);
+    if (saved.dpositions) add_rows(queue, dx, rows.all_rows, saved.dpositions, rows.positions);
   }
 
   void finish_backward(Queue& queue, Saved& base) const override {
     auto& saved = static_cast<PatchSaved&>(base);
     if (saved.dfeatures) stem_.backward(queue, saved.dfeatures, saved.stem);
+    if (saved.dpositions) positions_.backward(queue, saved.dpositions);
   }
 
   PositionBias position_bias() const override {
@@ -75,8 +82,9 @@ class PatchAdapter final : public Adapter {
 
  private:
   struct PatchSaved final : Saved {
-    Tensor features;   ///< [b * patches, d]
-    Tensor dfeatures;  ///< its gradient, summed over passes
+    Tensor features;               ///< [b * patches, d]
+    Tensor dfeatures;              ///< its gradient, summed over passes
+    Tensor positions, dpositions;  ///< [patches of one + 1, d], and its gradient likewise
     PatchStem::Saved stem;
   };
   struct Rows {
@@ -104,7 +112,9 @@ class PatchAdapter final : public Adapter {
   ModalityConfig config_;
   DType dtype_;
   ParameterStore* store_;
-  int cls_, positions_, bias_;
+  int cls_;
+  GridPositions positions_;
+  int bias_;
   PatchStem stem_;
   Tensor bucket_;
 };
