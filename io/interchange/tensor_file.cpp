@@ -1,0 +1,53 @@
+#include "io/interchange/tensor_file.hpp"
+
+#include "core/base/check.hpp"
+#include "io/interchange/safetensors.hpp"
+#include "io/interchange/torch_file.hpp"
+
+namespace accord::io {
+
+TensorFile TensorFile::open(std::filesystem::path const& path) {
+  TensorFile opened(File::open_read(path));
+  if (looks_like_torch(opened.file_)) {
+    TorchIndex index = read_torch_index(opened.file_);
+    opened.tensors_ = std::move(index.tensors);
+    opened.checked_ = std::move(index.storages);
+  } else {
+    opened.tensors_ = read_safetensors_header(opened.file_);
+  }
+  return opened;
+}
+
+std::uint64_t TensorFile::bytes_to_check() const {
+  std::uint64_t bytes = 0;
+  for (ZipMember const& member : checked_) bytes += member.data.bytes;
+  return bytes;
+}
+
+void TensorFile::check(std::function<void(std::uint64_t)> const& progress) const {
+  std::uint64_t done = 0;
+  for (ZipMember const& member : checked_) {
+    check_crc(file_, member);
+    progress(done += member.data.bytes);
+  }
+}
+
+void TensorFile::read(FileTensor const& tensor, Index begin, Index count, std::byte* out) const {
+  ACCORD_CHECK(begin >= 0 && count >= 0 && count <= tensor.shape.size() - begin,
+               "{}: elements [{}, {} + {}) of {}", tensor.name, begin, begin, count,
+               to_string(tensor.shape));
+  std::size_t const element = size_of(tensor.encoding);
+  std::vector<std::byte> stored(static_cast<std::size_t>(count) * element);
+  file_.read_at(tensor.offset + static_cast<std::uint64_t>(begin) * element, stored);
+  widen(tensor.encoding, stored.data(), count, out);
+}
+
+std::vector<std::int64_t> TensorFile::read_integers(FileTensor const& tensor) const {
+  ACCORD_CHECK(tensor.encoding == Encoding::int64, "{} is {}", tensor.name,
+               names_of(tensor.encoding).name);
+  std::vector<std::int64_t> values(static_cast<std::size_t>(tensor.shape.size()));
+  file_.read_at(tensor.offset, std::as_writable_bytes(std::span(values)));
+  return values;
+}
+
+}  // namespace accord::io
