@@ -143,6 +143,8 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
                                      s.source->identity(), o.source.label, o.hold_out,
                                      static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
   for (std::string const& modality : s.modalities) identity += " " + modality;
+  for (Unit const& unit : s.units)
+    identity += fmt::format("\n{} {} {}", unit.input, unit.begin, unit.end);
   s.fingerprint = to_hex(hash128(std::as_bytes(std::span(identity))));
   s.work = o.out / (".build-" + s.fingerprint.substr(0, 12));
   s.check_output();
@@ -235,31 +237,30 @@ void Build::State::accept(BuildReport const& report) const {
         report.broken_archives.examples.front()));
 }
 
-/// Moves a part to its final name. Where that was done before an interruption, the part is there
-/// already.
+/// Writes the labels of a part and moves it to its final name. Where that was done before an
+/// interruption, the part is there already.
 ShardEntry Build::State::place(PartShard const& part, std::vector<std::int64_t> const& labels,
                                std::filesystem::path const& target) const {
-  std::filesystem::path const from = work / part.entry.file;
-  if (std::filesystem::exists(from)) {
-    rename_durably(from, target);
-  } else if (!std::filesystem::exists(target) ||
-             std::filesystem::file_size(target) != part.entry.bytes) {
+  std::filesystem::path const built = work / part.entry.file;
+  bool const moved = !std::filesystem::exists(built);
+  std::filesystem::path const& from = moved ? target : built;
+  if (!std::filesystem::exists(from))
     throw DataError(fmt::format("{}: missing; remove {} and run the build again", from.string(),
                                 work.string()));
-  }
+  if (std::filesystem::file_size(from) != part.entry.bytes ||
+      hash_outside(from, part.entry, Holes::blobs_and_label) != part.unlabelled)
+    throw DataError(
+        fmt::format("{}: not the shard that was written; remove {} and run the build again",
+                    from.string(), work.string()));
   ShardEntry entry = part.entry;
   entry.file = target.filename().string();
   if (!labels.empty()) {
-    File file = File::open_write(target);
+    File file = File::open_write(from);
     file.write_at(entry.label.offset, std::as_bytes(std::span(labels)));
     file.sync();
+    entry.hash = hash_outside(from, entry, Holes::blobs);
   }
-  Hash128 const hash = hash_outside_blobs(target, entry);
-  if (labels.empty() && hash != entry.hash)
-    throw DataError(
-        fmt::format("{}: not the shard that was written; remove {} and run the build again",
-                    target.string(), work.string()));
-  entry.hash = hash;
+  if (!moved) rename_durably(from, target);
   return entry;
 }
 
@@ -320,7 +321,12 @@ BuildReport Build::finish() {
   }
   for (std::string const& dataset : s.datasets) report.kept.try_emplace(dataset, 0);
   report.classes = static_cast<Index>(classes.size());
-  s.accept(report);
+  try {
+    s.accept(report);
+  } catch (DataError const&) {
+    std::filesystem::remove_all(s.work);
+    throw;
+  }
   for (std::string const& dataset : s.datasets) s.publish(dataset, records);
   write_file_atomically(s.options.out / "build-report.json", report.to_json());
   std::filesystem::remove_all(s.work);

@@ -60,8 +60,8 @@ struct BuildProgress {
 
 /// One build. The input is divided into units by its content alone, so the dataset is the same bit
 /// for bit, however many ranks work on it and however often the build was interrupted. Work lies in
-/// <out>/.build-*/ until finish(); a unit is done when its record is there. Every rank makes a
-/// Build of the same options.
+/// <out>/.build-*/ until finish(), named after the input, the options and the units; a unit is done
+/// when its record is there. Every rank makes a Build of the same options.
 class Build {
  public:
   /// \throws UsageError if <out> holds another dataset and `append` is off, or one of another
@@ -79,8 +79,9 @@ class Build {
   void run(int rank, int ranks, std::function<void(BuildProgress const&)> const& progress);
 
   /// Once, on one rank, when all have run: numbers the shards, writes index.json and
-  /// build-report.json, removes the work. Interrupted, it can be called again. \throws DataError,
-  /// leaving the work as it is, if nothing was kept or more than max_bad_share was dropped.
+  /// build-report.json, removes the work. Interrupted, it can be called again. \throws DataError if
+  /// nothing was kept or more than max_bad_share was dropped; the work is removed then, so that the
+  /// next build sees what was mended.
   BuildReport finish();
 
  private:

@@ -6,8 +6,8 @@
 #include <map>
 
 #include "core/base/error.hpp"
+#include "io/dataset/media_file.hpp"
 #include "io/dataset/source.hpp"
-#include "io/file/file.hpp"
 #include "io/file/hash.hpp"
 #include "io/media/media_kind.hpp"
 
@@ -20,7 +20,8 @@ class FolderSource final : public Source {
     std::map<std::string, Files> by_key;
     auto const options = std::filesystem::directory_options::skip_permission_denied;
     for (auto const& entry : std::filesystem::recursive_directory_iterator(folder_, options)) {
-      if (!entry.is_regular_file()) continue;
+      std::error_code dangling;
+      if (!entry.is_regular_file(dangling)) continue;
       std::string const name = entry.path().lexically_relative(folder_).string();
       bool const image = has_image_extension(name), audio = has_audio_extension(name);
       if (!image && !audio && !name.ends_with(".txt")) continue;
@@ -80,12 +81,12 @@ class FolderSource final : public Source {
       candidate.may_lack = true;
       candidate.where = folder_.filename().string();
       try {
-        std::string const text = read_file(folder_ / files.text, max_text_bytes);
+        std::string const text = read_below(folder_, files.text, max_text_bytes);
         candidate.text = text.substr(0, text.find('\n'));
         if (wanted.image && !files.image.empty())
-          candidate.image = read_file(folder_ / files.image, max_media_bytes);
+          candidate.image = read_below(folder_, files.image, max_media_bytes);
         if (wanted.audio && !files.audio.empty())
-          candidate.audio = read_file(folder_ / files.audio, max_media_bytes);
+          candidate.audio = read_below(folder_, files.audio, max_media_bytes);
       } catch (DataError const& error) {
         sink.drop(candidate.where, key, "file that cannot be read", error.what());
         continue;

@@ -57,8 +57,8 @@ class Source {
   virtual ~Source() = default;
   /// A division into units of about `target` bytes of samples; the same for the same input.
   virtual std::vector<Unit> units(std::uint64_t target, Wanted wanted) const = 0;
-  /// Names, sizes and times of the input: a changed input is another build. The files that a table
-  /// names are not looked at.
+  /// Names, sizes and times of the input: a changed input is another build. Of the files that a
+  /// table names, only the folder they are looked for in counts.
   virtual std::string identity() const = 0;
   virtual std::size_t archives() const { return 0; }
   /// Calls `sink` for everything in the unit, in order. Thread-safe.

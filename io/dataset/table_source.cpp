@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "io/dataset/base64.hpp"
+#include "io/dataset/media_file.hpp"
 #include "io/dataset/source.hpp"
 #include "io/file/file.hpp"
 #include "io/media/media_kind.hpp"
@@ -111,7 +112,8 @@ class TableSource final : public Source {
   std::string identity() const override {
     std::string text = "table label=" + label_;
     for (Table const& table : tables_)
-      text += fmt::format("\n{} {}", table.path.filename().string(), stamp_of(table.path));
+      text += fmt::format("\n{} {} {}", table.path.filename().string(), stamp_of(table.path),
+                          std::filesystem::weakly_canonical(table.root).string());
     return text;
   }
 
@@ -224,14 +226,7 @@ class TableSource final : public Source {
     if (cell.empty() || cell.size() >= 4096)
       throw DataError(fmt::format("{} bytes that are neither a path nor base64 of a known format",
                                   cell.size()));
-    std::error_code error;
-    auto const root = std::filesystem::canonical(table.root, error);
-    auto const path = std::filesystem::weakly_canonical(table.root / cell, error);
-    auto const [end, unused] = std::mismatch(root.begin(), root.end(), path.begin(), path.end());
-    if (error || end != root.end())
-      throw DataError(fmt::format("'{}' lies outside {}; use --media-root if that is meant", cell,
-                                  root.string()));
-    return read_file(path, max_media_bytes);
+    return read_below(table.root, cell, max_media_bytes, "; use --media-root if that is meant");
   }
 
   std::vector<Table> tables_;

@@ -81,7 +81,9 @@ UnitRecord UnitBuilder::finish() {
 }
 
 void UnitBuilder::close(std::string const& dataset, Output& output) {
-  record_.shards.push_back({dataset, output.writer->finish(), std::move(output.labels)});
+  ShardEntry entry = output.writer->finish();
+  Hash128 const unlabelled = hash_outside(work_ / entry.file, entry, Holes::blobs_and_label);
+  record_.shards.push_back({dataset, std::move(entry), unlabelled, std::move(output.labels)});
   output.labels.clear();
   output.writer.reset();
   ++output.shards;

@@ -60,6 +60,7 @@ void write_record(std::filesystem::path const& path, UnitRecord const& record) {
   for (PartShard const& part : record.shards)
     shards.push_back({{"dataset", part.dataset},
                       {"entry", json::parse(to_json(part.entry))},
+                      {"unlabelled", to_hex(part.unlabelled)},
                       {"labels", part.labels}});
   json value = findings(record.report);
   value["shards"] = shards;
@@ -75,9 +76,9 @@ UnitRecord read_record(std::filesystem::path const& path, std::size_t modalities
     record.classes = value.at("classes");
     record.report.bytes = value.at("bytes");
     for (json const& part : value.at("shards"))
-      record.shards.push_back({part.at("dataset"),
-                               shard_entry_from_json(part.at("entry").dump(), modalities),
-                               part.at("labels")});
+      record.shards.push_back(
+          {part.at("dataset"), shard_entry_from_json(part.at("entry").dump(), modalities),
+           hash128_from_hex(part.at("unlabelled").get<std::string>()), part.at("labels")});
     for (auto const& [reason, tally] : value.at("dropped").items())
       record.report.dropped[reason] = tally_of(tally);
     for (auto const& [reason, count] : value.at("ignored").items())

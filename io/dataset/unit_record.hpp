@@ -13,6 +13,7 @@ namespace accord::io {
 struct PartShard {
   std::string dataset;               ///< as in BuildReport::kept
   ShardEntry entry;                  ///< `file` in the work folder
+  Hash128 unlabelled;                ///< of every byte outside the blobs and the label
   std::vector<std::int32_t> labels;  ///< of each sample, into `classes`; empty without labels
 };
 

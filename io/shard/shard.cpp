@@ -19,7 +19,7 @@ Shard::Shard(std::filesystem::path const& dataset, DatasetIndex const& index,
                     "restore it or build the dataset again",
                     path().string(), size, entry.bytes));
   // Before any of its numbers is believed.
-  if (hash_outside_blobs(path(), entry) != entry.hash)
+  if (hash_outside(path(), entry, Holes::blobs) != entry.hash)
     throw DataError(fmt::format(
         "{}: its index (everything outside the blobs) differs from the hash in index.json; "
         "the shard is damaged or was replaced: restore it or build the dataset again",

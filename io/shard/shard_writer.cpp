@@ -195,31 +195,32 @@ ShardEntry ShardWriter::finish() {
     file.sync();
     entry.bytes = file.size();
   }
-  entry.hash = hash_outside_blobs(s.temporary, entry);
+  entry.hash = hash_outside(s.temporary, entry, Holes::blobs);
   rename_durably(s.temporary, s.path);
   return entry;
 }
 
-Hash128 hash_outside_blobs(std::filesystem::path const& path, ShardEntry const& entry) {
-  std::vector<Extent> blobs;
-  for (ModalityExtents const& m : entry.modalities)
-    if (m.bytes.bytes > 0) blobs.push_back(m.bytes);
-  std::sort(blobs.begin(), blobs.end(),
+Hash128 hash_outside(std::filesystem::path const& path, ShardEntry const& entry, Holes holes) {
+  std::vector<Extent> left_out;
+  for (ModalityExtents const& m : entry.modalities) left_out.push_back(m.bytes);
+  if (holes == Holes::blobs_and_label) left_out.push_back(entry.label);
+  std::erase_if(left_out, [](Extent const& extent) { return extent.bytes == 0; });
+  std::sort(left_out.begin(), left_out.end(),
             [](Extent const& a, Extent const& b) { return a.offset < b.offset; });
-  blobs.push_back({entry.bytes, 0});
+  left_out.push_back({entry.bytes, 0});
 
   File const file = File::open_read(path);
   Hasher128 hasher;
   std::vector<std::byte> buffer;
   std::uint64_t at = 0;
-  for (Extent const& blob : blobs) {
-    while (at < blob.offset) {
-      buffer.resize(std::min<std::uint64_t>(blob.offset - at, 1 << 20));
+  for (Extent const& hole : left_out) {
+    while (at < hole.offset) {
+      buffer.resize(std::min<std::uint64_t>(hole.offset - at, 1 << 20));
       file.read_at(at, buffer);
       hasher.update(buffer);
       at += buffer.size();
     }
-    at = std::max(at, blob.offset + blob.bytes);
+    at = std::max(at, hole.offset + hole.bytes);
   }
   return hasher.digest();
 }

@@ -47,7 +47,11 @@ class ShardWriter {
   std::unique_ptr<State> state_;
 };
 
-/// xxh3-128 of every byte of a shard file outside its blobs, in file order.
-Hash128 hash_outside_blobs(std::filesystem::path const& path, ShardEntry const& entry);
+/// What a hash of a shard file leaves out.
+enum class Holes : std::uint8_t { blobs, blobs_and_label };
+
+/// xxh3-128 of every byte of a shard file outside the holes, in file order. Of `entry`, only places
+/// and size count.
+Hash128 hash_outside(std::filesystem::path const& path, ShardEntry const& entry, Holes holes);
 
 }  // namespace accord::io

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "core/base/error.hpp"
@@ -43,6 +45,20 @@ std::string base64(std::string const& bytes) {
   }
   return out;
 }
+
+/// Root may read everything: while this lives, the process is a user without rights.
+class Nobody {
+ public:
+  Nobody() {
+    if (me_ == 0 && ::seteuid(65534) != 0) throw Error("seteuid");
+  }
+  ~Nobody() {
+    if (::seteuid(me_) != 0) std::abort();
+  }
+
+ private:
+  uid_t me_ = ::geteuid();
+};
 
 class BuildDataset : public TemporaryFolder {
  protected:
@@ -156,6 +172,26 @@ TEST_F(BuildDataset, GoesOnAfterAnInterruption) {
   again.finish();
   EXPECT_EQ(contents(out_), contents(folder_ / "whole"));
   EXPECT_TRUE(Build(o).finished());
+}
+
+TEST_F(BuildDataset, AShardThatIsNotTheOneThatWasMovedIsRefusedWithLabelsToo) {
+  put("0.tar", samples(0, 4).end());
+  BuildOptions o = options();
+  o.source.label = "label";
+  Build build(o);
+  build.run(0, 1, [](BuildProgress const&) {});
+  std::filesystem::path work;
+  for (auto const& entry : std::filesystem::directory_iterator(out_)) work = entry.path();
+  std::filesystem::rename(work / "unit-000000-000.h5", out_ / "shard-00000.h5");
+  std::string const right = read_file(out_ / "shard-00000.h5");
+  std::string wrong = right;
+  wrong.at(right.find("00002")) = '7';  // a key: outside the blobs and the labels
+  write_file(out_ / "shard-00000.h5", wrong);
+  EXPECT_THROW(build.finish(), DataError);
+  EXPECT_TRUE(read_file(out_ / "shard-00000.h5") == wrong);  // whosever it is
+  write_file(out_ / "shard-00000.h5", right);
+  build.finish();
+  EXPECT_EQ(Dataset::open(out_).read(2).label, 2);
 }
 
 TEST_F(BuildDataset, AppendsWithoutTouchingWhatIsThere) {
@@ -295,6 +331,64 @@ TEST_F(BuildDataset, FromATableTakesPathsAndBase64) {
   EXPECT_EQ(report.dropped.at("row with too few fields").count, 1);
 }
 
+TEST_F(BuildDataset, TheFolderThatPathsStartFromIsPartOfWhatATableIs) {
+  std::filesystem::create_directories(folder_ / "here");
+  std::filesystem::create_directories(folder_ / "there");
+  write_file(folder_ / "there" / "7.png", png(7));
+  put("data.tsv", "image_id\timage\tcaption\n7\t7.png\tseven\n");
+  BuildOptions o = options();
+  o.modalities = {"image", "text"};
+  o.source.media_root = folder_ / "here";
+  EXPECT_THAT(error(o), HasSubstr("no usable sample"));
+  o.source.media_root = folder_ / "there";
+  run(o);
+  EXPECT_THAT(captions(out_), ElementsAre("seven"));
+  EXPECT_TRUE(Build(o).finished());
+  o.source.media_root = folder_ / "there" / ".." / "there";
+  EXPECT_TRUE(Build(o).finished());
+  o.source.media_root = folder_ / "here";
+  EXPECT_THAT(error(o), HasSubstr("64: "));  // another build, not this one done already
+}
+
+TEST_F(BuildDataset, AFolderThatIsNotThereOpensNoWayOut) {
+  write_file(folder_ / "secret.png", png(7));
+  put("data.tsv", "image_id\timage\tcaption\n7\t" + (folder_ / "secret.png").string() + "\tx\n");
+  BuildOptions o = options();
+  o.modalities = {"image", "text"};
+  o.source.media_root = folder_ / "nowhere";
+  EXPECT_THAT(error(o), HasSubstr("no usable sample"));
+}
+
+TEST_F(BuildDataset, MediaThatCameAfterARefusalAreRead) {
+  put("data.tsv", "image_id\timage\tcaption\n7\t7.png\tseven\n");
+  BuildOptions o = options();
+  o.modalities = {"image", "text"};
+  EXPECT_THAT(error(o), HasSubstr("no usable sample"));
+  put("7.png", png(7));
+  run(o);
+  EXPECT_THAT(captions(out_), ElementsAre("seven"));
+}
+
+TEST_F(BuildDataset, WorkLeftByAnInterruptionServesTheSameCutOnly) {
+  std::string table = "image_id\timage\tcaption\n";
+  for (int i = 0; i < 12; ++i) table += fmt::format("{}\tp.png\tcaption {}\n", i, i);
+  put("data.tsv", table);
+  put("p.png", png(1));
+  BuildOptions o = options();
+  o.shard_bytes = 400;
+  Build(o).run(0, 2, [](BuildProgress const&) {});  // every other unit, then killed
+  // Larger media make smaller units of the same table.
+  std::vector<std::uint8_t> const noise = [] {
+    std::vector<std::uint8_t> pixels(16 * 16 * 3);
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+      pixels[i] = static_cast<std::uint8_t>(i * i * 2654435761u >> 7);
+    return pixels;
+  }();
+  put("p.png", text_of(encode_png(noise, 16, 16)));
+  run(o);
+  EXPECT_EQ(captions(out_).size(), 12u);
+}
+
 TEST_F(BuildDataset, TakesEveryRowOfATableOnceHoweverItIsCut) {
   std::string table = "image_id\timage\tcaption\n";
   for (int i = 0; i < 12; ++i)
@@ -333,6 +427,54 @@ TEST_F(BuildDataset, FromAFolderTakesTheFirstLineOfTheText) {
   EXPECT_EQ(Dataset::open(out_).read(1).key, "animals/cat");
   EXPECT_EQ(report.total_dropped(), 0);
   EXPECT_EQ(report.ignored.at("file without a .txt beside it"), 1);
+}
+
+TEST_F(BuildDataset, LinksThatLeadOutOfTheFolderAreDropped) {
+  std::filesystem::create_directories(folder_ / "elsewhere");
+  write_file(folder_ / "elsewhere" / "secret.txt", "a secret");
+  write_file(folder_ / "elsewhere" / "9.png", png(9));
+  put("a.png", png(1));
+  put("a.txt", "inside");
+  put("b.png", png(2));
+  put("d.txt", "a picture from outside");
+  std::filesystem::create_symlink(in_ / "a.txt", in_ / "c.txt");
+  std::filesystem::create_symlink("a.png", in_ / "c.png");  // within the folder: no harm
+  std::filesystem::create_symlink(folder_ / "elsewhere" / "secret.txt", in_ / "b.txt");
+  std::filesystem::create_symlink("../elsewhere/9.png", in_ / "d.png");
+  std::filesystem::create_symlink("loop.png", in_ / "loop.png");
+  BuildOptions o = options();
+  o.max_bad_share = 0.5;
+  BuildReport const report = run(o);
+  EXPECT_THAT(captions(out_), ElementsAre("inside", "inside"));
+  Tally const& unread = report.dropped.at("file that cannot be read");
+  EXPECT_EQ(unread.count, 2);
+  EXPECT_THAT(unread.examples.front(), HasSubstr("b.txt' lies outside"));
+}
+
+TEST_F(BuildDataset, AFileThatMayNotBeReadIsDroppedByName) {
+  put("a.png", png(1));
+  put("a.txt", "fine");
+  put("b.png", png(2));
+  put("b.txt", "its picture may not be read");
+  put("data.tsv", "image_id\timage\tcaption\na\ta.png\tfine\nb\tb.png\tmay not be read\n");
+  std::filesystem::create_directories(out_);
+  std::filesystem::permissions(in_ / "b.png", std::filesystem::perms::none);
+  for (auto const& path : {folder_, in_, out_})
+    std::filesystem::permissions(path, std::filesystem::perms::all);
+  for (SourceOptions::Kind const kind : {SourceOptions::Kind::folder, SourceOptions::Kind::table}) {
+    BuildOptions o = options();
+    o.source.kind = kind;
+    o.out = out_ / std::to_string(static_cast<int>(kind));
+    o.max_bad_share = 0.5;
+    BuildReport const report = [&] {
+      Nobody const nobody;
+      return run(o);
+    }();
+    EXPECT_THAT(captions(o.out), ElementsAre("fine"));
+    Tally const& unread = report.dropped.at("file that cannot be read");
+    EXPECT_EQ(unread.count, 1);
+    EXPECT_THAT(unread.examples.front(), HasSubstr("b.png"));
+  }
 }
 
 TEST_F(BuildDataset, SaysWhatItLookedFor) {
