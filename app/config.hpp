@@ -93,6 +93,7 @@ struct LogConfig {
   std::string directory = "run";
   Index every_steps = 1;
   bool trace = false;
+  Index trace_skip = 1, trace_steps = 8;
 };
 
 struct Config {

@@ -168,7 +168,6 @@ void check(Config const& config) {
   require(!config.checkpoint.asynchronous,
           "checkpoint.asynchronous = true is not available yet; use false: training waits for the "
           "write");
-  require(!config.log.trace, "log.trace = true is not available yet; use false");
 
   ParallelConfig const& parallel = config.parallel;
   require(parallel.virtual_stages == 1 || parallel.schedule == PipelineSchedule::interleaved,

@@ -425,7 +425,11 @@ Section log_section() {
       {
           key<L>("directory", &L::directory, "folder of metrics.jsonl, config.toml and run.json"),
           key<L>("every_steps", &L::every_steps, "steps between two lines of metrics").at_least(1),
-          key<L>("trace", &L::trace, "write a timeline of each step"),
+          key<L>("trace", &L::trace,
+                 "write timelines of some steps: trace/rank-NNNN.json and trace/summary.json"),
+          key<L>("trace_skip", &L::trace_skip, "steps that a run makes before its trace begins")
+              .at_least(0),
+          key<L>("trace_steps", &L::trace_steps, "steps in the trace").at_least(1),
       });
 }
 

@@ -16,6 +16,7 @@
 #include "app/progress.hpp"
 #include "app/run_folder.hpp"
 #include "app/stop.hpp"
+#include "app/trace.hpp"
 #include "app/training.hpp"
 #include "parallel/comm/agreement.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
@@ -62,14 +63,18 @@ class TrainRun {
         world_(parallel::MpiCommunicator::world()),
         queue_(selected_backend()),
         training_(queue_, *world_, require_same(config),
-                  io::Tokenizer::load(config.data.tokenizer)) {}
+                  io::Tokenizer::load(config.data.tokenizer)),
+        trace_(training_.config().log, queue_, *world_,
+               parallel::coordinates_of(training_.mesh(), mpi.rank())) {}
 
   int run() {
     if (first()) folder_ = std::make_unique<RunFolder>(config().log.directory);
     start();
     Stop const stop = loop();
     if (saved_ < training_.completed()) save();
+    trace_.finish();
     if (first()) {
+      std::cout << trace_.report() << std::flush;
       folder_->add_event(training_.completed(), reason_of(stop));
       folder_->end({training_.completed(), checkpoint_, reason_of(stop)});
     }
@@ -141,6 +146,7 @@ class TrainRun {
     Interval interval;
     last_save_ = Progress::steady_seconds();
     while (training_.completed() < training_.total_steps()) {
+      trace_.next_step(training_.completed() + 1);
       StepReport const report = training_.step();
       interval.add(report);
       bool const last = report.step == training_.total_steps();
@@ -161,6 +167,7 @@ class TrainRun {
 
   /// Collective: ranks see signals and clocks of their own and must act alike.
   Stop stop_now(Index step) {
+    TraceSpan const span(queue_, Activity::communication, "stop");
     double const seconds = Progress::steady_seconds();
     Stop mine = Stop::no;
     if (config().train.stop_after_step > 0 && step >= config().train.stop_after_step &&
@@ -198,6 +205,7 @@ class TrainRun {
   }
 
   void log(StepReport const& report, Interval const& interval) {
+    TraceSpan const span(queue_, Activity::communication, "metrics");
     auto const steps = static_cast<double>(interval.steps);
     double const seconds = (Progress::steady_seconds() - interval.began) / steps;
     longest_step_ = std::max(longest_step_, seconds);
@@ -244,6 +252,7 @@ class TrainRun {
   std::unique_ptr<parallel::MpiCommunicator> world_;
   Queue queue_;
   Training training_;
+  RunTrace trace_;
   std::unique_ptr<RunFolder> folder_;     // world rank 0 alone
   std::unique_ptr<MetricsFile> metrics_;  // likewise
   std::string checkpoint_;                // the newest durable one

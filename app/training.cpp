@@ -9,6 +9,7 @@
 #include "app/config_compare.hpp"
 #include "app/launch.hpp"
 #include "core/base/check.hpp"
+#include "core/base/trace.hpp"
 #include "core/model/flops.hpp"
 #include "core/optim/layer_decay.hpp"
 #include "io/checkpoint/save.hpp"
@@ -178,6 +179,7 @@ void Training::open_data() {
 }
 
 std::vector<MicroBatch> Training::next_batch() {
+  TraceSpan const span(queue_, Activity::storage, "data");
   Index const share = config_.train.global_batch / mesh_.data;
   std::vector<MicroBatch> batch;
   for (Index samples = 0; samples < share; samples += batch.back().samples())
@@ -236,6 +238,7 @@ Index Training::skipped_samples() {
 
 std::filesystem::path Training::save(std::map<std::string, std::string> notes,
                                      io::Announce const& announce) {
+  TraceSpan const span(queue_, Activity::storage, "checkpoint");
   CheckpointTensors tensors(model_->parameters(), *optimizer_, Moments::with);
   io::Documents documents;
   documents.configuration = to_toml(config_);

@@ -9,6 +9,8 @@
 
 namespace accord {
 
+class Trace;
+
 enum class Backend : std::uint8_t {
   reference,  ///< single-threaded loops, written to be read: the oracle
   cpu,        ///< vectorised loops, OpenMP threads, BLAS
@@ -59,8 +61,13 @@ class Queue {
     if (products_) products_->push_back(shape);
   }
 
+  /// From now on spans of time are noted in `trace` (null: no more), which must outlive that.
+  void record_trace(Trace* trace) { trace_ = trace; }
+  Trace* trace() const { return trace_; }
+
  private:
   Backend backend_;
+  Trace* trace_ = nullptr;
   double flops_ = 0;
   std::vector<ProductShape>* products_ = nullptr;
   Memory memory_;

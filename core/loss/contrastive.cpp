@@ -3,6 +3,7 @@
 #include <numeric>
 #include <vector>
 
+#include "core/base/trace.hpp"
 #include "core/ops/check.hpp"
 #include "core/ops/contrast.hpp"
 #include "core/ops/elementwise.hpp"
@@ -161,6 +162,7 @@ ContrastResult zero_result(Queue& queue, DType dtype) {
 ContrastResult contrast_ring(Queue& queue, Communicator& group, ConstView z_a, ConstView z_b,
                              ConstView scale, ContrastOptions const& options, View dz_a, View dz_b,
                              View dscale) {
+  TraceSpan const span(queue, Activity::compute, "contrast");
   check_inputs(z_a, z_b, scale, dz_a, dz_b, dscale);
   Index const rows = z_a.rows(), width = z_a.columns();
   ContrastResult result = zero_result(queue, z_a.dtype());

@@ -1,5 +1,6 @@
 #include "core/loss/denoising.hpp"
 
+#include "core/base/trace.hpp"
 #include "core/ops/check.hpp"
 #include "core/ops/contrast.hpp"
 #include "core/ops/normalize.hpp"
@@ -39,6 +40,7 @@ void check_pools(ConstView student, ConstView teacher, DenoisePlan const& plan) 
 
 void denoise(Queue& queue, ConstView student, ConstView teacher, DenoisePlan const& plan,
              DenoiseOptions const& options, double weight, View loss, View dstudent) {
+  TraceSpan const span(queue, Activity::compute, "denoising loss");
   char const* const op = "denoising";
   DType const sums = accumulator_of(student.dtype());
   check_matrix(op, "teacher", teacher, student.dtype(), teacher.rows(), student.columns());

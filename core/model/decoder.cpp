@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/trace.hpp"
 #include "core/model/encoder.hpp"
 #include "core/ops/rows.hpp"
 
@@ -120,6 +121,7 @@ Tensor Decoder::assemble(Queue& queue, ConstView features, State const& state) c
 }
 
 void Decoder::forward(Queue& queue, ConstView features, State& state, Recompute recompute) const {
+  TraceSpan const span(queue, Activity::compute, "decoder");
   state.x = stack_.forward(queue, state.plan, {}, assemble(queue, features, state), recompute,
                            &state.stack);
   state.dx = Tensor::zeros(queue, dtype_, state.x.shape());
@@ -141,6 +143,7 @@ void Decoder::predict_backward(Queue& queue, ConstView dprediction, State& state
 
 void Decoder::backward(Queue& queue, ConstView features, State& state, Recompute recompute,
                        View dfeatures) const {
+  TraceSpan const span(queue, Activity::compute, "decoder backward");
   Tensor const dx =
       stack_.backward(queue, state.plan, {}, std::move(state.dx), recompute, state.stack);
   assemble_backward(queue, dx, features, state, dfeatures);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/trace.hpp"
+
 namespace accord::parallel {
 namespace {
 
@@ -42,6 +44,7 @@ void GradientReducer::ready(Queue& queue, Index flat_begin) {
 }
 
 void GradientReducer::finish(Queue& queue) {
+  TraceSpan const span(queue, Activity::compute, "reduce");
   sum_shared(queue);
   auto const& buckets = ownership_.trained_buckets();
   for (std::size_t i = 0; i < buckets.size(); ++i)

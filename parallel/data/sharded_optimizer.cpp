@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/trace.hpp"
 #include "core/ops/sum_of_squares.hpp"
 
 namespace accord::parallel {
@@ -43,6 +44,7 @@ ShardedOptimizer::ShardedOptimizer(Queue& queue, ParameterStore& store, MeshGrou
 }
 
 StepResult ShardedOptimizer::step(Queue& queue, GradientReducer& reducer, double learning_rate) {
+  TraceSpan const span(queue, Activity::compute, "optimizer");
   StepResult result;
   result.grad_norm = gradient_norm(queue);
   result.clip_coefficient = clip_coefficient(options_, result.grad_norm);
