@@ -43,12 +43,13 @@ double product_seconds(Queue& queue, DType dtype, std::vector<ProductShape> cons
     if (m == 0 || n == 0 || k == 0) continue;
     Tensor const a = random(transpose_a ? Shape{k, m} : Shape{m, k}),
                  b = random(transpose_b ? Shape{n, k} : Shape{k, n});
+    Transpose const ta = transpose_a ? Transpose::yes : Transpose::no,
+                    tb = transpose_b ? Transpose::yes : Transpose::no;
     Tensor c(queue, dtype, Shape{m, n});
     double best = 1e30;
     for (int i = 0; i < repeats; ++i)
       best = std::min(best, seconds_of([&] {
-                        gemm(queue, transpose_a ? Transpose::yes : Transpose::no, a,
-                             transpose_b ? Transpose::yes : Transpose::no, b, c);
+                        gemm(queue, ta, a, tb, b, c);
                         queue.wait();
                       }));
     total += best * count;

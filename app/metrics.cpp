@@ -58,22 +58,29 @@ std::string to_json(MetricsLine const& line) {
   return out + "}\n";
 }
 
-MetricsFile::MetricsFile(std::filesystem::path path, std::int64_t step) : path_(std::move(path)) {
-  if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path());
-  if (std::filesystem::is_regular_file(path_))
-    std::filesystem::resize_file(path_, bytes_up_to_step(path_, step));
-  file_.reset(std::fopen(path_.c_str(), "a"));
-  if (!file_)
+FileHandle open_to_continue(std::filesystem::path const& path,
+                            std::function<std::uintmax_t()> const& keep) {
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (std::filesystem::is_regular_file(path)) std::filesystem::resize_file(path, keep());
+  FileHandle file(std::fopen(path.c_str(), "a"));
+  if (!file)
     throw IoError(
-        fmt::format("{}: cannot be opened for writing: {}", path_.string(), std::strerror(errno)));
+        fmt::format("{}: cannot be opened for writing: {}", path.string(), std::strerror(errno)));
+  return file;
 }
 
-void MetricsFile::write(MetricsLine const& line) {
-  std::string const text = to_json(line);
-  if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() ||
-      std::fflush(file_.get()) != 0)
-    throw IoError(fmt::format("{}: writing failed: {}", path_.string(), std::strerror(errno)));
+void append_to(FileHandle const& file, std::filesystem::path const& path,
+               std::string const& bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file.get()) != bytes.size() ||
+      std::fflush(file.get()) != 0)
+    throw IoError(fmt::format("{}: writing failed: {}", path.string(), std::strerror(errno)));
 }
+
+MetricsFile::MetricsFile(std::filesystem::path path, std::int64_t step)
+    : path_(std::move(path)),
+      file_(open_to_continue(path_, [&] { return bytes_up_to_step(path_, step); })) {}
+
+void MetricsFile::write(MetricsLine const& line) { append_to(file_, path_, to_json(line)); }
 
 std::vector<double> const* MetricsTable::find(std::string const& name) const {
   auto const it = columns.find(name);

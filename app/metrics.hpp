@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,21 +20,30 @@ using MetricsLine = std::vector<std::pair<std::string, std::variant<std::int64_t
 
 std::string to_json(MetricsLine const& line);
 
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
+
+/// Opens a log for appending, its folder made if need be; one that exists is first cut, atomically,
+/// to the bytes that `keep` says. \throws IoError
+FileHandle open_to_continue(std::filesystem::path const& path,
+                            std::function<std::uintmax_t()> const& keep);
+/// Appends and hands it to the system. \throws IoError, a full disk named as such
+void append_to(FileHandle const& file, std::filesystem::path const& path, std::string const& bytes);
+
 class MetricsFile {
  public:
   /// Continues the file after `step`: later lines, and one that a kill left half written, are cut
   /// off atomically (step 0: starts anew). \throws IoError.
   MetricsFile(std::filesystem::path path, std::int64_t step);
 
-  /// Appends a line and hands it to the system. \throws IoError, a full disk named as such.
+  /// \throws IoError, a full disk named as such.
   void write(MetricsLine const& line);
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
   std::filesystem::path path_;
-  std::unique_ptr<std::FILE, Close> file_;
+  FileHandle file_;
 };
 
 /// The file by columns, as the report draws it. Steps at which a field is missing or null hold NaN.

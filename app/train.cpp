@@ -16,6 +16,7 @@
 #include "app/progress.hpp"
 #include "app/run_folder.hpp"
 #include "app/stop.hpp"
+#include "app/tensorboard.hpp"
 #include "app/trace.hpp"
 #include "app/training.hpp"
 #include "parallel/comm/agreement.hpp"
@@ -114,6 +115,8 @@ class TrainRun {
     folder_->begin(to_toml(config()));
     folder_->add_event(training_.completed(), fmt::format("{}: {}", begun, layout()));
     metrics_ = std::make_unique<MetricsFile>(folder_->metrics(), training_.completed());
+    events_ =
+        std::make_unique<EventFile>(folder_->directory() / event_file_name, training_.completed());
   }
 
   std::string layout() const {
@@ -245,6 +248,7 @@ class TrainRun {
                              {"peak_memory_bytes", static_cast<std::int64_t>(worst[1])},
                              {"skipped_samples", skipped}});
     metrics_->write(line);
+    events_->write(line);
   }
 
   double began_;
@@ -255,6 +259,7 @@ class TrainRun {
   RunTrace trace_;
   std::unique_ptr<RunFolder> folder_;     // world rank 0 alone
   std::unique_ptr<MetricsFile> metrics_;  // likewise
+  std::unique_ptr<EventFile> events_;     // likewise
   std::string checkpoint_;                // the newest durable one
   Index saved_ = 0;                       // its step
   bool save_by_time_ = false;

@@ -2,6 +2,7 @@
 set(ACCORD_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO (if nvcc is found), ON, OFF")
 set_property(CACHE ACCORD_CUDA PROPERTY STRINGS AUTO ON OFF)
 option(ACCORD_TESTS "Build the tests" ON)
+option(ACCORD_FUZZ "Build the fuzz targets of tests/fuzz as libFuzzer programs (clang; the preset fuzz)" OFF)
 option(ACCORD_NATIVE "Compile for this machine's instruction set (the binary then runs only on machines like it)" ON)
 set(ACCORD_REFERENCE_DIR "" CACHE PATH "Folder of reference results for the verify tests; the environment variable of the same name wins")
 

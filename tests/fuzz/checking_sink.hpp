@@ -1,0 +1,33 @@
+#pragma once
+// Takes what a source finds as `accord data build` does, and forgets it.
+
+#include "core/base/error.hpp"
+#include "io/dataset/check_sample.hpp"
+#include "io/dataset/source.hpp"
+
+namespace accord::fuzz {
+
+class CheckingSink final : public io::Sink {
+ public:
+  bool sample(io::Candidate candidate) override {
+    io::check_sample(candidate, {"image", "text"}, io::MediaCheck::header);
+    io::check_label(candidate.label, /*number=*/true);
+    return true;
+  }
+  void drop(std::string const&, std::string const&, std::string const&,
+            std::string const&) override {}
+  void ignore(std::string const&) override {}
+  void broken_archive(std::string const& detail) override { broken = detail; }
+
+  std::string broken;
+};
+
+/// \throws DataError when an archive is broken
+inline void read_all(io::Source const& source) {
+  CheckingSink sink;
+  for (io::Unit const& unit : source.units(1 << 16, io::Wanted{}))
+    source.read(unit, io::Wanted{}, sink);
+  if (!sink.broken.empty()) throw DataError(sink.broken);
+}
+
+}  // namespace accord::fuzz

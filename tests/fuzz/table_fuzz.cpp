@@ -1,0 +1,21 @@
+#include "io/dataset/source.hpp"
+#include "tests/fuzz/checking_sink.hpp"
+#include "tests/fuzz/format.hpp"
+#include "tests/fuzz/memory_file.hpp"
+
+namespace accord::fuzz {
+
+std::vector<std::string> seeds() {
+  std::string const picture =  // one pixel, PNG
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/"
+      "pLvAAAAAElFTkSuQmCC";
+  return {"image_id\timage\tcaption\n1\t" + picture + "\ta caption\n2\t" + picture + "\tb\r\n",
+          "uniq_id\tlabel\taudio\ttext\na\t3\tmissing.wav\ta sound\n\nb\t\t\t\n"};
+}
+
+void read(std::string const& input) {
+  MemoryFile const file(input);
+  read_all(*io::open_tables({file.path()}, "", ""));
+}
+
+}  // namespace accord::fuzz

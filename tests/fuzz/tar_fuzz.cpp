@@ -1,0 +1,33 @@
+#include "io/dataset/tar.hpp"
+
+#include "io/file/file.hpp"
+#include "tests/fuzz/checking_sink.hpp"
+#include "tests/fuzz/format.hpp"
+#include "tests/fuzz/memory_file.hpp"
+#include "tests/io/dataset/tar_fixture.hpp"
+
+namespace accord::fuzz {
+
+std::vector<std::string> seeds() {
+  std::string const picture = io::read_file(ACCORD_TEST_IMAGES "/two_levels.png");
+  return {io::TarFixture()
+              .add("a.png", picture)
+              .add("a.txt", "a caption")
+              .add("b.png", picture)
+              .add("b.json", R"({"caption": "another", "label": 3, "list": [1, [2, {}]]})")
+              .end(),
+          io::TarFixture()
+              .add("folder/", "", '5')
+              .add_pax("folder/" + std::string(150, 'p') + ".png", picture)
+              .add_gnu("folder/" + std::string(150, 'p') + ".txt", "a caption")
+              .add("link.png", "", '2')
+              .add("c.cls", "7")
+              .end()};
+}
+
+void read(std::string const& input) {
+  MemoryFile const file(input);
+  read_all(*io::open_tars({file.path()}, "label"));
+}
+
+}  // namespace accord::fuzz
