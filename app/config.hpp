@@ -54,6 +54,7 @@ struct TrainConfig {
   Recompute recompute = Recompute::none;
   Index stop_after_step = 0;       ///< 0: never
   double stop_before_seconds = 0;  ///< 0: no limit
+  Index validate_every_steps = 0;  ///< 0: only at the end
 };
 
 struct OptimizerConfig {

@@ -165,6 +165,10 @@ void check(Config const& config) {
   require(data.crop == io::CropSpec::Kind::shift || data.shift == 0,
           "data.shift = {} needs data.crop = \"shift\"", data.shift);
 
+  require(train.validate_every_steps == 0 || !data.validation.empty(),
+          "train.validate_every_steps = {} needs data.validation, a folder of shards",
+          train.validate_every_steps);
+
   require(!config.checkpoint.asynchronous,
           "checkpoint.asynchronous = true is not available yet; use false: training waits for the "
           "write");
@@ -206,6 +210,11 @@ void check_layout(Config const& config, int world_size, Backend backend) {
     require(sum == encoder.layers, "parallel.stage_layers adds up to {}, but model.layers = {}",
             sum, encoder.layers);
   }
+
+  require(config.data.validation.empty() || parallel.pipeline == 1,
+          "data.validation is not available yet with parallel.pipeline = {}: set it to \"\", and "
+          "measure the checkpoints with `accord eval`",
+          parallel.pipeline);
 
   int const model_ranks = parallel.tensor * parallel.pipeline;
   require(world_size % model_ranks == 0,

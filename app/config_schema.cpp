@@ -206,7 +206,8 @@ Section data_section() {
           may_change(key<D>("train", &D::train,
                             "folder of shards to train on; short form of one [[data.source]]")),
           may_change(
-              key<D>("validation", &D::validation, "folder of shards to evaluate on; empty: none")),
+              key<D>("validation", &D::validation,
+                     "folder of shards to measure retrieval on while training; empty: none")),
           may_change(
               key<D>("tokenizer", &D::tokenizer, "\"bytes\", or a folder with vocabulary files")),
           key<D>("max_tokens", &D::max_tokens,
@@ -335,6 +336,9 @@ Section train_section() {
                   .at_least(0)),
           may_change(key<T>("stop_before_seconds", &T::stop_before_seconds,
                             "stop with a checkpoint before this much time has passed; 0: no limit")
+                         .at_least(0)),
+          may_change(key<T>("validate_every_steps", &T::validate_every_steps,
+                            "steps between two measurements on data.validation; 0: only at the end")
                          .at_least(0)),
           key<Config>(
               "frozen", [](Config& c) -> std::vector<std::string>& { return c.model.frozen; },

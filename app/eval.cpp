@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
+#include "app/inference.hpp"
 #include "app/launch.hpp"
 #include "app/names.hpp"
 #include "app/options.hpp"

@@ -5,11 +5,8 @@
 #include <algorithm>
 #include <iostream>
 
-#include "app/launch.hpp"
 #include "app/progress.hpp"
-#include "app/text.hpp"
 #include "core/comm/self_communicator.hpp"
-#include "io/loader/item_reader.hpp"
 
 namespace accord::app {
 namespace {
@@ -58,58 +55,12 @@ void Inference::load() {
 }
 
 std::vector<Modality> Inference::modalities_of(io::Dataset const& dataset) const {
-  std::vector<Modality> found;
-  std::vector<std::string> embedded;
-  for (Pass const& pass : model_->passes()) {
-    if (!pass.contrasted) continue;
-    Modality const m = pass.modalities.front();
-    std::string const& name = config_.model.modalities[static_cast<std::size_t>(m)].name;
-    embedded.push_back(name);
-    auto const& there = dataset.modalities();
-    if (std::find(there.begin(), there.end(), name) != there.end()) found.push_back(m);
-  }
-  if (found.empty())
-    throw DataError(fmt::format("{}: holds {}, but the model embeds {}", dataset.path().string(),
-                                joined(dataset.modalities()), joined(embedded)));
-  std::sort(found.begin(), found.end());
-  return found;
+  return embedded_modalities(*model_, config_.model, dataset);
 }
 
 Embeddings Inference::embed(io::Dataset const& dataset, Modality modality,
                             std::function<void(Index, Index)> const& progress) {
-  // Evaluation pictures are resized, not cropped (spec 3.3).
-  std::vector<io::PictureOptions> const pictures(config_.model.modalities.size(),
-                                                 {io::CropSpec{}, config_.data.alpha});
-  io::ItemDecoder const decoder(config_.model, {modality}, tokenizer_, pictures,
-                                config_.train.seed);
-  io::ItemReaderConfig reading;
-  reading.modality = modality;
-  reading.batch = 32;
-  reading.rank = world_.rank();
-  reading.ranks = world_.size();
-  reading.threads = std::max(1, threads_per_rank() / 4);
-  io::ItemReader reader(dataset, config_.model, decoder, reading);
-
-  Embeddings all;
-  all.modality = modality;
-  all.dim = config_.model.encoder.embed_dim;
-  all.values.assign(static_cast<std::size_t>(reader.total() * all.dim), 0);
-  all.samples.assign(static_cast<std::size_t>(reader.total()), 0);
-  Index at = reader.first();
-  progress(0, reader.last() - reader.first());
-  while (std::optional<io::ItemBatch> const batch = reader.next()) {
-    std::vector<float> const z =
-        to_host<float>(queue_, model_->embed(queue_, batch->items, modality));
-    std::copy(z.begin(), z.end(), all.values.begin() + at * all.dim);
-    std::copy(batch->samples.begin(), batch->samples.end(), all.samples.begin() + at);
-    at += static_cast<Index>(batch->samples.size());
-    progress(at - reader.first(), reader.last() - reader.first());
-  }
-  // Each rank has filled its own part; the others' are zero.
-  world_.all_reduce(queue_,
-                    View(all.values.data(), DType::float32, Shape{reader.total() * all.dim}));
-  world_.all_reduce(queue_, View(all.samples.data(), DType::uint64, Shape{reader.total()}));
-  return all;
+  return embed_items(queue_, world_, *model_, config_, tokenizer_, dataset, modality, progress);
 }
 
 std::vector<Embeddings> embed_all(Inference& model, io::Dataset const& dataset, bool first_rank) {

@@ -4,25 +4,10 @@
 #include <memory>
 #include <vector>
 
-#include "app/config.hpp"
-#include "core/comm/communicator.hpp"
-#include "core/eval/recall.hpp"
-#include "core/model/model.hpp"
+#include "app/embeddings.hpp"
 #include "io/checkpoint/load.hpp"
-#include "io/shard/shard_reader.hpp"
-#include "io/text/tokenizer.hpp"
 
 namespace accord::app {
-
-/// The embeddings of all items of one modality of a dataset, in order.
-struct Embeddings {
-  Modality modality = 0;
-  Index dim = 0;
-  std::vector<float> values;           ///< [items * dim]
-  std::vector<std::uint64_t> samples;  ///< number of the sample that owns each item
-
-  EmbeddingSet set() const { return {values, dim, samples}; }
-};
 
 /// Model and tokenizer of a checkpoint; in float32, in evaluation mode, without decoder.
 class Inference {
@@ -35,13 +20,8 @@ class Inference {
   Config const& config() const { return config_; }
   io::OpenCheckpoint const& checkpoint() const { return checkpoint_; }
 
-  /// The modalities that both the dataset has and the model embeds. \throws DataError when there is
-  /// none
+  /// embedded_modalities() and embed_items() of this model.
   std::vector<Modality> modalities_of(io::Dataset const& dataset) const;
-
-  /// Collective: each rank embeds its share, all get the whole. `progress(done, total)` tells of
-  /// this rank's. \throws DataError naming the sample that is damaged: nothing is replaced, it
-  /// would change what is measured
   Embeddings embed(io::Dataset const& dataset, Modality modality,
                    std::function<void(Index done, Index total)> const& progress);
 

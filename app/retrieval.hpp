@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/inference.hpp"
+#include "app/embeddings.hpp"
 
 namespace accord::app {
 

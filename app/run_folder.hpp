@@ -26,6 +26,7 @@ class RunFolder {
 
   std::filesystem::path const& directory() const { return directory_; }
   std::filesystem::path metrics() const { return directory_ / "metrics.jsonl"; }
+  std::filesystem::path validation() const { return directory_ / "validation.jsonl"; }
 
   /// Takes away the record of an earlier run that ended here: this one has not. Call first.
   void begin(std::string const& configuration_toml) const;

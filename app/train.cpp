@@ -19,6 +19,7 @@
 #include "app/tensorboard.hpp"
 #include "app/trace.hpp"
 #include "app/training.hpp"
+#include "app/validation.hpp"
 #include "parallel/comm/agreement.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 
@@ -109,6 +110,9 @@ class TrainRun {
     }
     saved_ = training_.completed();
     training_.open_data();
+    if (!config().data.validation.empty())
+      validation_ = std::make_unique<Validation>(queue_, *training_.groups().data, config(),
+                                                 training_.model(), training_.tokenizer());
     catch_stop_signals();
     if (!first()) return;
     print_head(begun);
@@ -117,6 +121,9 @@ class TrainRun {
     metrics_ = std::make_unique<MetricsFile>(folder_->metrics(), training_.completed());
     events_ =
         std::make_unique<EventFile>(folder_->directory() / event_file_name, training_.completed());
+    if (validation_)
+      validation_lines_ =
+          std::make_unique<MetricsFile>(folder_->validation(), training_.completed());
   }
 
   std::string layout() const {
@@ -157,6 +164,7 @@ class TrainRun {
         log(report, interval);
         interval = {};
       }
+      if (validation_due(report.step)) validate(report.step, progress, interval);
       progress.show(report.step, fmt::format("loss {:.3f}", report.loss));
       Stop const stop = stop_now(report.step);
       if (stop != Stop::no || save_due(report.step)) {
@@ -190,6 +198,23 @@ class TrainRun {
 
   /// Time to keep for the save and another step.
   double reserve() const { return 2 * save_seconds_ + longest_step_; }
+
+  bool validation_due(Index step) const {
+    Index const every = config().train.validate_every_steps;
+    return validation_ && (step == training_.total_steps() || (every > 0 && step % every == 0));
+  }
+
+  void validate(Index step, Progress& progress, Interval& interval) {
+    double const began = Progress::steady_seconds();
+    std::vector<RetrievalResult> const results = validation_->run(training_.model());
+    interval.began += Progress::steady_seconds() - began;  // the time is no step's
+    if (!first()) return;
+    ModelConfig const& model = config().model;
+    MetricsLine const line = validation_line(step, model, results);
+    validation_lines_->write(line);
+    events_->write(line, "validation/");
+    progress.message(fmt::format("step {}: held out {}", step, validation_text(model, results)));
+  }
 
   bool save_due(Index step) const {
     Index const every = config().checkpoint.every_steps;
@@ -257,11 +282,13 @@ class TrainRun {
   Queue queue_;
   Training training_;
   RunTrace trace_;
-  std::unique_ptr<RunFolder> folder_;     // world rank 0 alone
-  std::unique_ptr<MetricsFile> metrics_;  // likewise
-  std::unique_ptr<EventFile> events_;     // likewise
-  std::string checkpoint_;                // the newest durable one
-  Index saved_ = 0;                       // its step
+  std::unique_ptr<RunFolder> folder_;              // world rank 0 alone
+  std::unique_ptr<MetricsFile> metrics_;           // likewise
+  std::unique_ptr<EventFile> events_;              // likewise
+  std::unique_ptr<Validation> validation_;         // null without data.validation
+  std::unique_ptr<MetricsFile> validation_lines_;  // world rank 0 alone
+  std::string checkpoint_;                         // the newest durable one
+  Index saved_ = 0;                                // its step
   bool save_by_time_ = false;
   double last_save_ = 0, save_seconds_ = 0, longest_step_ = 0;
 };

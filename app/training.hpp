@@ -61,6 +61,7 @@ class Training {
                              io::Announce const& announce);
 
   Config const& config() const { return config_; }
+  std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
   parallel::MeshShape const& mesh() const { return mesh_; }
   Index completed() const { return optimizer_->completed(); }
   Index total_steps() const { return schedule_.steps; }  ///< known after open_data()

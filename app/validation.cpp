@@ -1,0 +1,54 @@
+#include "app/validation.hpp"
+
+#include <fmt/format.h>
+
+#include "app/names.hpp"
+#include "core/base/error.hpp"
+
+namespace accord::app {
+
+Validation::Validation(Queue& queue, Communicator& data_ranks, Config const& config,
+                       Model const& model, std::shared_ptr<io::Tokenizer const> tokenizer)
+    : queue_(queue),
+      data_ranks_(data_ranks),
+      config_(config),
+      tokenizer_(std::move(tokenizer)),
+      dataset_(io::Dataset::open(config.data.validation)),
+      modalities_(embedded_modalities(model, config.model, dataset_)) {
+  if (modalities_.size() < 2)
+    throw DataError(
+        fmt::format("data.validation = \"{}\": retrieval needs two of the model's modalities",
+                    config.data.validation));
+}
+
+std::vector<RetrievalResult> Validation::run(Model const& model) {
+  std::vector<Embeddings> embeddings;
+  for (Modality const m : modalities_)
+    embeddings.push_back(embed_items(queue_, data_ranks_, model, config_, tokenizer_, dataset_, m,
+                                     [](Index, Index) {}));
+  return retrieve(queue_, data_ranks_, embeddings, partners(dataset_, "", /*equal_captions=*/false),
+                  {});
+}
+
+MetricsLine validation_line(std::int64_t step, ModelConfig const& model,
+                            std::vector<RetrievalResult> const& results) {
+  MetricsLine line = {{"step", step}};
+  for (RetrievalResult const& r : results) {
+    std::string const name = direction_name(model, r.query, r.candidate);
+    line.insert(
+        line.end(),
+        {{name + "_r1", r.recall.r1}, {name + "_r5", r.recall.r5}, {name + "_r10", r.recall.r10}});
+  }
+  return line;
+}
+
+std::string validation_text(ModelConfig const& model, std::vector<RetrievalResult> const& results) {
+  std::string text;
+  for (RetrievalResult const& r : results)
+    text += fmt::format("{}{} R@1 {:.1f} % R@5 {:.1f} % R@10 {:.1f} %", text.empty() ? "" : ", ",
+                        direction_name(model, r.query, r.candidate), r.recall.r1, r.recall.r5,
+                        r.recall.r10);
+  return text;
+}
+
+}  // namespace accord::app
