@@ -35,7 +35,7 @@ class DatasetFolder {
   void read_all(io::DatasetIndex index) const {
     for (io::ShardEntry& entry : index.shards) {
       entry.bytes = std::filesystem::file_size(shard_path());
-      entry.hash = io::hash_outside_blobs(shard_path(), entry);
+      entry.hash = io::hash_outside(shard_path(), entry, io::Holes::blobs);
     }
     io::write_index(folder_, index);
     io::Dataset const dataset = io::Dataset::open(folder_);
