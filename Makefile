@@ -2,7 +2,7 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: all build demo demo-synth test test-all check format clean
+.PHONY: all build demo demo-synth test test-all check tidy format clean
 all: build
 
 build:
@@ -29,6 +29,10 @@ test-all:
 # What must be true of the sources without building them.
 check:
 	@scripts/check-sources
+
+# clang-tidy; minutes.
+tidy:
+	@scripts/tidy
 
 format:
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
