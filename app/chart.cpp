@@ -141,7 +141,7 @@ class Drawing {
           i % palette, x, y - 6, x + 20, y, escaped(name), value);
       x += wide;
     }
-    top_ = y + 14;
+    top_ = y + 18;
   }
 
   void axes() {

@@ -51,6 +51,11 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+  } catch (CLI::RequiredError const& error) {
+    auto const rest = app.remaining(/*recurse=*/true);
+    return fail((rest.empty() ? error.what() : "unknown command or option '" + rest.front() + "'") +
+                    std::string("; --help lists what there is"),
+                accord::ExitCode::usage);
   } catch (CLI::ParseError const& error) {
     std::ostringstream discarded;
     int const code = speaks_for_all() ? app.exit(error) : app.exit(error, discarded, discarded);

@@ -93,6 +93,19 @@ std::vector<Chart> detail_charts(MetricsTable const& table) {
   return charts;
 }
 
+/// R@1 on data.validation; none where that was not measured.
+std::optional<Chart> validation_chart(std::filesystem::path const& file) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  MetricsTable const table = read_metrics(file);
+  std::optional<Chart> chart = chart_of(table, "Right partner first in held-out data (R@1)",
+                                        columns_ending(table, "_r1"), Format::percent, true);
+  if (!chart) return std::nullopt;
+  chart->noisy = false;
+  for (Series& series : chart->series)
+    for (double& percent : series.y) percent /= 100;
+  return chart;
+}
+
 double last_of(MetricsTable const& table, std::string const& column) {
   std::vector<double> const* values = table.find(column);
   return values ? values->back() : std::nan("");
@@ -136,7 +149,10 @@ class Page {
     out_ += fmt::format("<section class=\"card wide\">{}</section>\n",
                         to_svg(loss_chart(table_), 1120, 380));
     out_ += "<div class=\"charts\">\n";
-    for (Chart const& chart : detail_charts(table_))
+    std::vector<Chart> charts = detail_charts(table_);
+    if (auto held_out = validation_chart(folder_.validation()))
+      charts.insert(charts.begin(), std::move(*held_out));
+    for (Chart const& chart : charts)
       out_ += fmt::format("<section class=\"card\">{}</section>\n", to_svg(chart, 550, 260));
     out_ += "</div>\n";
     evaluations();

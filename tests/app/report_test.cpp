@@ -106,6 +106,17 @@ TEST_F(Report, IsOneWellFormedPageThatNeedsNothingElse) {
   EXPECT_THAT(page, Not(HasSubstr("url(")));
 }
 
+TEST_F(Report, DrawsWhatWasMeasuredOnHeldOutData) {
+  log_steps(20);
+  EXPECT_THAT(report_html(run_), Not(HasSubstr("held-out data")));
+  MetricsFile(run_ / "validation.jsonl", 0)
+      .write({{"step", std::int64_t{20}}, {"i2t_r1", 25.0}, {"t2i_r1", 75.0}});
+  std::string const page = report_html(run_);
+  EXPECT_TRUE(well_formed(page));
+  EXPECT_THAT(page, HasSubstr("held-out data (R@1)"));
+  EXPECT_THAT(page, HasSubstr(">t2i  <tspan class=\"chart-value\">75 %"));
+}
+
 TEST_F(Report, OfARunThatIsGoingOnShowsWhatThereIs) {
   log_steps(1);
   std::string const page = report_html(run_);

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <map>
 #include <set>
 
+#include "core/comm/self_communicator.hpp"
 #include "tests/support/tiny_model.hpp"
 
 using namespace accord;
@@ -58,14 +61,19 @@ TEST(DropPath, DropsAtTheRateOfTheLayerIndependentlyAcrossPassesAndBranches) {
     for (int branch : {0, 1}) {
       double const p = 0.4 * static_cast<double>(layer) / 4, q = 1 - p;
       EXPECT_DOUBLE_EQ(drop.probability(layer), p);
-      double dropped = 0, both_passes = 0, both_branches = 0, both_steps = 0;
+      double dropped = 0, both_branches = 0, both_steps = 0;
+      std::map<std::pair<int, int>, double> both_passes;
       for (Index i = 0; i < n; ++i) {
         auto const position = static_cast<std::uint64_t>(i);
-        bool const d = drop.drops(position, 2, layer, branch);
-        dropped += d;
-        both_passes += d && drop.drops(position, 3, layer, branch);
-        both_branches += d && drop.drops(position, 2, layer, 1 - branch);
-        both_steps += d && drop.drops(position + 1000000, 2, layer, branch);
+        std::array<bool, 6> d{};
+        for (int pass = 0; pass < 6; ++pass)
+          d[static_cast<std::size_t>(pass)] = drop.drops(position, pass, layer, branch);
+        for (int a = 0; a < 6; ++a)
+          for (int b = 0; b < a; ++b)
+            both_passes[{a, b}] += d[static_cast<std::size_t>(a)] && d[static_cast<std::size_t>(b)];
+        dropped += d[2];
+        both_branches += d[2] && drop.drops(position, 2, layer, 1 - branch);
+        both_steps += d[2] && drop.drops(position + 1000000, 2, layer, branch);
       }
       if (layer == 0) {
         EXPECT_EQ(dropped, 0);
@@ -73,7 +81,37 @@ TEST(DropPath, DropsAtTheRateOfTheLayerIndependentlyAcrossPassesAndBranches) {
       }
       double const count = static_cast<double>(n);
       EXPECT_LT(std::pow(dropped - count * p, 2) / (count * p * q), 15.1) << layer << " " << branch;
-      for (double both : {both_passes, both_branches, both_steps})
-        EXPECT_LT(std::pow(both - count * p * p, 2) / (count * p * p * (1 - p * p)), 15.1) << layer;
+      auto const expect_independent = [&](double both, std::string const& what) {
+        EXPECT_LT(std::pow(both - count * p * p, 2) / (count * p * p * (1 - p * p)), 15.1)
+            << what << ", layer " << layer << ", branch " << branch;
+      };
+      expect_independent(both_branches, "branches");
+      expect_independent(both_steps, "steps");
+      for (auto const& [passes, both] : both_passes)
+        expect_independent(both, "passes " + std::to_string(passes.first) + " and " +
+                                     std::to_string(passes.second));
+    }
+}
+
+TEST(DropPath, OfAPlanIsThatOfEachSequencesOwnPositionPassLayerAndBranch) {
+  ModelConfig const config = tiny_model_config();
+  MicroBatch const batch = tiny_batch(config, 1000, 16);
+  Queue queue(Backend::reference);
+  SelfCommunicator self;
+  TensorParallelRegion const region(self);
+  DropPath const drop{0.4, 3, 3407, true};
+  PackPlan const plan(queue, build_pack(batch, resolve_passes(config), {0, 1, 3, 4, 5}, {}), batch,
+                      region, {.drop = drop, .layer_begin = 1, .layer_end = 3});
+  for (Index layer : {1, 2})
+    for (int branch : {0, 1}) {
+      BranchRows const& taking_part = branch == 0 ? plan.attention(layer) : plan.ffn(layer);
+      std::vector<std::int32_t> const rows = to_host<std::int32_t>(queue, taking_part.rows);
+      std::set<std::int32_t> const present(rows.begin(), rows.end());
+      for (PackedSequence const& sequence : plan.pack().sequences)
+        EXPECT_EQ(present.count(static_cast<std::int32_t>(sequence.segments[0].row)) == 0,
+                  drop.drops(batch.positions[static_cast<std::size_t>(sequence.sample)],
+                             sequence.pass, layer, branch))
+            << "pass " << sequence.pass << ", sample " << sequence.sample << ", layer " << layer
+            << ", branch " << branch;
     }
 }
