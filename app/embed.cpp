@@ -35,7 +35,7 @@ void write_file(std::filesystem::path const& out, Config const& config, io::Data
     file.write(group + "/sample", std::span<std::uint64_t const>(e.samples));
   }
   std::vector<std::string> keys;
-  for (Index i = 0; i < dataset.size(); ++i) keys.push_back(dataset.read(i).key);
+  for (Index i = 0; i < dataset.size(); ++i) keys.push_back(dataset.key(i));
   file.write_text("/key", keys);
   file.close();
   io::File::open_write(unfinished).sync();

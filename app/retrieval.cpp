@@ -97,10 +97,8 @@ std::vector<std::uint64_t> partners(io::Dataset const& dataset, std::string cons
   };
   std::unordered_map<std::string, std::uint64_t> first;
   for (std::uint64_t i = 0; i < owner.size(); ++i) {
-    io::Sample const sample = dataset.read(static_cast<Index>(i));
-    for (auto const& bytes : sample.items[column]) {
-      auto const [it, fresh] =
-          first.emplace(std::string(reinterpret_cast<char const*>(bytes.data()), bytes.size()), i);
+    for (std::string& caption : dataset.items(static_cast<Index>(i), column)) {
+      auto const [it, fresh] = first.emplace(std::move(caption), i);
       std::uint64_t const a = root(it->second), b = root(i);
       owner[std::max(a, b)] = std::min(a, b);
     }

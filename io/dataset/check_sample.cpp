@@ -9,6 +9,7 @@
 #include "io/media/audio.hpp"
 #include "io/media/image.hpp"
 #include "io/media/media_kind.hpp"
+#include "io/text/normalise.hpp"
 
 namespace accord::io {
 namespace {
@@ -81,28 +82,6 @@ std::optional<Fault> check_audio(std::optional<std::string> const& audio, MediaC
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    auto const byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
-    unsigned char const lead = byte(0);
-    std::size_t const length = lead < 0x80         ? 1
-                               : lead >> 5 == 0x6  ? 2
-                               : lead >> 4 == 0xE  ? 3
-                               : lead >> 3 == 0x1E ? 4
-                                                   : 0;
-    if (length == 0 || length > text.size() - i) return false;
-    std::uint32_t code = length == 1 ? lead : lead & (0x7Fu >> length);
-    for (std::size_t k = 1; k < length; ++k) {
-      if (byte(k) >> 6 != 2) return false;
-      code = code << 6 | (byte(k) & 0x3F);
-    }
-    constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (code < least[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
-    i += length;
-  }
-  return true;
-}
 
 std::optional<Fault> check_label(std::optional<std::string>& label, bool number) {
   if (!label) return Fault{"no label", ""};

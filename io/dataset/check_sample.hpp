@@ -28,7 +28,4 @@ std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string>
 /// Checks a label and takes the blanks at both ends away; `number`: it must be a class number.
 std::optional<Fault> check_label(std::optional<std::string>& label, bool number);
 
-/// UTF-8 without overlong forms, surrogates and values past U+10FFFF.
-bool is_utf8(std::string_view text);
-
 }  // namespace accord::io

@@ -130,12 +130,6 @@ std::uint64_t Hdf5Writer::create_dataset(std::string const& name, DType dtype,
   return offset_of(create(path_, file_, name, hdf5::native_type(dtype), shape));
 }
 
-std::uint64_t Hdf5Writer::create_text_dataset(std::string const& name, std::size_t width,
-                                              Index elements) {
-  Lock const lock;
-  return offset_of(create(path_, file_, name, hdf5::string_type(width), {&elements, 1}));
-}
-
 template <class T>
 Extent Hdf5Writer::write(std::string const& name, std::span<T const> values,
                          std::span<Index const> shape) {

@@ -38,8 +38,6 @@ class Hdf5Writer {
   /// disk held: write them all). From 1 MiB on it starts at a multiple of 1 MiB. Returns its offset
   /// in the file (0 if it has no elements).
   std::uint64_t create_dataset(std::string const& name, DType dtype, std::span<Index const> shape);
-  /// The same for text of at most `width` bytes per element, NUL-padded UTF-8.
-  std::uint64_t create_text_dataset(std::string const& name, std::size_t width, Index elements);
 
   /// Creates a contiguous dataset and writes it. T: double, float, uint8_t, int32_t, int64_t,
   /// uint64_t. Returns where its bytes lie.
@@ -49,10 +47,6 @@ class Hdf5Writer {
   Extent write(std::string const& name, std::span<T const> values) {
     Index const shape[] = {static_cast<Index>(values.size())};
     return write(name, values, std::span<Index const>(shape));
-  }
-  template <class T>
-  Extent write_scalar(std::string const& name, T value) {
-    return write(name, std::span<T const>(&value, 1), std::span<Index const>());
   }
   Extent write_text(std::string const& name, std::span<std::string const> values);
 

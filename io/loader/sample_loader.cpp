@@ -91,7 +91,13 @@ SampleLoader::SampleLoader(SampleConfig const& config, double share)
   // What a source has grown by must lie behind what the run's epoch began with.
   for (std::size_t j = 0; j < sources_.size(); ++j) {
     Dataset const& dataset = sources_[j].dataset;
-    dataset.index().prefix(config.start->sources[j].index, dataset.path());
+    SourceState const& state = config.start->sources[j];
+    Index const then = dataset.index().samples_when(state.index, dataset.path());
+    if (static_cast<std::uint64_t>(then) != state.samples)
+      throw DataError(
+          fmt::format("the state of the loader is damaged: {} samples of source {} at the index "
+                      "{}, which has {}",
+                      state.samples, state.name, state.index, then));
   }
 }
 

@@ -8,11 +8,10 @@
 
 #include "core/base/error.hpp"
 #include "io/media/codec.hpp"
+#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {
-
-enum class Format : std::uint8_t { jpeg, png, webp };
 
 std::string_view as_text(std::span<std::byte const> bytes) {
   return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
@@ -38,15 +37,13 @@ std::string describe(std::string_view text) {
   return fmt::format("text beginning \"{}\"", shown);
 }
 
-Format sniff(std::span<std::byte const> bytes) {
-  std::string_view const text = as_text(bytes);
-  if (text.empty()) throw DataError("not a picture: it is empty (0 bytes)");
-  if (text.starts_with("\xff\xd8\xff")) return Format::jpeg;
-  if (text.starts_with("\x89PNG\r\n\x1a\n")) return Format::png;
-  if (text.size() >= 12 && text.starts_with("RIFF") && text.substr(8, 4) == "WEBP")
-    return Format::webp;
-  throw DataError(
-      fmt::format("not a picture: found {}, expected JPEG, PNG or WebP", describe(text)));
+MediaKind picture_kind(std::span<std::byte const> bytes) {
+  if (bytes.empty()) throw DataError("not a picture: it is empty (0 bytes)");
+  MediaKind const kind = media_kind(bytes);
+  if (!is_image(kind))
+    throw DataError(fmt::format("not a picture: found {}, expected JPEG, PNG or WebP",
+                                describe(as_text(bytes))));
+  return kind;
 }
 
 }  // namespace
@@ -80,27 +77,25 @@ void flatten_on_white(std::vector<std::uint8_t>& pixels) {
 }
 
 Image decode_image(std::span<std::byte const> bytes, ImageLimits const& limits, Alpha alpha) {
-  switch (sniff(bytes)) {
-    case Format::jpeg:
+  switch (picture_kind(bytes)) {
+    case MediaKind::jpeg:
       return decode_jpeg(bytes, limits);
-    case Format::png:
+    case MediaKind::png:
       return decode_png(bytes, limits, alpha);
-    case Format::webp:
-      break;
+    default:
+      return decode_webp(bytes, limits, alpha);
   }
-  return decode_webp(bytes, limits, alpha);
 }
 
 ImageSize image_size(std::span<std::byte const> bytes, ImageLimits const& limits) {
-  switch (sniff(bytes)) {
-    case Format::jpeg:
+  switch (picture_kind(bytes)) {
+    case MediaKind::jpeg:
       return read_jpeg_size(bytes, limits);
-    case Format::png:
+    case MediaKind::png:
       return read_png_size(bytes, limits);
-    case Format::webp:
-      break;
+    default:
+      return read_webp_size(bytes, limits);
   }
-  return read_webp_size(bytes, limits);
 }
 
 }  // namespace accord::io

@@ -151,18 +151,15 @@ void DatasetIndex::append(ShardEntry entry) {
   shards.push_back(std::move(entry));
 }
 
-DatasetIndex DatasetIndex::prefix(std::string const& hash,
-                                  std::filesystem::path const& dataset) const {
+Index DatasetIndex::samples_when(std::string const& hash,
+                                 std::filesystem::path const& dataset) const {
   Hash128 const wanted = hash128_from_hex(hash);
   Hash128 link = chain_start(*this);
-  for (std::size_t k = 0; k <= shards.size(); ++k) {
-    if (link == wanted) {
-      DatasetIndex result = *this;
-      result.shards.resize(k);
-      return result;
-    }
-    if (k < shards.size()) link = chain(link, to_json(shards[k]));
+  for (ShardEntry const& shard : shards) {
+    if (link == wanted) return shard.first;
+    link = chain(link, to_json(shard));
   }
+  if (link == wanted) return samples();
   throw DataError(fmt::format(
       "{}: no state of this dataset has the hash {} that the run started from; "
       "its shards were replaced, not only appended to. Restore them, or start a new run",

@@ -58,9 +58,10 @@ struct DatasetIndex {
   std::string hash() const;
   /// Adds a shard at the end; its `first` is set.
   void append(ShardEntry entry);
-  /// The index as it was when its hash was `hash`: what a run that started then goes on reading.
-  /// \throws DataError if no prefix of this index has that hash; `dataset` is named in the message.
-  DatasetIndex prefix(std::string const& hash, std::filesystem::path const& dataset) const;
+  /// How many samples there were when the hash of this index was `hash`: those that a run which
+  /// started then goes on reading. \throws DataError if it never was; `dataset` is named in the
+  /// message.
+  Index samples_when(std::string const& hash, std::filesystem::path const& dataset) const;
   /// Index, in `shards`, of the one that holds sample `sample` of [0, samples()).
   Index shard_of(Index sample) const;
 };

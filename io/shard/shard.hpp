@@ -17,8 +17,13 @@ namespace accord::io {
 /// index.json says where the datasets lie.
 class Shard {
  public:
+  enum class Hash : std::uint8_t {
+    compare,
+    known,  ///< this process has compared it before
+  };
   /// \throws DataError naming the file and the place if anything differs from what `entry` says.
-  Shard(std::filesystem::path const& dataset, DatasetIndex const& index, ShardEntry const& entry);
+  Shard(std::filesystem::path const& dataset, DatasetIndex const& index, ShardEntry const& entry,
+        Hash hash);
 
   std::filesystem::path const& path() const { return file_.path(); }
   Index samples() const { return entry_.samples; }

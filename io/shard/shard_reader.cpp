@@ -89,6 +89,7 @@ struct Dataset::State {
   };
   std::mutex mutex;
   std::unordered_map<Index, std::shared_ptr<Slot>> open;
+  std::vector<char> sound;  ///< [shard] its hash was compared
   std::uint64_t clock = 0;
 };
 
@@ -97,10 +98,10 @@ Dataset::Dataset(Dataset&&) noexcept = default;
 Dataset& Dataset::operator=(Dataset&&) noexcept = default;
 Dataset::~Dataset() = default;
 
-Dataset Dataset::open(std::filesystem::path path, std::string const& bound_to) {
+Dataset Dataset::open(std::filesystem::path path) {
   auto state = std::make_unique<State>();
   state->index = read_index(path);
-  if (!bound_to.empty()) state->index = state->index.prefix(bound_to, path);
+  state->sound.resize(state->index.shards.size());
   state->hash = state->index.hash();
   state->path = std::move(path);
   return Dataset(std::move(state));
@@ -115,12 +116,15 @@ std::shared_ptr<Shard const> Dataset::shard(Index number) const {
   ACCORD_CHECK(number >= 0 && number < static_cast<Index>(s.index.shards.size()), "shard {} of {}",
                number, s.index.shards.size());
   std::shared_ptr<State::Slot> slot;
+  char& sound = s.sound[static_cast<std::size_t>(number)];
+  bool known = false;
   {
     std::lock_guard const guard(s.mutex);
     auto& entry = s.open[number];
     if (!entry) entry = std::make_shared<State::Slot>();
     entry->used = ++s.clock;
     slot = entry;
+    known = sound != 0;
     if (s.open.size() > max_open_shards)
       s.open.erase(std::min_element(s.open.begin(), s.open.end(), [](auto const& a, auto const& b) {
         return a.second->used < b.second->used;
@@ -128,15 +132,40 @@ std::shared_ptr<Shard const> Dataset::shard(Index number) const {
   }
   std::call_once(slot->opened, [&] {
     slot->shard = std::make_shared<Shard const>(s.path, s.index,
-                                                s.index.shards[static_cast<std::size_t>(number)]);
+                                                s.index.shards[static_cast<std::size_t>(number)],
+                                                known ? Shard::Hash::known : Shard::Hash::compare);
+    std::lock_guard const guard(s.mutex);
+    sound = 1;
   });
   return slot->shard;
 }
 
-Sample Dataset::read(Index number) const {
+std::pair<Index, Index> Dataset::place_of(Index number) const {
   Index const shard = index().shard_of(number);
-  Index const local = number - index().shards[static_cast<std::size_t>(shard)].first;
-  return read_block(shard, local, 1).sample(0);
+  return {shard, number - index().shards[static_cast<std::size_t>(shard)].first};
+}
+
+std::string Dataset::key(Index number) const {
+  auto const [place, local] = place_of(number);
+  return shard(place)->key(local);
+}
+
+std::vector<std::string> Dataset::items(Index number, std::size_t modality) const {
+  auto const [place, local] = place_of(number);
+  auto const opened = shard(place);
+  ItemRange const range = items_of(*opened, modality, local, 1);
+  std::vector<std::string> items;
+  for (std::uint64_t i = range.begin; i < range.end; ++i) {
+    std::uint64_t const begin = opened->item_offset(modality, i);
+    std::string& item = items.emplace_back(opened->item_offset(modality, i + 1) - begin, '\0');
+    opened->read_blob(modality, begin, std::as_writable_bytes(std::span(item)));
+  }
+  return items;
+}
+
+Sample Dataset::read(Index number) const {
+  auto const [place, local] = place_of(number);
+  return read_block(place, local, 1).sample(0);
 }
 
 Block Dataset::read_block(Index number, Index first, Index count) const {

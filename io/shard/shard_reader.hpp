@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -52,9 +53,8 @@ class Block {
 /// Every method may be called by any number of threads at once; none calls HDF5 or MPI.
 class Dataset {
  public:
-  /// Reads index.json alone. With `bound_to`, an earlier index hash, the dataset is what it was
-  /// then, whatever was appended since. \throws DataError
-  static Dataset open(std::filesystem::path path, std::string const& bound_to = "");
+  /// Reads index.json alone. \throws DataError
+  static Dataset open(std::filesystem::path path);
   Dataset(Dataset&&) noexcept;
   Dataset& operator=(Dataset&&) noexcept;
   ~Dataset();
@@ -67,6 +67,11 @@ class Dataset {
 
   /// \throws SampleError if the sample is damaged, DataError if its shard is.
   Sample read(Index number) const;
+  /// The key of a sample, without reading the sample. \throws DataError if its shard is damaged.
+  std::string key(Index number) const;
+  /// The items of one modality of a sample, without reading the others: unverified, for the
+  /// checksum is of the whole sample. \throws DataError if its shard is damaged.
+  std::vector<std::string> items(Index number, std::size_t modality) const;
   /// Samples [first, first + count) of shard `shard`, `first` counted within the shard. The bytes
   /// are in memory when it returns; checksums are verified by Block::sample. \throws DataError if
   /// the shard is damaged.
@@ -78,6 +83,8 @@ class Dataset {
 
  private:
   struct State;
+  /// A sample's shard, and its number there.
+  std::pair<Index, Index> place_of(Index number) const;
   explicit Dataset(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -165,14 +166,13 @@ ShardEntry ShardWriter::finish() {
     file.attribute_texts("/", "modalities", s.modalities);
     file.attribute<std::int64_t>("/", "samples", entry.samples);
     file.attribute_text("/", "built_by", s.built_by);
+    entry.modalities.resize(s.columns.size());
+    // What is read when the shard is opened comes first, together; then the blobs, the small ones
+    // in what alignment leaves free before the large ones.
     for (std::size_t m = 0; m < s.columns.size(); ++m) {
       ModalityColumn const& column = s.columns[m];
       std::string const group = s.modalities[m];
-      Index const size[] = {static_cast<Index>(column.blob.size())};
-      entry.modalities.push_back({});
-      ModalityExtents& places = entry.modalities.back();
-      places.bytes = {file.create_dataset(group + "/bytes", DType::uint8, size),
-                      column.blob.size()};
+      ModalityExtents& places = entry.modalities[m];
       places.offsets = file.write<std::uint64_t>(group + "/offsets", column.offsets);
       if (!column.one_item_each())
         places.first = file.write<std::uint64_t>(group + "/first", column.first);
@@ -184,6 +184,17 @@ ShardEntry ShardWriter::finish() {
     if (s.label == LabelKind::multi_hot) {
       Index const shape[] = {entry.samples, static_cast<Index>(s.classes)};
       entry.label = file.write<std::uint8_t>("label", s.multi_hot, shape);
+    }
+    std::vector<std::size_t> by_size(s.columns.size());
+    std::iota(by_size.begin(), by_size.end(), std::size_t{0});
+    std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) {
+      return s.columns[a].blob.size() < s.columns[b].blob.size();
+    });
+    for (std::size_t const m : by_size) {
+      std::uint64_t const bytes = s.columns[m].blob.size();
+      Index const size[] = {static_cast<Index>(bytes)};
+      entry.modalities[m].bytes = {
+          file.create_dataset(s.modalities[m] + "/bytes", DType::uint8, size), bytes};
     }
     file.close();
   }

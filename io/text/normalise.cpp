@@ -98,9 +98,8 @@ std::string collapse_spaces(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
-void check_utf8(std::string_view text) {
+/// Where the text stops being UTF-8; its size if it does not.
+std::size_t utf8_end(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
     if (static_cast<unsigned char>(text[i]) < 0x80) {
@@ -109,11 +108,20 @@ void check_utf8(std::string_view text) {
     }
     utf8proc_int32_t code = 0;
     auto const length = decode(text.substr(i), code);
-    if (length < 1)
-      throw DataError(fmt::format("not UTF-8: byte 0x{:02x} at offset {} of {}",
-                                  static_cast<unsigned char>(text[i]), i, text.size()));
+    if (length < 1) break;
     i += static_cast<std::size_t>(length);
   }
+  return i;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) { return utf8_end(text) == text.size(); }
+
+void check_utf8(std::string_view text) {
+  if (std::size_t const end = utf8_end(text); end < text.size())
+    throw DataError(fmt::format("not UTF-8: byte 0x{:02x} at offset {} of {}",
+                                static_cast<unsigned char>(text[end]), end, text.size()));
 }
 
 std::string normalise(std::string_view text, std::size_t max_words) {

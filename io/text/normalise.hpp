@@ -19,5 +19,7 @@ std::string normalise(std::string_view text,
 
 /// \throws DataError as above
 void check_utf8(std::string_view text);
+/// UTF-8 without overlong forms, surrogates and values past U+10FFFF.
+bool is_utf8(std::string_view text);
 
 }  // namespace accord::io

@@ -9,15 +9,6 @@
 namespace accord::io {
 namespace {
 
-TEST(CheckSample, KnowsUtf8) {
-  for (char const* text :
-       {"", "plain", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"})
-    EXPECT_TRUE(is_utf8(text)) << text;
-  for (char const* text : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80",
-                           "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xC3\x28", "caf\xE9"})
-    EXPECT_FALSE(is_utf8(text)) << text;
-}
-
 TEST(CheckSample, LooksIntoSounds) {
   auto const wave = speak_scene(scene(0), {Draws(1, Purpose::synth), 0});
   std::string const sound(reinterpret_cast<char const*>(wave.data()), wave.size());

@@ -125,6 +125,49 @@ TEST_F(Shards, LargeBlobsPassThroughTheDisk) {
             2);  // no spool stays behind
 }
 
+TEST_F(Shards, WhatOpeningReadsLiesBeforeTheLargeBlobs) {
+  ShardEntry const entry = write_shard(folder_, 0, 0, 5, 3 << 20);
+  std::uint64_t const large = entry.modalities[1].bytes.offset;
+  EXPECT_EQ(large, 1u << 20);
+  EXPECT_EQ(entry.bytes, large + entry.modalities[1].bytes.bytes);
+  for (Extent const& small : {entry.modalities[0].bytes, entry.modalities[0].offsets, entry.key,
+                              entry.modalities[1].offsets, entry.checksum, entry.label})
+    EXPECT_LT(small.offset, large);
+}
+
+TEST_F(Shards, AShardThatOpensAgainIsNotHashedAgain) {
+  DatasetIndex index = empty_index();
+  ShardEntry entry = write_shard(folder_, 0, 0, 1);
+  for (Index k = 0; k < 66; ++k) {  // more than stay open
+    entry.file = shard_file(k);
+    if (k > 0) std::filesystem::copy(folder_ / shard_file(0), folder_ / entry.file);
+    index.append(entry);
+  }
+  write_index(folder_, index);
+  auto const change_attribute = [&](Index k) {
+    std::string bytes = read_file(folder_ / shard_file(k));
+    bytes.at(bytes.find("a test")) = 'A';
+    write_file(folder_ / shard_file(k), bytes);
+  };
+  change_attribute(1);
+  Dataset const dataset = Dataset::open(folder_);
+  EXPECT_NO_THROW(dataset.read(0));
+  EXPECT_THROW(dataset.read(1), DataError);
+  change_attribute(0);
+  for (Index k = 2; k < 66; ++k) dataset.read(k);
+  EXPECT_NO_THROW(dataset.read(0));
+  EXPECT_THROW(dataset.read(1), DataError);  // what was refused is not known to be sound
+}
+
+TEST_F(Shards, KeysAndCaptionsAreFoundWithoutTheSample) {
+  write_dataset(folder_, {5, 4});
+  Dataset const dataset = Dataset::open(folder_);
+  for (Index i = 0; i < dataset.size(); ++i) {
+    EXPECT_EQ(dataset.key(i), Content(i).key);
+    EXPECT_EQ(dataset.items(i, 0), Content(i).captions);
+  }
+}
+
 TEST_F(Shards, AnUnfinishedShardLeavesNothingBehind) {
   {
     ShardWriter writer(folder_ / shard_file(0), {"text", "image"}, LabelKind::none, "a test");

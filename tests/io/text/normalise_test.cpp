@@ -53,6 +53,15 @@ TEST(Normalise, KeepsTheFirstWords) {
   EXPECT_EQ(normalise("one", 0), "");
 }
 
+TEST(Utf8, IsKnown) {
+  for (char const* text :
+       {"", "plain", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"})
+    EXPECT_TRUE(is_utf8(text)) << text;
+  for (char const* text : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80",
+                           "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xC3\x28", "caf\xE9"})
+    EXPECT_FALSE(is_utf8(text)) << text;
+}
+
 TEST(Normalise, RefusesWhatIsNotUtf8) {
   for (char const* text :
        {"ab\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "caf\xe9", "\xe2\x82"})
