@@ -13,7 +13,7 @@
 #include "app/synthetic_batch.hpp"
 #include "core/comm/self_communicator.hpp"
 #include "core/model/flops.hpp"
-#include "core/model/train_step.hpp"
+#include "parallel/pipeline/train_step.hpp"
 
 namespace accord::app {
 namespace {
@@ -26,13 +26,14 @@ Measured measure(Queue& queue, Config const& config, bool dense, int steps, Inde
   SelfCommunicator self;
   Model model(queue, config.model, config.train.dtype, self, Model::whole(config.model));
   model.initialise(queue, config.train.init, config.train.seed);
-  TrainStep step(queue, model, self,
-                 {.global_batch = config.train.global_batch,
-                  .seed = config.train.seed,
-                  .recompute = config.train.recompute,
-                  .skip_branches = !dense,
-                  .pad = dense,
-                  .contrast_gradient = config.train.contrast_gradient});
+  parallel::MeshGroups groups;
+  parallel::TrainStep step(queue, model, groups,
+                           {.global_batch = config.train.global_batch,
+                            .seed = config.train.seed,
+                            .recompute = config.train.recompute,
+                            .skip_branches = !dense,
+                            .pad = dense,
+                            .contrast_gradient = config.train.contrast_gradient});
   Index const micro = resolved_micro_batch(config, 1);
   std::vector<double> times;
   Measured result;

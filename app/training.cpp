@@ -106,7 +106,7 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   options.seed = train.seed;
   options.recompute = train.recompute;
   options.contrast_gradient = train.contrast_gradient;
-  train_step_ = std::make_unique<TrainStep>(queue, *model_, *groups_.data, options);
+  train_step_ = std::make_unique<parallel::TrainStep>(queue, *model_, groups_, options);
 }
 
 std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce) {
@@ -209,10 +209,9 @@ StepReport Training::step() {
     report.model_flops +=
         model_flops(config_.model, model_->passes(), micro, config_.train.global_batch);
 
+  parallel::add_over_replicas(queue_, groups_, figures);
   report.terms = std::move(figures.terms);
   report.accuracy = std::move(figures.correct);
-  add_over_data_ranks(report.terms);
-  add_over_data_ranks(report.accuracy);
   for (double& correct : report.accuracy)
     correct /= static_cast<double>(config_.train.global_batch);
   report.loss = total_loss(config_.model, report.terms);

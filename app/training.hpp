@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "app/config.hpp"
-#include "core/model/train_step.hpp"
 #include "core/optim/schedule.hpp"
 #include "io/checkpoint/load.hpp"
 #include "io/loader/loader.hpp"
 #include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/pipeline/train_step.hpp"
 
 namespace accord::app {
 
@@ -88,7 +88,7 @@ class Training {
   std::unique_ptr<parallel::Ownership> ownership_;
   std::unique_ptr<parallel::GradientReducer> reducer_;
   std::unique_ptr<parallel::ShardedOptimizer> optimizer_;
-  std::unique_ptr<TrainStep> train_step_;
+  std::unique_ptr<parallel::TrainStep> train_step_;
   std::unique_ptr<io::Loader> loader_;
   std::optional<io::OrderState> data_start_;
   Schedule schedule_;

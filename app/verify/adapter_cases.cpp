@@ -10,6 +10,7 @@
 #include "core/comm/self_communicator.hpp"
 #include "core/model/decoder.hpp"
 #include "core/model/modality/adapter.hpp"
+#include "core/model/modality/bias_table.hpp"
 #include "core/model/modality/patch_stem.hpp"
 
 namespace accord::app {
@@ -107,7 +108,8 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
   ParameterScope::Rules const rules;
   auto const adapter =
       adapter_family(config.adapter)
-          .make({queue, ParameterScope(store, rules), d, heads, reference.dtype()}, config);
+          .make({queue, ParameterScope(store, rules), d, reference.dtype()}, config);
+  BiasTable const table_of_bias(queue, ParameterScope(store, rules), config, heads);
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store);
 
@@ -152,7 +154,7 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
 
   // The bias is never stored in the product; here it is spread out from table and buckets, and its
   // gradient gathered.
-  PositionBias const bias = adapter->position_bias();
+  PositionBias const bias = table_of_bias.bias();
   std::vector<double> const table = as_doubles(queue, bias.table),
                             upstream = reference.values("upstream/attn_bias");
   std::vector<std::int32_t> const bucket = to_host<std::int32_t>(queue, bias.bucket);

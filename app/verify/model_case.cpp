@@ -8,7 +8,7 @@
 #include "app/verify/cases.hpp"
 #include "app/verify/reference_model.hpp"
 #include "core/comm/self_communicator.hpp"
-#include "core/model/train_step.hpp"
+#include "parallel/pipeline/train_step.hpp"
 
 namespace accord::app {
 namespace {
@@ -167,7 +167,8 @@ void verify_model_vl(Queue& queue, Reference& reference) {
   batches.push_back(reference_batch(reference, config));
   verify_activations(queue, reference, model, options, batches.front());
 
-  TrainStep step(queue, model, self, options);
+  parallel::MeshGroups groups;
+  parallel::TrainStep step(queue, model, groups, options);
   StepFigures const figures = step.run(batches);
   Tolerance const loss = tolerance_of(Quantity::loss, reference.dtype());
   reference.compare("outputs/loss", {total_loss(config, figures.terms)}, loss);

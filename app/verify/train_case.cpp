@@ -9,12 +9,12 @@
 #include "app/verify/cases.hpp"
 #include "app/verify/reference_model.hpp"
 #include "core/comm/self_communicator.hpp"
-#include "core/model/train_step.hpp"
 #include "core/optim/schedule.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/data/gather_logical.hpp"
 #include "parallel/data/gradient_reducer.hpp"
 #include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/pipeline/train_step.hpp"
 
 namespace accord::app {
 namespace {
@@ -52,8 +52,9 @@ void verify_train_vl(Queue& queue, Reference& reference) {
                                        parallel::Zero::sharded);
   Schedule const schedule{setting("lr"), setting("min_lr"), static_cast<Index>(setting("warmup")),
                           static_cast<Index>(setting("max_update"))};
-  TrainStep step(queue, model, self,
-                 {.global_batch = samples, .contrast_gradient = ContrastGradient::anchor});
+  parallel::TrainStep step(
+      queue, model, groups,
+      {.global_batch = samples, .contrast_gradient = ContrastGradient::anchor});
 
   std::map<std::string, std::vector<double>> got;
   for (Index i = 0; i < steps; ++i) {
@@ -124,8 +125,8 @@ void verify_dist_model(Queue&, Reference& reference) {
       for (std::uint64_t& position : batches[0].positions)
         position += static_cast<std::uint64_t>(world.rank() * samples);
       parallel::MeshGroups groups = parallel::make_groups(world, {.data = world.size()});
-      TrainStep step(queue, model, *groups.data,
-                     {.global_batch = samples * ranks, .contrast_gradient = mode});
+      parallel::TrainStep step(queue, model, groups,
+                               {.global_batch = samples * ranks, .contrast_gradient = mode});
       figures[static_cast<std::size_t>(world.rank())] = step.run(batches);
       parallel::Ownership const ownership(queue, model.parameters(), groups);
       parallel::GradientReducer reducer(model.parameters(), groups, ownership);

@@ -16,6 +16,8 @@ class Request {
  public:
   virtual ~Request() = default;
   virtual void wait(Queue& queue) = 0;
+  /// Whether wait() would return at once.
+  virtual bool done(Queue& queue) = 0;
 };
 
 /// A group of ranks. Every call is collective over the group, made by all members in the same

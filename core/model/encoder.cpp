@@ -38,47 +38,48 @@ std::vector<LayerNorm> add_modality_norms(ParameterScope const& fusion_model,
 }
 
 Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& config, DType dtype,
-                 TensorParallelRegion region, StageRange const& stage)
-    : dtype_(dtype),
-      config_(config.encoder),
-      region_(region),
-      stage_(stage),
-      adapters_([&] {
-        std::vector<std::unique_ptr<Adapter>> adapters;
-        for (ModalityConfig const& modality : config.modalities)
-          adapters.push_back(adapter_family(modality.adapter)
-                                 .make({queue, scope / (modality.name + "_adapter"),
-                                        config.encoder.embed_dim, config.encoder.heads, dtype},
-                                       modality));
-        return adapters;
-      }()),
-      stack_(scope / "fusion_model", config.encoder, modality_names(config), region,
-             stage.layer_begin, stage.layer_end),
-      norms_(stage.last ? add_modality_norms(scope / "fusion_model", modality_names(config),
-                                             config.encoder.embed_dim)
-                        : std::vector<LayerNorm>{}) {}
+                 TensorParallelRegion region, std::vector<LayerChunk> const& chunks)
+    : dtype_(dtype), config_(config.encoder), region_(region) {
+  // In the order of the forward pass, which is the order of flat storage.
+  auto const adapter_scope = [&](ModalityConfig const& modality) {
+    return scope / (modality.name + "_adapter");
+  };
+  if (chunks.front().first)
+    for (ModalityConfig const& modality : config.modalities)
+      adapters_.push_back(
+          adapter_family(modality.adapter)
+              .make({queue, adapter_scope(modality), config_.embed_dim, dtype}, modality));
+  for (ModalityConfig const& modality : config.modalities)
+    bias_tables_.emplace_back(queue, adapter_scope(modality), modality, config_.heads);
+  for (LayerChunk const& chunk : chunks)
+    stacks_.emplace_back(scope / "fusion_model", config_, modality_names(config), region,
+                         chunk.layer_begin, chunk.layer_end);
+  if (chunks.back().last)
+    norms_ = add_modality_norms(scope / "fusion_model", modality_names(config), config_.embed_dim);
+}
 
 std::vector<PositionBias> Encoder::position_biases() const {
   std::vector<PositionBias> biases;
-  for (auto const& adapter : adapters_) biases.push_back(adapter->position_bias());
+  for (BiasTable const& table : bias_tables_) biases.push_back(table.bias());
   return biases;
 }
 
 Encoder::State Encoder::plan(Queue& queue, MicroBatch const& batch, std::vector<Pass> const& passes,
                              std::vector<int> const& with_gradient,
                              std::vector<int> const& without_gradient, DropPath const& drop,
-                             Index pad_pool) const {
+                             Index pad_pool, int chunk) const {
   PackPlan::Options const options{.dtype = dtype_,
                                   .position_bias = true,
                                   .mask_pads = true,
                                   .drop = drop,
-                                  .layer_begin = stage_.layer_begin,
-                                  .layer_end = stage_.layer_end};
+                                  .layer_begin = stack(chunk).layer_begin(),
+                                  .layer_end = stack(chunk).layer_end()};
   State state;
+  state.chunk = chunk;
   auto fill = [&](Half& half, std::vector<int> const& selected) {
     half.plan = PackPlan(queue, build_pack(batch, passes, selected, {.pad_pool = pad_pool}), batch,
                          region_, options);
-    half.placement = placements(half.plan.pack(), adapters_.size());
+    if (!adapters_.empty()) half.placement = placements(half.plan.pack(), adapters_.size());
   };
   fill(state.with_gradient, with_gradient);
   fill(state.without_gradient, without_gradient);
@@ -104,13 +105,34 @@ void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
 }
 
 void Encoder::run_layers(Queue& queue, State& state, Recompute recompute) const {
+  Stack const& layers = stack(state.chunk);
   std::vector<PositionBias> const biases = position_biases();
   Half& plain = state.without_gradient;
   Half& kept = state.with_gradient;
   if (plain.plan.pack().rows > 0)
-    plain.x = stack_.forward(queue, plain.plan, biases, std::move(plain.x), recompute, nullptr);
+    plain.x = layers.forward(queue, plain.plan, biases, std::move(plain.x), recompute, nullptr);
   if (kept.plan.pack().rows > 0)
-    kept.x = stack_.forward(queue, kept.plan, biases, std::move(kept.x), recompute, &kept.stack);
+    kept.x = layers.forward(queue, kept.plan, biases, std::move(kept.x), recompute, &kept.stack);
+}
+
+void Encoder::receive(Queue& queue, ConstView message, State& state) const {
+  Index at = 0;
+  for (Half* half : {&state.with_gradient, &state.without_gradient}) {
+    half->x = Tensor(queue, dtype_, Shape{half->plan.own_rows(), config_.embed_dim});
+    copy(queue, message.rows(at, half->x.rows()), half->x);
+    at += half->x.rows();
+  }
+}
+
+Tensor Encoder::send(Queue& queue, State& state) const {
+  Tensor message(queue, dtype_, Shape{message_rows(state), config_.embed_dim});
+  Index at = 0;
+  for (Half* half : {&state.with_gradient, &state.without_gradient}) {
+    copy(queue, half->x, message.view().rows(at, half->x.rows()));
+    at += half->x.rows();
+    half->x = {};
+  }
+  return message;
 }
 
 void Encoder::finish(Queue& queue, State& state) const {
@@ -143,8 +165,8 @@ Tensor Encoder::finish_backward(Queue& queue, ConstView dfeatures, State& state)
 Tensor Encoder::layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
                                 Stack::Ready const& ready) const {
   Half& half = state.with_gradient;
-  return stack_.backward(queue, half.plan, position_biases(), std::move(dx), recompute, half.stack,
-                         ready);
+  return stack(state.chunk)
+      .backward(queue, half.plan, position_biases(), std::move(dx), recompute, half.stack, ready);
 }
 
 void Encoder::embed_backward(Queue& queue, Tensor own_dx, State& state) const {

@@ -1,13 +1,14 @@
 #pragma once
 
 #include "core/model/modality/adapter.hpp"
+#include "core/model/modality/bias_table.hpp"
 #include "core/model/stack.hpp"
 
 namespace accord {
 
-/// Which part of the model a pipeline stage holds: adapters on the first, norms and heads on the
-/// last.
-struct StageRange {
+/// A chunk of consecutive layers: what one pipeline stage, or one of its virtual stages, runs. The
+/// first chunk of the model has the adapters, the last one norms and heads.
+struct LayerChunk {
   Index layer_begin = 0, layer_end = 0;
   bool first = true, last = true;
 };
@@ -21,37 +22,49 @@ class Encoder {
   /// One pack of a micro-batch on its way through.
   struct Half {
     PackPlan plan;
-    std::vector<RowPlacement> placement;  ///< [Modality]
+    std::vector<RowPlacement> placement;  ///< [Modality] (first chunk)
     Tensor x;                             ///< [own rows, d] input of the layers, then their output
-    Tensor normed_x;  ///< [R, d] input of the final norms, kept for their backward (last stage)
-    Tensor features;  ///< [R, d] after the final norms (last stage)
+    Tensor normed_x;  ///< [R, d] input of the final norms, kept for their backward (last chunk)
+    Tensor features;  ///< [R, d] after the final norms (last chunk)
     std::vector<LayerNorm::Saved> norms;  ///< [Modality]
     Stack::Saved stack;
   };
-  /// Everything of one micro-batch between its forward and its backward.
+  /// Everything of one micro-batch in one chunk between its forward and its backward.
   struct State {
+    int chunk = 0;
     std::vector<std::unique_ptr<Adapter::Saved>> items;  ///< [Modality]
     Half with_gradient, without_gradient;
   };
 
+  /// \param chunks  those of this rank, ascending
   Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& config, DType dtype,
-          TensorParallelRegion region, StageRange const& stage);
+          TensorParallelRegion region, std::vector<LayerChunk> const& chunks);
 
+  /// Only where the first chunk is.
   Adapter const& adapter(Modality m) const { return *adapters_[static_cast<std::size_t>(m)]; }
   std::vector<PositionBias> position_biases() const;
-  Stack const& stack() const { return stack_; }
+  Stack const& stack(int chunk = 0) const { return stacks_[static_cast<std::size_t>(chunk)]; }
 
   /// Packs the passes `with_gradient` and `without_gradient` (indices into `passes`).
   State plan(Queue& queue, MicroBatch const& batch, std::vector<Pass> const& passes,
              std::vector<int> const& with_gradient, std::vector<int> const& without_gradient,
-             DropPath const& drop, Index pad_pool) const;
+             DropPath const& drop, Index pad_pool, int chunk = 0) const;
 
-  // The forward of one micro-batch, in this order; stages in between hand x over.
-  void embed(Queue& queue, MicroBatch const& batch, State& state) const;  ///< first stage
+  // The forward of one micro-batch through one chunk: embed or receive, layers, finish or send.
+  void embed(Queue& queue, MicroBatch const& batch, State& state) const;  ///< first chunk
   void run_layers(Queue& queue, State& state, Recompute recompute) const;
-  void finish(Queue& queue, State& state) const;  ///< last stage: features
+  void finish(Queue& queue, State& state) const;  ///< last chunk: features
 
-  // And backwards.
+  // Between chunks the own rows of both halves travel as one message [rows, d].
+  Index message_rows(State const& state) const {
+    return state.with_gradient.plan.own_rows() + state.without_gradient.plan.own_rows();
+  }
+  /// Takes the layers' input from a message.
+  void receive(Queue& queue, ConstView message, State& state) const;
+  /// \returns the layers' output as a message; the halves keep none
+  Tensor send(Queue& queue, State& state) const;
+
+  // And backwards; between chunks dx travels as it is.
   /// dfeatures [R, d] of the pack with gradient   \returns dx [own rows, d] behind the last layer
   Tensor finish_backward(Queue& queue, ConstView dfeatures, State& state) const;
   Tensor layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
@@ -65,11 +78,10 @@ class Encoder {
   DType dtype_;
   StackConfig config_;
   TensorParallelRegion region_;
-  StageRange stage_;
-  std::vector<std::unique_ptr<Adapter>>
-      adapters_;  ///< on every stage: all need the position tables
-  Stack stack_;
-  std::vector<LayerNorm> norms_;
+  std::vector<std::unique_ptr<Adapter>> adapters_;  ///< [Modality] (first chunk)
+  std::vector<BiasTable> bias_tables_;              ///< [Modality]
+  std::vector<Stack> stacks_;                       ///< [chunk]
+  std::vector<LayerNorm> norms_;                    ///< [Modality] (last chunk)
 };
 
 /// Adds the final norms `<m>_layer_norm` of a stack.

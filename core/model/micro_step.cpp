@@ -7,15 +7,19 @@
 namespace accord {
 
 MicroStep::MicroStep(Queue& queue, Model const& model, StepOptions const& options,
-                     MicroBatch const& batch, Passes which)
-    : queue_(queue), model_(model), options_(options), batch_(batch) {
+                     MicroBatch const& batch, Passes which, int chunk)
+    : queue_(queue),
+      model_(model),
+      options_(options),
+      batch_(batch),
+      chunk_(model.chunks()[static_cast<std::size_t>(chunk)]) {
   std::vector<Pass> const& passes = model.passes();
   ModelConfig const& config = model.config();
   contrast_.resize(config.modalities.size());
   contrast_pass_.assign(config.modalities.size(), -1);
   std::vector<int> with_gradient, without_gradient;
   for (std::size_t p = 0; p < passes.size(); ++p) {
-    if (passes[p].contrasted)
+    if (chunk_.last && passes[p].contrasted)
       contrast_pass_[static_cast<std::size_t>(passes[p].modalities.front())] = static_cast<int>(p);
     if (which == Passes::all)
       (passes[p].gradient ? with_gradient : without_gradient).push_back(static_cast<int>(p));
@@ -27,13 +31,13 @@ MicroStep::MicroStep(Queue& queue, Model const& model, StepOptions const& option
   Index const pool =
       options.pad || !config.parity.decoder_key_mask ? config.loss.denoising_pool : 0;
   encoder_ = model.encoder().plan(queue, batch, passes, with_gradient, without_gradient, drop,
-                                  options.pad ? pool : 0);
+                                  options.pad ? pool : 0, chunk);
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0)
       contrast_[m].rows =
           class_token_rows(queue, half_of(contrast_pass_[m]).plan.pack(), contrast_pass_[m],
                            static_cast<Modality>(m), batch.samples());
-  if (which != Passes::all || !model.decoder()) return;
+  if (which != Passes::all || !chunk_.last || !model.decoder()) return;
   decoder_ = model.decoder()->plan(queue, batch, passes, encoder_.with_gradient.plan.pack(), pool);
   for (std::size_t o = 0; o < config.objectives.size(); ++o)
     if (config.objectives[o].kind == ObjectiveConfig::Kind::denoise)
@@ -92,15 +96,28 @@ MicroStep::Denoise MicroStep::plan_denoise(std::size_t o) const {
   return result;
 }
 
-void MicroStep::forward() {
+Shape MicroStep::input_shape() const {
+  return {model_.encoder().message_rows(encoder_), model_.config().encoder.embed_dim};
+}
+
+Shape MicroStep::output_gradient_shape() const {
+  return {encoder_.with_gradient.plan.own_rows(), model_.config().encoder.embed_dim};
+}
+
+Tensor MicroStep::forward(Tensor input) {
   Encoder const& encoder = model_.encoder();
-  encoder.embed(queue_, batch_, encoder_);
+  if (chunk_.first)
+    encoder.embed(queue_, batch_, encoder_);
+  else
+    encoder.receive(queue_, input, encoder_);
   encoder.run_layers(queue_, encoder_, options_.recompute);
+  if (!chunk_.last) return encoder.send(queue_, encoder_);
   encoder.finish(queue_, encoder_);
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0)
       model_.projection(static_cast<Modality>(m))
           .forward(queue_, half_of(contrast_pass_[m]).features, contrast_[m]);
+  return {};
 }
 
 void MicroStep::denoise(View losses) {
@@ -127,17 +144,31 @@ void MicroStep::denoise(View losses) {
   decoder.backward(queue_, half.features, decoder_, options_.recompute, dfeatures_);
 }
 
-void MicroStep::backward(std::vector<ConstView> const& dz, Stack::Ready const& ready) {
-  Encoder const& encoder = model_.encoder();
+Tensor MicroStep::losses_backward(std::vector<ConstView> const& dz) {
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0 && dz[m] &&
         model_.passes()[static_cast<std::size_t>(contrast_pass_[m])].gradient)
       model_.projection(static_cast<Modality>(m)).backward(queue_, dz[m], contrast_[m], dfeatures_);
-  Tensor dx = encoder.finish_backward(queue_, dfeatures_, encoder_);
+  Tensor dx = model_.encoder().finish_backward(queue_, dfeatures_, encoder_);
   dfeatures_ = {};
   encoder_.with_gradient.features = {};
-  dx = encoder.layers_backward(queue_, std::move(dx), encoder_, options_.recompute, ready);
+  return dx;
+}
+
+Tensor MicroStep::backward(Tensor doutput, Stack::Ready const& ready) {
+  Encoder const& encoder = model_.encoder();
+  Tensor dx =
+      encoder.layers_backward(queue_, std::move(doutput), encoder_, options_.recompute, ready);
+  if (!chunk_.first) return dx;
   encoder.embed_backward(queue_, std::move(dx), encoder_);
+  return {};
+}
+
+double total_loss(ModelConfig const& config, std::vector<double> const& terms) {
+  double loss = 0;
+  for (std::size_t o = 0; o < config.objectives.size(); ++o)
+    loss += config.objectives[o].weight * terms[o];
+  return loss;
 }
 
 }  // namespace accord

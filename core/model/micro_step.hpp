@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/build.hpp"
 #include "core/loss/contrastive.hpp"
 #include "core/loss/denoising.hpp"
 #include "core/model/model.hpp"
@@ -15,11 +16,25 @@ struct StepOptions {
       true;  ///< false: compute dropped branches and multiply by 0 (a plain step, for comparison)
   bool pad = false;  ///< pad each pool's sequences to one length (likewise)
   ContrastGradient contrast_gradient = ContrastGradient::exact;
+  /// Where the data are gone over twice: compare the embeddings of both passes (float64).
+  bool compare_passes = build::debug;
 };
 
-/// One micro-batch on its way through the model: forward, losses, backward, in the order of the
-/// members. The contrast is not its business: embeddings come out, their gradients go in
-/// (train_step.hpp).
+/// The figures of a step, summed over its micro-batches.
+struct StepFigures {
+  std::vector<double> terms;    ///< [objective] unweighted loss terms
+  std::vector<double> correct;  ///< [objective * 2] contrast: rows whose best match is theirs, both
+                                ///< directions
+  double logit_scale = 0;       ///< exp(tau) as used
+};
+
+/// L = sum of weight x term, from terms summed over all ranks.
+double total_loss(ModelConfig const& config, std::vector<double> const& terms);
+
+/// One micro-batch on its way through one chunk of the model: forward, losses, backward, in the
+/// order of the members. What travels between chunks is the caller's business
+/// (parallel/pipeline/train_step.hpp), and so is the contrast (batch_contrast.hpp): embeddings come
+/// out, their gradients go in.
 class MicroStep {
  public:
   enum class Passes : std::uint8_t {
@@ -29,17 +44,29 @@ class MicroStep {
   };
 
   MicroStep(Queue& queue, Model const& model, StepOptions const& options, MicroBatch const& batch,
-            Passes passes);
+            Passes passes, int chunk = 0);
 
-  void forward();
+  /// What the chunk before sends: the rows of all passes, [rows, d].
+  Shape input_shape() const;
+  /// What the chunk behind sends back: the gradient of the rows that take one, [rows, d].
+  Shape output_gradient_shape() const;
+
+  /// Consumes the input (none on the first chunk) and returns that of the chunk behind (none on the
+  /// last).
+  Tensor forward(Tensor input = {});
+
+  // The last chunk: losses, and their gradient behind the last layer.
   /// z [b, d] of a contrasted modality; empty if no objective contrasts it.
   ConstView embeddings(Modality m) const { return contrast_[static_cast<std::size_t>(m)].z; }
 
   /// Decoder and denoising terms. losses [objectives] += each term's share, unweighted.
   void denoise(View losses);
-  /// Everything back to the parameters.   dz: [Modality] gradient of the embeddings, empty where
-  /// there is none
-  void backward(std::vector<ConstView> const& dz, Stack::Ready const& ready);
+  /// dz: [Modality] gradient of the embeddings, empty where there is none
+  Tensor losses_backward(std::vector<ConstView> const& dz);
+
+  /// Consumes the gradient of the chunk's output, adds to those of its parameters, and returns that
+  /// of its input (none on the first).
+  Tensor backward(Tensor doutput, Stack::Ready const& ready);
 
   Encoder::State const& encoder_state() const { return encoder_; }
   Decoder::State const& decoder_state() const { return decoder_; }
@@ -59,6 +86,7 @@ class MicroStep {
   Model const& model_;
   StepOptions const& options_;
   MicroBatch const& batch_;
+  LayerChunk const& chunk_;
   Encoder::State encoder_;
   Decoder::State decoder_;
   std::vector<Projection::Saved> contrast_;  ///< [Modality]

@@ -6,16 +6,17 @@
 namespace accord {
 
 Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
-             StageRange const& stage, bool sequence_parallel)
+             std::vector<LayerChunk> chunks, bool sequence_parallel)
     : config_(config),
+      chunks_(std::move(chunks)),
       passes_(resolve_passes(config)),
       dtype_(dtype),
       rules_{config.frozen, config.no_decay},
       store_(tensor_group.rank(), tensor_group.size()) {
   TensorParallelRegion const region(tensor_group, sequence_parallel);
   ParameterScope const scope(store_, rules_);
-  encoder_.emplace(queue, scope / "encoder_wrapper", config_, dtype, region, stage);
-  if (stage.last) {
+  encoder_.emplace(queue, scope / "encoder_wrapper", config_, dtype, region, chunks_);
+  if (chunks_.back().last) {
     if (config_.decoder.layers > 0)
       decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
     for (ModalityConfig const& modality : config_.modalities)

@@ -9,44 +9,47 @@
 
 namespace accord {
 
-/// The part of ONE-PEACE that one rank holds: encoder, and on the last pipeline stage projections,
-/// decoder, mask heads and logit_scale, with all parameters in one store under the official names
-/// (spec 1.11). The encoder's layers are split over the tensor group; what surrounds them,
-/// adapters, heads and decoder, every rank of it holds and computes alike.
+/// The part of ONE-PEACE that one rank holds: chunks of the encoder, and with the last chunk
+/// projections, decoder, mask heads and logit_scale, with all parameters in one store under the
+/// official names (spec 1.11). The encoder's layers are split over the tensor group; what surrounds
+/// them, adapters, heads and decoder, every rank of it holds and computes alike.
 class Model {
  public:
   /// \param tensor_group  ranks that share each layer; must outlive the model
+  /// \param chunks  the layers of this rank's pipeline stage
   /// \param sequence_parallel  split rows over them outside attention and FFN
   Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
-        StageRange const& stage, bool sequence_parallel = false);
+        std::vector<LayerChunk> chunks, bool sequence_parallel = false);
   Model(Model const&) = delete;
   Model& operator=(Model const&) = delete;
 
-  /// The whole model in one stage.
-  static StageRange whole(ModelConfig const& config) {
-    return {0, config.encoder.layers, true, true};
+  /// The whole model in one chunk.
+  static std::vector<LayerChunk> whole(ModelConfig const& config) {
+    return {{0, config.encoder.layers, true, true}};
   }
 
   ModelConfig const& config() const { return config_; }
+  std::vector<LayerChunk> const& chunks() const { return chunks_; }
   std::vector<Pass> const& passes() const { return passes_; }
   ParameterStore& parameters() { return store_; }
   DType dtype() const { return dtype_; }
   Encoder const& encoder() const { return *encoder_; }
-  /// Null without a denoise objective.
+  /// Null without a denoise objective, or without the last chunk.
   Decoder const* decoder() const { return decoder_ ? &*decoder_ : nullptr; }
   Projection const& projection(Modality m) const {
     return projections_[static_cast<std::size_t>(m)];
   }
-  int logit_scale() const { return logit_scale_; }  ///< parameter id
+  int logit_scale() const { return logit_scale_; }  ///< parameter id; -1 without the last chunk
 
   void initialise(Queue& queue, InitMode mode, std::uint32_t seed);
 
-  /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path): z [b,
-  /// d].
+  /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path), by a
+  /// whole model: z [b, d].
   Tensor embed(Queue& queue, MicroBatch const& batch, Modality modality) const;
 
  private:
   ModelConfig config_;
+  std::vector<LayerChunk> chunks_;
   std::vector<Pass> passes_;
   DType dtype_;
   ParameterScope::Rules rules_;

@@ -70,9 +70,48 @@ void CheckedCommunicator::barrier(Queue& queue) {
   group_->barrier(queue);
 }
 
+// A message behind a header that says what it is.
+class CheckedCommunicator::CheckedTransfer final : public Request {
+ public:
+  CheckedTransfer(CheckedCommunicator& checked, Queue& queue, ConstView send, int to, View receive,
+                  int from)
+      : name_(checked.name_),
+        from_(from),
+        sent_(header_of(send)),
+        expected_(header_of(receive)),
+        header_(
+            checked.group_->start_send_receive(queue, view_of(sent_), to, view_of(arrived_), from)),
+        message_(checked.group_->start_send_receive(queue, send, to, receive, from)) {}
+
+  void wait(Queue& queue) override {
+    header_->wait(queue);
+    if (from_ >= 0 && arrived_ != expected_)
+      throw Error(
+          fmt::format("a message of the {} group: rank {} sends {}, the receiver expects {}", name_,
+                      from_, describe(arrived_), describe(expected_)));
+    message_->wait(queue);
+  }
+  bool done(Queue& queue) override { return header_->done(queue) && message_->done(queue); }
+
+ private:
+  using Header = std::array<std::int64_t, 2>;  // type, elements
+  static Header header_of(ConstView message) {
+    return {number_of(message.dtype()), message.size()};
+  }
+  static View view_of(Header& header) { return {header.data(), DType::int64, Shape{2}}; }
+  static std::string describe(Header const& header) {
+    return fmt::format("{} {}", header[1], name_of(static_cast<DType>(header[0])));
+  }
+
+  std::string const& name_;
+  int from_;
+  Header sent_, expected_, arrived_{};
+  std::unique_ptr<Request> header_, message_;
+};
+
 std::unique_ptr<Request> CheckedCommunicator::start_send_receive(Queue& queue, ConstView send,
                                                                  int to, View receive, int from) {
-  return group_->start_send_receive(queue, send, to, receive, from);
+  return std::make_unique<CheckedTransfer>(*this, queue, send, to, receive, from);
 }
 
 std::unique_ptr<Request> CheckedCommunicator::start_reduce_scatter(Queue& queue, ConstView send,

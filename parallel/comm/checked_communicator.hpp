@@ -10,9 +10,9 @@ namespace accord::parallel {
 
 /// For debugging: before each collective call all ranks tell each other which one they are about to
 /// make, so that a mismatch of kind, type or size is an error that names it, not a hang or wrong
-/// sums. Costs one small all_gather per call. start_send_receive is not compared, for the ends of a
-/// pipeline rightly differ; a rank that makes no further call at all still leaves the others
-/// waiting.
+/// sums. Costs one small all_gather per call. Point-to-point messages carry a header that the
+/// receiver compares with what it expects. A rank that makes no further call at all still leaves
+/// the others waiting.
 class CheckedCommunicator final : public Communicator {
  public:
   /// `name` says in messages which group this is ("data", "tensor").
@@ -31,6 +31,7 @@ class CheckedCommunicator final : public Communicator {
   std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) override;
 
  private:
+  class CheckedTransfer;
   enum class Kind : std::int64_t { all_reduce, all_gather, reduce_scatter, broadcast, barrier };
   /// Kind, type, elements, and the operation or root.
   using Call = std::array<std::int64_t, 4>;

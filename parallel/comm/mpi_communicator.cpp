@@ -76,6 +76,12 @@ class MpiCommunicator::MpiTransfers final : public Transfers {
     ACCORD_MPI(
         MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE));
   }
+  bool done() override {
+    int done = 0;
+    ACCORD_MPI(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done,
+                           MPI_STATUSES_IGNORE));
+    return done != 0;
+  }
 
  private:
   MPI_Request* add_request() { return &requests_.emplace_back(MPI_REQUEST_NULL); }

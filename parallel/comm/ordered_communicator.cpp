@@ -27,6 +27,7 @@ class OrderedCommunicator::TransferRequest final : public Request {
   void wait(Queue&) override {
     if (auto const transfers = std::move(transfers_)) transfers->wait();
   }
+  bool done(Queue&) override { return !transfers_ || transfers_->done(); }
 
  private:
   std::unique_ptr<Transfers> transfers_;
@@ -60,6 +61,7 @@ class OrderedCommunicator::ReduceScatterRequest final : public Request {
     ordered_fold(part_.dtype(), op_, sources_, part_.data(), part_.size());
     received_ = Tensor();
   }
+  bool done(Queue&) override { return !transfers_ || transfers_->done(); }
 
  private:
   View part_;

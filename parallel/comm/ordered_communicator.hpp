@@ -37,6 +37,7 @@ class OrderedCommunicator : public GroupCommunicator {
    public:
     virtual ~Transfers() = default;
     virtual void wait() = 0;
+    virtual bool done() = 0;
   };
   /// Messages between two ranks arrive in the order in which they were started. None goes to the
   /// sender itself.

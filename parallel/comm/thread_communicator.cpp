@@ -42,6 +42,11 @@ class PostOffice {
     return boxes_[route].expected++;
   }
 
+  bool has(Route const& route, std::uint64_t number) {
+    std::lock_guard lock(mutex_);
+    return boxes_[route].messages.contains(number);
+  }
+
   void take(Route const& route, std::uint64_t number, void* data, std::size_t bytes) {
     std::unique_lock lock(mutex_);
     Mailbox& box = boxes_[route];
@@ -186,6 +191,12 @@ class ThreadCommunicator final : public OrderedCommunicator {
     void wait() override {
       for (auto const& [in, number] : std::exchange(expected_, {}))
         group_.office_.take(group_.route(in.from, group_.rank_), number, in.data, in.bytes);
+    }
+    bool done() override {
+      return std::all_of(expected_.begin(), expected_.end(), [&](auto const& expected) {
+        auto const& [in, number] = expected;
+        return group_.office_.has(group_.route(in.from, group_.rank_), number);
+      });
     }
 
    private:

@@ -17,6 +17,7 @@ MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape) {
   MeshGroups groups;
   groups.data = group(shape.data, {0, at.pipeline, at.tensor});
   groups.pipeline = group(shape.pipeline, {at.data, 0, at.tensor});
+  groups.pipeline_backward = group(shape.pipeline, {at.data, 0, at.tensor});
   groups.tensor = group(shape.tensor, {at.data, at.pipeline, 0});
   groups.replica = group(shape.pipeline * shape.tensor, {at.data, 0, 0});
   return groups;

@@ -14,6 +14,9 @@ namespace accord::parallel {
 struct MeshGroups {
   std::unique_ptr<Communicator> data = std::make_unique<SelfCommunicator>();
   std::unique_ptr<Communicator> pipeline = std::make_unique<SelfCommunicator>();
+  /// The same ranks again: for messages against the flow, which must not queue behind those with
+  /// it.
+  std::unique_ptr<Communicator> pipeline_backward = std::make_unique<SelfCommunicator>();
   std::unique_ptr<Communicator> tensor = std::make_unique<SelfCommunicator>();
   /// The pipeline x tensor ranks that run one replica of the model, i.e. the same samples; rank 0
   /// is the one that reads them.

@@ -3,8 +3,8 @@
 
 #include <cstring>
 
+#include "core/model/micro_step.hpp"
 #include "core/model/modality/masks.hpp"
-#include "core/model/train_step.hpp"
 
 namespace accord::testing {
 

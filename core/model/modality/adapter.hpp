@@ -7,7 +7,7 @@
 #include "core/model/modality/position_bias.hpp"
 #include "core/nn/parameter_scope.hpp"
 #include "core/nn/tensor_parallel_region.hpp"
-#include "core/ops/attention.hpp"
+#include "core/tensor/tensor.hpp"
 
 namespace accord {
 
@@ -45,8 +45,6 @@ class Adapter {
   /// After the last backward of a micro-batch: what is done once per item, not once per row.
   virtual void finish_backward(Queue& queue, Saved& saved) const = 0;
 
-  /// The relative-position bias of this modality: heads of this rank.
-  virtual PositionBias position_bias() const = 0;
   /// Values that no initial distribution gives (a padding row of zeros).
   virtual void fix_initial_values(Queue&) const {}
 };
@@ -56,7 +54,6 @@ struct AdapterContext {
   Queue& queue;
   ParameterScope scope;  ///< `<wrapper>.<modality>_adapter`
   Index embed_dim;
-  Index heads;  ///< of the whole model
   DType dtype;
 };
 
@@ -71,6 +68,8 @@ struct AdapterFamily {
   char const* name;
   std::unique_ptr<Adapter> (*make)(AdapterContext const&, ModalityConfig const&);
   PositionTable (*decoder_positions)(ModalityConfig const&);
+  /// Buckets of the relative-position bias between any two of its positions.
+  BucketMatrix (*buckets)(ModalityConfig const&);
   /// Facts for those that have no model at hand (the loader): as the adapter's input() and
   /// tokens().
   InputSpec (*input)(ModalityConfig const&);
@@ -79,8 +78,5 @@ struct AdapterFamily {
 
 /// \throws UsageError naming the known families.
 AdapterFamily const& adapter_family(std::string const& name);
-
-/// Device form of a bucket matrix.
-Tensor upload(Queue& queue, BucketMatrix const& matrix);
 
 }  // namespace accord

@@ -21,13 +21,7 @@ class PatchAdapter final : public Adapter {
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
         positions_(context.queue, context.scope, context.embed_dim, table_side_of(config),
                    side_of(config), context.dtype),
-        bias_(context.scope.add({"rel_pos_table_list.0.weight",
-                                 {grid_bucket_rows(side_of(config)), context.heads},
-                                 constant_init(0),
-                                 Distribution::split,
-                                 1})),
-        stem_(context.scope, config.stem, config.size, config.patch, context.embed_dim),
-        bucket_(upload(context.queue, grid_buckets(side_of(config)))) {}
+        stem_(context.scope, config.stem, config.size, config.patch, context.embed_dim) {}
 
   InputSpec input() const override { return patch_family.input(config_); }
   Index tokens(Index elements) const override { return patch_family.tokens(config_, elements); }
@@ -76,10 +70,6 @@ class PatchAdapter final : public Adapter {
     if (saved.dpositions) positions_.backward(queue, saved.dpositions);
   }
 
-  PositionBias position_bias() const override {
-    return {store_->value(bias_), bucket_, store_->gradient(bias_)};
-  }
-
  private:
   struct PatchSaved final : Saved {
     Tensor features;               ///< [b * patches, d]
@@ -114,9 +104,7 @@ class PatchAdapter final : public Adapter {
   ParameterStore* store_;
   int cls_;
   GridPositions positions_;
-  int bias_;
   PatchStem stem_;
-  Tensor bucket_;
 };
 
 }  // namespace
@@ -129,6 +117,7 @@ AdapterFamily const patch_family = {
     [](ModalityConfig const& config) {
       return PositionTable{"pos_embed", side_of(config) * side_of(config) + 1};
     },
+    [](ModalityConfig const& config) { return grid_buckets(side_of(config)); },
     [](ModalityConfig const& config) {
       return InputSpec{DType::uint8, config.size * config.size * 3};
     },

@@ -26,7 +26,8 @@ BucketMatrix log_buckets(Index size, Index beta) {
   if (size > max_position)
     throw UsageError(fmt::format(
         "a sequence of {} tokens exceeds the {} positions of the log buckets", size, max_position));
-  BucketMatrix matrix{size, std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
+  BucketMatrix matrix{size, log_bucket_rows(beta),
+                      std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
     for (Index j = 0; j < size; ++j) {
       Index bucket = log_distance(i - j, beta) + beta - 1;
@@ -39,7 +40,7 @@ BucketMatrix log_buckets(Index size, Index beta) {
 
 BucketMatrix grid_buckets(Index side) {
   Index const size = side * side + 1, rows = grid_bucket_rows(side);
-  BucketMatrix matrix{size, std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
+  BucketMatrix matrix{size, rows, std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
     for (Index j = 0; j < size; ++j) {
       Index bucket;

@@ -12,6 +12,7 @@ namespace accord {
 /// A square matrix of table rows, [size, size], query-major.
 struct BucketMatrix {
   Index size = 0;
+  Index rows = 0;  ///< of the table
   std::vector<std::int32_t> bucket;
 };
 

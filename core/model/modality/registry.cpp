@@ -17,8 +17,4 @@ AdapterFamily const& adapter_family(std::string const& name) {
   throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name, known));
 }
 
-Tensor upload(Queue& queue, BucketMatrix const& matrix) {
-  return Tensor::from_host(queue, std::span(matrix.bucket), Shape{matrix.size, matrix.size});
-}
-
 }  // namespace accord

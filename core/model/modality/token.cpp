@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::int32_t pad_row = 1;
 
+// Class token, tokens, end mark.
+Index longest(ModalityConfig const& config) { return config.max_tokens + 2; }
+
 class TokenAdapter final : public Adapter {
  public:
   TokenAdapter(AdapterContext const& context, ModalityConfig const& config)
@@ -16,13 +19,7 @@ class TokenAdapter final : public Adapter {
         tokens_(context.scope.add(
             {"embed_tokens.weight", {config.vocabulary, context.embed_dim}, embedding_init()})),
         positions_(context.scope.add(
-            {"embed_positions.weight", {config.positions, context.embed_dim}, embedding_init()})),
-        bias_(context.scope.add({"rel_pos_table_list.0.weight",
-                                 {log_bucket_rows(config.bucket_size), context.heads},
-                                 constant_init(0),
-                                 Distribution::split,
-                                 1})),
-        bucket_(upload(context.queue, log_buckets(max_tokens(), config.bucket_size))) {
+            {"embed_positions.weight", {config.positions, context.embed_dim}, embedding_init()})) {
     if (max_tokens() > config.positions)
       throw UsageError(fmt::format("modality.{}: max_tokens = {} needs {} positions, there are {}",
                                    config.name, config.max_tokens, max_tokens(), config.positions));
@@ -30,7 +27,7 @@ class TokenAdapter final : public Adapter {
 
   InputSpec input() const override { return token_family.input(config_); }
   Index tokens(Index elements) const override { return elements + 1; }
-  Index max_tokens() const override { return config_.max_tokens + 2; }
+  Index max_tokens() const override { return longest(config_); }
 
   std::unique_ptr<Saved> prepare(Queue&, ModalityInput const& input) const override {
     ACCORD_CHECK(input.data.empty() || input.dtype == DType::int32, "{}: token rows are int32",
@@ -60,10 +57,6 @@ class TokenAdapter final : public Adapter {
   }
 
   void finish_backward(Queue&, Saved&) const override {}
-
-  PositionBias position_bias() const override {
-    return {store_->value(bias_), bucket_, store_->gradient(bias_)};
-  }
 
   void fix_initial_values(Queue& queue) const override {
     zero(queue, store_->value(tokens_).rows(pad_row, 1));
@@ -103,8 +96,7 @@ class TokenAdapter final : public Adapter {
 
   ModalityConfig config_;
   ParameterStore* store_;
-  int cls_, tokens_, positions_, bias_;
-  Tensor bucket_;
+  int cls_, tokens_, positions_;
 };
 
 }  // namespace
@@ -117,6 +109,7 @@ AdapterFamily const token_family = {
     [](ModalityConfig const& config) {
       return PositionTable{"embed_positions.weight", config.positions};
     },
+    [](ModalityConfig const& config) { return log_buckets(longest(config), config.bucket_size); },
     [](ModalityConfig const&) {
       return InputSpec{DType::int32, 0};
     },

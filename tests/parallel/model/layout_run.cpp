@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/model/train_step.hpp"
 #include "core/optim/schedule.hpp"
 #include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/thread_communicator.hpp"
+#include "parallel/pipeline/stages.hpp"
+#include "parallel/pipeline/train_step.hpp"
 #include "tests/support/tiny_model.hpp"
 
 namespace accord::parallel {
@@ -25,6 +26,7 @@ MeshGroups checked_groups(GroupCommunicator& world, MeshShape const& shape) {
   };
   check(groups.data, "data");
   check(groups.pipeline, "pipeline");
+  check(groups.pipeline_backward, "pipeline backward");
   check(groups.tensor, "tensor");
   return groups;
 }
@@ -39,11 +41,6 @@ std::vector<MicroBatch> batches_of(LayoutRun const& run, int step, int data_rank
         static_cast<std::uint64_t>(step * run.global_batch + data_rank * share + i * micro),
         micro));
   return batches;
-}
-
-void add_over(Queue& queue, Communicator& group, std::vector<double>& values) {
-  group.all_reduce(queue,
-                   View(values.data(), DType::float64, Shape{static_cast<Index>(values.size())}));
 }
 
 double norm_of(std::vector<double> const& values) {
@@ -82,15 +79,24 @@ std::pair<double, std::string> compare(std::map<std::string, LogicalTensor> cons
 }  // namespace
 
 std::string to_string(Layout const& layout) {
-  return fmt::format("dp{} pp{} tp{}{} zero{} m{}", layout.mesh.data, layout.mesh.pipeline,
-                     layout.mesh.tensor, layout.sequence ? "s" : "",
-                     layout.zero == Zero::sharded ? 1 : 0, layout.micro_batches);
+  static constexpr char const* schedules[] = {"gpipe", "1f1b", "interleaved"};
+  std::string text = fmt::format(
+      "dp{} pp{} tp{}{} zero{} m{} {}", layout.mesh.data, layout.mesh.pipeline, layout.mesh.tensor,
+      layout.sequence ? "s" : "", layout.zero == Zero::sharded ? 1 : 0, layout.micro_batches,
+      schedules[static_cast<int>(layout.schedule)]);
+  if (layout.chunks > 1) text += fmt::format(" chunks{}", layout.chunks);
+  if (!layout.part_layers.empty())
+    text += fmt::format(" layers{}", fmt::join(layout.part_layers, "_"));
+  if (layout.recompute != Recompute::none) text += " recompute";
+  return text;
 }
 
 LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRun const& run) {
   Queue queue(Backend::cpu);
   MeshGroups groups = checked_groups(world, layout.mesh);
-  Model model(queue, run.model, DType::float64, *groups.tensor, Model::whole(run.model),
+  Model model(queue, run.model, DType::float64, *groups.tensor,
+              chunks_of_stage(run.model.encoder.layers, groups.pipeline->rank(),
+                              groups.pipeline->size(), layout.chunks, layout.part_layers),
               layout.sequence);
   ParameterStore& store = model.parameters();
   model.initialise(queue, InitMode::dense, 5);
@@ -99,8 +105,13 @@ LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRu
   GradientReducer reducer(store, groups, ownership, layout.sequence);
   ShardedOptimizer optimizer(queue, store, groups, ownership, {.clip_norm = 0.5}, layout.zero);
   Schedule const schedule{.learning_rate = 2e-3, .min_learning_rate = 1e-5, .steps = 10};
-  TrainStep step(queue, model, *groups.data,
-                 {.global_batch = run.global_batch, .seed = 9, .contrast_gradient = run.gradient});
+  TrainStep step(queue, model, groups,
+                 {.global_batch = run.global_batch,
+                  .seed = 9,
+                  .recompute = layout.recompute,
+                  .contrast_gradient = run.gradient,
+                  .compare_passes = true},
+                 layout.schedule);
 
   LayoutResult result;
   for (int i = 0; i < run.steps; ++i) {
@@ -109,9 +120,8 @@ LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRu
         step.run(batches_of(run, i, groups.data->rank(), groups.data->size(), layout.micro_batches),
                  [&](Index flat_begin) { reducer.ready(queue, flat_begin); });
     reducer.finish(queue);
+    add_over_replicas(queue, groups, figures);
     LayoutResult::Step record{figures.terms, figures.correct, figures.logit_scale, 0, {}};
-    add_over(queue, *groups.data, record.terms);
-    add_over(queue, *groups.data, record.correct);
     record.gradients = gather_logical(queue, world, store,
                                       optimizer.pieces(TensorKind::gradient, Copies::primary));
     record.grad_norm = optimizer.step(queue, reducer, learning_rate_at(schedule, i)).grad_norm;

@@ -11,6 +11,7 @@
 #include "core/model/micro_step.hpp"
 #include "parallel/data/gather_logical.hpp"
 #include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/pipeline/schedule.hpp"
 
 namespace accord::parallel {
 
@@ -20,6 +21,10 @@ struct Layout {
   bool sequence = false;
   Zero zero = Zero::sharded;
   int micro_batches = 1;  ///< of each data-parallel rank
+  ScheduleKind schedule = ScheduleKind::one_forward_one_backward;
+  int chunks = 1;                       ///< of each pipeline stage
+  std::vector<Index> part_layers = {};  ///< empty: even
+  Recompute recompute = Recompute::none;
 };
 
 /// What is computed, whatever the layout.

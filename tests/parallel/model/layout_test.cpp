@@ -34,19 +34,27 @@ TEST_P(LayoutTest, EqualsOneRank) {
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, LayoutTest,
-    ::testing::Values(Layout{.zero = Zero::replicated}, Layout{.micro_batches = 4},
-                      Layout{.mesh = {.data = 2}}, Layout{.mesh = {.data = 4}, .micro_batches = 2},
-                      Layout{.mesh = {.data = 2}, .zero = Zero::replicated, .micro_batches = 4},
-                      Layout{.mesh = {.tensor = 2}},
-                      Layout{.mesh = {.tensor = 4}, .micro_batches = 2},
-                      Layout{.mesh = {.data = 2, .tensor = 2}, .micro_batches = 2},
-                      Layout{.mesh = {.data = 2, .tensor = 4}, .zero = Zero::replicated},
-                      Layout{.mesh = {.tensor = 2}, .sequence = true},
-                      Layout{.mesh = {.tensor = 4}, .sequence = true, .micro_batches = 2},
-                      Layout{.mesh = {.data = 2, .tensor = 2},
-                             .sequence = true,
-                             .zero = Zero::replicated,
-                             .micro_batches = 4}),
+    ::testing::Values(
+        Layout{.zero = Zero::replicated}, Layout{.micro_batches = 4}, Layout{.mesh = {.data = 2}},
+        Layout{.mesh = {.data = 4}, .micro_batches = 2},
+        Layout{.mesh = {.data = 2}, .zero = Zero::replicated, .micro_batches = 4},
+        Layout{.mesh = {.tensor = 2}}, Layout{.mesh = {.tensor = 4}, .micro_batches = 2},
+        Layout{.mesh = {.data = 2, .tensor = 2}, .micro_batches = 2},
+        Layout{.mesh = {.data = 2, .tensor = 4}, .zero = Zero::replicated},
+        Layout{.mesh = {.tensor = 2}, .sequence = true},
+        Layout{.mesh = {.tensor = 4}, .sequence = true, .micro_batches = 2},
+        Layout{.mesh = {.data = 2, .tensor = 2},
+               .sequence = true,
+               .zero = Zero::replicated,
+               .micro_batches = 4},
+        Layout{.mesh = {.pipeline = 2}}, Layout{.mesh = {.pipeline = 2}, .micro_batches = 4},
+        Layout{.mesh = {.pipeline = 4}, .micro_batches = 4, .schedule = ScheduleKind::gpipe},
+        Layout{.mesh = {.pipeline = 2},
+               .micro_batches = 4,
+               .schedule = ScheduleKind::interleaved,
+               .chunks = 2},
+        Layout{
+            .mesh = {.data = 2, .pipeline = 2, .tensor = 2}, .sequence = true, .micro_batches = 2}),
     [](auto const& instance) {
       std::string name = to_string(instance.param);
       std::replace(name.begin(), name.end(), ' ', '_');

@@ -1,4 +1,4 @@
-#include "core/model/train_step.hpp"
+#include "parallel/pipeline/train_step.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include "tests/support/tiny_model.hpp"
 
 using namespace accord;
+using namespace accord::parallel;
 using namespace accord::testing;
 
 namespace {
@@ -29,7 +30,8 @@ class StepTest : public ::testing::Test {
     model.initialise(queue, InitMode::dense, 5);
     options.global_batch = global;
     options.seed = 9;
-    TrainStep step(queue, model, self, options);
+    MeshGroups groups;
+    TrainStep step(queue, model, groups, options);
     std::vector<MicroBatch> batches;
     for (Index at = 0; at < global; at += micro)
       batches.push_back(tiny_batch(config, static_cast<std::uint64_t>(at), micro, equal_length));
@@ -78,7 +80,8 @@ TEST_F(StepTest, GradientsMatchFiniteDifferences) {
   SelfCommunicator self;
   Model model(queue, config, DType::float64, self, Model::whole(config));
   model.initialise(queue, InitMode::dense, 5);
-  TrainStep step(queue, model, self, {.global_batch = 4, .seed = 9});
+  MeshGroups groups;
+  TrainStep step(queue, model, groups, {.global_batch = 4, .seed = 9});
   std::vector<MicroBatch> batches;
   batches.push_back(tiny_batch(config, 0, 4));
   ParameterStore& store = model.parameters();
@@ -127,7 +130,8 @@ TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
   SelfCommunicator self;
   Model model(queue, config, DType::float64, self, Model::whole(config));
   model.initialise(queue, InitMode::dense, 5);
-  TrainStep step(queue, model, self, {.global_batch = 3, .seed = 9});
+  MeshGroups groups;
+  TrainStep step(queue, model, groups, {.global_batch = 3, .seed = 9});
   std::vector<MicroBatch> batches;
   batches.push_back(tiny_batch(config, 0, 3));
   ParameterStore& store = model.parameters();

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/comm/communicator.hpp"
+#include "core/model/micro_step.hpp"
+
+namespace accord {
+
+/// The contrast terms of one step (design.md, I2): collects the embeddings of all micro-batches of
+/// a replica, compares them with those of all replicas, and holds the embeddings' gradients until
+/// each micro-batch's backward asks for them. Lives where the last chunk of the model is.
+class BatchContrast {
+ public:
+  /// \param samples  of this replica; the model outlives this
+  BatchContrast(Queue& queue, Model& model, StepOptions const& options, Index samples);
+
+  /// Keeps the embeddings of samples [begin, begin + count), which `step` has computed.
+  void keep(MicroStep const& step, Index begin, Index count);
+  /// \throws Error naming the modality if `step` computed other embeddings than were kept
+  /// (float64: beyond 1e-13).   \param micro_batch  for the message
+  void expect_kept(MicroStep const& step, Index begin, Index count, int micro_batch) const;
+
+  /// Collective over the data-parallel group, ranks in the order of the global batch. Adds this
+  /// replica's share to terms [objectives] and correct [2 * objectives], and to the gradient of
+  /// logit_scale.
+  void run(Communicator& data_group, View terms, View correct);
+
+  /// [Modality] gradient of the embeddings of samples [begin, begin + count), after run(); empty
+  /// where not contrasted.
+  std::vector<ConstView> gradients(Index begin, Index count) const;
+  /// exp(tau) as used, after run().
+  double scale() const { return scale_; }
+
+ private:
+  Queue& queue_;
+  Model& model_;
+  ContrastGradient gradient_;
+  std::vector<Tensor> z_, dz_;  ///< [Modality] [samples, d], empty where not contrasted
+  double scale_ = 0;
+};
+
+}  // namespace accord

@@ -1,0 +1,45 @@
+#include "parallel/pipeline/stage_links.hpp"
+
+namespace accord::parallel {
+namespace {
+
+constexpr int nobody = -1;
+
+Direction opposite(Direction direction) {
+  return direction == Direction::forward ? Direction::backward : Direction::forward;
+}
+
+}  // namespace
+
+StageLinks::StageLinks(Queue& queue, MeshGroups& groups) : queue_(queue), groups_(groups) {}
+
+Communicator& StageLinks::group(Direction direction) const {
+  return direction == Direction::forward ? *groups_.pipeline : *groups_.pipeline_backward;
+}
+
+int StageLinks::neighbour(Direction direction) const {
+  int const stage = groups_.pipeline->rank(), stages = groups_.pipeline->size();
+  return (stage + (direction == Direction::forward ? 1 : stages - 1)) % stages;
+}
+
+Tensor StageLinks::receive(Direction direction, DType dtype, Shape shape) {
+  Tensor message(queue_, dtype, shape);
+  group(direction)
+      .start_send_receive(queue_, {}, nobody, message, neighbour(opposite(direction)))
+      ->wait(queue_);
+  return message;
+}
+
+void StageLinks::send(Direction direction, Tensor message) {
+  std::erase_if(leaving_, [&](Leaving const& sent) { return sent.request->done(queue_); });
+  Leaving& sent = leaving_.emplace_back(std::move(message), nullptr);
+  sent.request = group(direction).start_send_receive(queue_, sent.message, neighbour(direction), {},
+                                                     nobody);
+}
+
+void StageLinks::finish() {
+  for (Leaving const& sent : leaving_) sent.request->wait(queue_);
+  leaving_.clear();
+}
+
+}  // namespace accord::parallel
