@@ -12,17 +12,19 @@ constexpr std::array kinds = {std::pair{parallel::TensorKind::weight, "weight"},
 
 }  // namespace
 
-CheckpointTensors::CheckpointTensors(ParameterStore const& store,
+CheckpointTensors::CheckpointTensors(std::vector<ParameterSpec> const& all,
+                                     ParameterStore const& store,
                                      parallel::ShardedOptimizer& optimizer, Moments moments)
     : optimizer_(optimizer) {
   for (auto const& [kind, word] : kinds) {
     bool const weights = kind == parallel::TensorKind::weight;
     std::vector<int>& number = number_.emplace_back(static_cast<std::size_t>(store.count()), -1);
     if (!weights && moments == Moments::without) continue;
-    for (int id = 0; id < store.count(); ++id) {
-      if (!weights && !store.spec(id).trainable) continue;
-      number[static_cast<std::size_t>(id)] = static_cast<int>(infos_.size());
-      infos_.push_back({word, store.spec(id).name, store.spec(id).shape, store.dtype()});
+    for (ParameterSpec const& spec : all) {
+      if (!weights && !spec.trainable) continue;
+      if (int const id = store.find(spec.name); id >= 0)
+        number[static_cast<std::size_t>(id)] = static_cast<int>(infos_.size());
+      infos_.push_back({word, spec.name, spec.shape, store.dtype()});
     }
   }
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The parameters and moments of a rank as the checkpoint library wants them: a list of logical
+// The parameters and moments of a run as the checkpoint library wants them: a list of all logical
 // tensors, the same on all ranks, and this rank's pieces of them.
 
 #include <functional>
@@ -15,9 +15,10 @@ enum class Moments : bool { without, with };
 
 class CheckpointTensors {
  public:
-  /// Both outlive this. Weights of all parameters; moments of the trained ones.
-  CheckpointTensors(ParameterStore const& store, parallel::ShardedOptimizer& optimizer,
-                    Moments moments);
+  /// Weights of all parameters; moments of the trained ones.   \param all  the whole model's
+  /// \param store  this rank's, with its optimizer; the optimizer outlives this
+  CheckpointTensors(std::vector<ParameterSpec> const& all, ParameterStore const& store,
+                    parallel::ShardedOptimizer& optimizer, Moments moments);
 
   std::vector<io::TensorInfo> const& infos() const { return infos_; }
   std::vector<io::Piece> pieces(parallel::Copies copies) const;
@@ -29,7 +30,7 @@ class CheckpointTensors {
  private:
   parallel::ShardedOptimizer& optimizer_;
   std::vector<io::TensorInfo> infos_;
-  std::vector<std::vector<int>> number_;  ///< [kind][parameter]: place in infos_, -1: not there
+  std::vector<std::vector<int>> number_;  ///< [kind][id in the store]: place in infos_, -1: none
 };
 
 }  // namespace accord::app

@@ -15,6 +15,7 @@
 #include "core/tensor/parameter_store.hpp"
 #include "io/loader/sample_loader.hpp"
 #include "io/media/crop.hpp"
+#include "parallel/pipeline/schedule.hpp"
 
 namespace accord::app {
 
@@ -69,13 +70,11 @@ struct ScheduleConfig {
   Index warmup_steps = 0;
 };
 
-enum class PipelineSchedule : std::uint8_t { gpipe, one_forward_one_backward, interleaved };
-
 struct ParallelConfig {
   int tensor = 1, pipeline = 1;
   bool sequence = false;
   int zero = 0;
-  PipelineSchedule schedule = PipelineSchedule::one_forward_one_backward;
+  parallel::ScheduleKind schedule = parallel::ScheduleKind::one_forward_one_backward;
   int virtual_stages = 1;
   std::vector<Index>
       stage_layers;  ///< encoder layers of each (virtual) stage; empty: as even as possible

@@ -174,8 +174,11 @@ void check(Config const& config) {
           "write");
 
   ParallelConfig const& parallel = config.parallel;
-  require(parallel.virtual_stages == 1 || parallel.schedule == PipelineSchedule::interleaved,
+  require(parallel.virtual_stages == 1 || parallel.schedule == parallel::ScheduleKind::interleaved,
           "parallel.virtual_stages = {} needs parallel.schedule = \"interleaved\"",
+          parallel.virtual_stages);
+  require(parallel.virtual_stages == 1 || parallel.pipeline > 1,
+          "parallel.virtual_stages = {} needs parallel.pipeline > 1: they take turns on its ranks",
           parallel.virtual_stages);
   require(!parallel.sequence || parallel.tensor > 1,
           "parallel.sequence = true needs parallel.tensor > 1: it splits rows over those ranks");
@@ -199,8 +202,10 @@ void check_layout(Config const& config, int world_size, Backend backend) {
           "one of {}",
           parallel.tensor, encoder.heads, encoder.ffn_dim, joined(divisors_of(splittable)));
   Index const stages = Index{parallel.pipeline} * parallel.virtual_stages;
-  require(stages <= encoder.layers, "{} pipeline stages are more than model.layers = {}", stages,
-          encoder.layers);
+  require(stages <= encoder.layers,
+          "{} pipeline stages are more than model.layers = {}; use at most that many for "
+          "parallel.pipeline x parallel.virtual_stages",
+          stages, encoder.layers);
   if (!parallel.stage_layers.empty()) {
     require(static_cast<Index>(parallel.stage_layers.size()) == stages,
             "parallel.stage_layers has {} entries for {} stages", parallel.stage_layers.size(),
@@ -230,9 +235,24 @@ void check_layout(Config const& config, int world_size, Backend backend) {
           batch, unit > 1 ? fmt::format(" in pools of loss.denoising_pool = {}", unit) : "",
           data_parallel, joined(divisors_of(batch / unit)));
   Index const share = batch / data_parallel;
-  require(config.train.micro_batch == 0 || share % config.train.micro_batch == 0,
-          "train.micro_batch = {} does not divide the {} samples of each of {} data-parallel ranks",
-          config.train.micro_batch, share, data_parallel);
+  Index const micro_batch = resolved_micro_batch(config, static_cast<int>(data_parallel));
+  bool const rounds = parallel.schedule == parallel::ScheduleKind::interleaved;
+  auto const fits = [&](Index samples) {
+    return samples % unit == 0 && (!rounds || share / samples % parallel.pipeline == 0);
+  };
+  std::vector<Index> legal = divisors_of(share);
+  std::erase_if(legal, [&](Index samples) { return !fits(samples); });
+  std::string const advice =
+      legal.empty() ? "raise train.global_batch" : "choose one of " + joined(legal);
+  require(share % micro_batch == 0,
+          "train.micro_batch = {} does not divide the {} samples of each of {} data-parallel "
+          "ranks; {}",
+          micro_batch, share, data_parallel, advice);
+  require(fits(micro_batch),
+          "parallel.schedule = \"interleaved\" takes micro-batches in rounds of "
+          "parallel.pipeline = {}, but train.micro_batch = {} makes {} of the {} samples of each "
+          "data-parallel rank; {}, or use \"1f1b\"",
+          parallel.pipeline, micro_batch, share / micro_batch, share, advice);
 }
 
 std::vector<DataSource> training_sources(DataConfig const& data) {

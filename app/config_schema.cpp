@@ -392,11 +392,11 @@ Section parallel_section() {
           key<P>("zero", &P::zero, "1: optimizer state and update shared over data-parallel ranks")
               .at_least(0)
               .at_most(1),
-          choice<P, PipelineSchedule P::*, PipelineSchedule>(
+          choice<P, parallel::ScheduleKind P::*, parallel::ScheduleKind>(
               "schedule", &P::schedule,
-              {{"gpipe", PipelineSchedule::gpipe},
-               {"1f1b", PipelineSchedule::one_forward_one_backward},
-               {"interleaved", PipelineSchedule::interleaved}},
+              {{"gpipe", parallel::ScheduleKind::gpipe},
+               {"1f1b", parallel::ScheduleKind::one_forward_one_backward},
+               {"interleaved", parallel::ScheduleKind::interleaved}},
               "order of the micro-batches in the pipeline"),
           key<P>("virtual_stages", &P::virtual_stages,
                  "stages per rank of the interleaved schedule")

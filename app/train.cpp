@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "app/build_info.hpp"
 #include "app/commands.hpp"
@@ -17,11 +18,13 @@
 #include "app/run_folder.hpp"
 #include "app/stop.hpp"
 #include "app/tensorboard.hpp"
+#include "app/text.hpp"
 #include "app/trace.hpp"
 #include "app/training.hpp"
 #include "app/validation.hpp"
 #include "parallel/comm/agreement.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
+#include "parallel/pipeline/stages.hpp"
 
 namespace accord::app {
 namespace {
@@ -64,8 +67,8 @@ class TrainRun {
         mpi_(mpi),
         world_(parallel::MpiCommunicator::world()),
         queue_(selected_backend()),
-        training_(queue_, *world_, require_same(config),
-                  io::Tokenizer::load(config.data.tokenizer)),
+        tokenizer_(io::Tokenizer::load(config.data.tokenizer)),
+        training_(queue_, *world_, require_same(config), tokenizer_),
         trace_(training_.config().log, queue_, *world_,
                parallel::coordinates_of(training_.mesh(), mpi.rank())) {}
 
@@ -89,8 +92,15 @@ class TrainRun {
 
   /// Ranks that disagree would hang or train nonsense: another binary on one node, another file.
   Config require_same(Config const& config) {
-    parallel::require_agreement(
-        queue_, *world_, {{"build", build_description()}, {"configuration", to_toml(config)}});
+    std::vector<parallel::AgreementItem> items{{"the program", build_description()}};
+    std::istringstream text(to_toml(config));
+    std::string section;
+    for (std::string line; std::getline(text, line);) {
+      if (line.starts_with('[')) section = line;
+      items.push_back({"the configuration", section + " " + line});
+    }
+    items.push_back({"the tokenizer", tokenizer_->hash()});
+    parallel::require_agreement(queue_, *world_, items);
     return config;
   }
 
@@ -128,18 +138,35 @@ class TrainRun {
 
   std::string layout() const {
     parallel::MeshShape const& mesh = training_.mesh();
-    return fmt::format("{} rank{} (data {} x pipeline {} x tensor {}), {} thread{} each, {}, {}",
-                       mpi_.size(), mpi_.size() == 1 ? "" : "s", mesh.data, mesh.pipeline,
-                       mesh.tensor, threads_per_rank(), threads_per_rank() == 1 ? "" : "s",
-                       name_of(queue_.backend()), name_of(config().train.dtype));
+    return fmt::format(
+        "{} rank{} (data {} x pipeline {} x tensor {}{}), {} thread{} each, {}, {}{}", mpi_.size(),
+        mpi_.size() == 1 ? "" : "s", mesh.data, mesh.pipeline, mesh.tensor,
+        config().parallel.sequence ? ", rows split" : "", threads_per_rank(),
+        threads_per_rank() == 1 ? "" : "s", name_of(queue_.backend()),
+        name_of(config().train.dtype),
+        mesh.pipeline > 1 ? ", layers by stage " + stage_layers() : "");
+  }
+
+  /// "2+2 | 2+2": layers of each chunk of each stage.
+  std::string stage_layers() const {
+    ParallelConfig const& parallel = config().parallel;
+    std::vector<std::string> stages;
+    for (int stage = 0; stage < parallel.pipeline; ++stage) {
+      std::vector<Index> layers;
+      for (LayerChunk const& chunk :
+           parallel::chunks_of_stage(config().model.encoder.layers, stage, parallel.pipeline,
+                                     parallel.virtual_stages, parallel.stage_layers))
+        layers.push_back(chunk.layer_end - chunk.layer_begin);
+      stages.push_back(joined(layers, "+"));
+    }
+    return joined(stages, " | ");
   }
 
   void print_head(std::string const& begun) {
     Index parameters = 0, trained = 0;
-    ParameterStore const& store = training_.model().parameters();
-    for (int id = 0; id < store.count(); ++id) {
-      parameters += store.spec(id).shape.size();
-      if (store.spec(id).trainable) trained += store.spec(id).shape.size();
+    for (ParameterSpec const& parameter : training_.parameters()) {
+      parameters += parameter.shape.size();
+      if (parameter.trainable) trained += parameter.shape.size();
     }
     std::cout << fmt::format(
                      "accord {}\n{}\nseed {}, {} parameters, {} of them trained\n{} steps to do, "
@@ -280,6 +307,7 @@ class TrainRun {
   parallel::MpiEnvironment const& mpi_;
   std::unique_ptr<parallel::MpiCommunicator> world_;
   Queue queue_;
+  std::shared_ptr<io::Tokenizer const> tokenizer_;
   Training training_;
   RunTrace trace_;
   std::unique_ptr<RunFolder> folder_;              // world rank 0 alone

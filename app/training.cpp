@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "app/checkpoint_tensors.hpp"
 #include "app/config_compare.hpp"
 #include "app/launch.hpp"
 #include "core/base/check.hpp"
@@ -13,31 +12,21 @@
 #include "core/model/flops.hpp"
 #include "core/optim/layer_decay.hpp"
 #include "io/checkpoint/save.hpp"
+#include "parallel/comm/agreement.hpp"
+#include "parallel/pipeline/batch_broadcast.hpp"
+#include "parallel/pipeline/stages.hpp"
 
 namespace accord::app {
 namespace {
 
-void refuse_unavailable(ParallelConfig const& parallel) {
-  if (parallel.tensor > 1) throw UsageError("parallel.tensor > 1 is not available yet; use 1");
-  if (parallel.pipeline > 1) throw UsageError("parallel.pipeline > 1 is not available yet; use 1");
-}
-
-/// A prefix that means no parameter is a typo. Collective: each rank may hold other parameters.
-void check_frozen(Queue& queue, Communicator& world, ParameterStore const& store,
+/// A prefix that means no parameter is a typo.
+void check_frozen(std::vector<ParameterSpec> const& parameters,
                   std::vector<std::string> const& prefixes) {
-  std::vector<Index> found;
-  for (std::string const& prefix : prefixes) {
-    Index count = 0;
-    for (int id = 0; id < store.count(); ++id) count += store.spec(id).name.starts_with(prefix);
-    found.push_back(count);
-  }
-  if (found.empty()) return;
-  world.all_reduce(queue,
-                   View(found.data(), DType::int64, Shape{static_cast<Index>(found.size())}));
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (found[i] == 0)
-      throw UsageError(
-          fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefixes[i]));
+  for (std::string const& prefix : prefixes)
+    if (std::none_of(parameters.begin(), parameters.end(), [&](ParameterSpec const& parameter) {
+          return parameter.name.starts_with(prefix);
+        }))
+      throw UsageError(fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefix));
 }
 
 AdamwOptions adamw_options(Config const& config, ParameterStore const& store) {
@@ -84,29 +73,34 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
                    std::shared_ptr<io::Tokenizer const> tokenizer)
     : queue_(queue), world_(world), config_(std::move(config)), tokenizer_(std::move(tokenizer)) {
   check_layout(config_, world.size(), queue.backend());
-  refuse_unavailable(config_.parallel);
   use_vocabulary(config_, tokenizer_->vocabulary());
   mesh_ = parallel::make_mesh(world.size(), config_.parallel.pipeline, config_.parallel.tensor);
   groups_ = parallel::make_groups(world, mesh_);
 
   TrainConfig const& train = config_.train;
-  model_ = std::make_unique<Model>(queue, config_.model, train.dtype, *groups_.tensor,
-                                   Model::whole(config_.model));
-  check_frozen(queue, world, model_->parameters(), config_.model.frozen);
+  ParallelConfig const& parallel = config_.parallel;
+  parameters_ = Model::describe(queue, config_.model);
+  check_frozen(parameters_, config_.model.frozen);
+  model_ = std::make_unique<Model>(
+      queue, config_.model, train.dtype, *groups_.tensor,
+      parallel::chunks_of_stage(config_.model.encoder.layers, groups_.pipeline->rank(),
+                                mesh_.pipeline, parallel.virtual_stages, parallel.stage_layers),
+      parallel.sequence);
   model_->initialise(queue, train.init, train.seed);
   ownership_ = std::make_unique<parallel::Ownership>(queue, model_->parameters(), groups_);
   reducer_ = std::make_unique<parallel::GradientReducer>(model_->parameters(), groups_, *ownership_,
-                                                         config_.parallel.sequence);
+                                                         parallel.sequence);
   optimizer_ = std::make_unique<parallel::ShardedOptimizer>(
       queue, model_->parameters(), groups_, *ownership_,
       adamw_options(config_, model_->parameters()),
-      config_.parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
+      parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
   StepOptions options;
   options.global_batch = train.global_batch;
   options.seed = train.seed;
   options.recompute = train.recompute;
   options.contrast_gradient = train.contrast_gradient;
-  train_step_ = std::make_unique<parallel::TrainStep>(queue, *model_, groups_, options);
+  train_step_ =
+      std::make_unique<parallel::TrainStep>(queue, *model_, groups_, options, parallel.schedule);
 }
 
 std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce) {
@@ -114,7 +108,7 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
   if (world_.rank() == 0)
     if (auto const newest = io::find_newest(config_.checkpoint.directory, announce))
       require_resumable(newest->manifest.documents.configuration, config_, newest->folder);
-  CheckpointTensors tensors(model_->parameters(), *optimizer_, Moments::with);
+  CheckpointTensors tensors = checkpoint_tensors(Moments::with);
   io::LoadOptions options;
   options.announce = announce;
   std::optional<io::OpenCheckpoint> checkpoint =
@@ -140,7 +134,7 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
 io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
                                              io::Announce const& announce) {
   io::OpenCheckpoint checkpoint = io::open_together(world_, queue_, path, announce);
-  CheckpointTensors tensors(model_->parameters(), *optimizer_, Moments::without);
+  CheckpointTensors tensors = checkpoint_tensors(Moments::without);
   // A new run begins with its own temperature (spec 2.4), and with fresh values of what the source
   // does not know.
   for (std::string const& name : tensors.keep_only([&](io::TensorInfo const& info) {
@@ -160,44 +154,53 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   return checkpoint;
 }
 
+CheckpointTensors Training::checkpoint_tensors(Moments moments) {
+  return {parameters_, model_->parameters(), *optimizer_, moments};
+}
+
 void Training::open_data() {
-  io::LoaderConfig loader;
-  loader.micro_batch = resolved_micro_batch(config_, mesh_.data);
-  loader.data_rank = groups_.data->rank();
-  loader.data_ranks = groups_.data->size();
-  loader.threads = loader_threads(config_);
-  loader_ = std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
+  if (groups_.replica->rank() == 0) {
+    io::LoaderConfig loader;
+    loader.micro_batch = resolved_micro_batch(config_, mesh_.data);
+    loader.data_rank = groups_.data->rank();
+    loader.data_ranks = groups_.data->size();
+    loader.threads = loader_threads(config_);
+    loader_ = std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
+    steps_per_epoch_ = loader_->steps_per_epoch();
+    // Nodes whose copies of the data differ would train on samples twice, or never.
+    parallel::require_agreement(queue_, *groups_.data,
+                                {{"the data's index", io::to_json(loader_->state())}});
+  }
+  groups_.replica->broadcast(queue_, View(&steps_per_epoch_, DType::uint64, Shape{1}), 0);
   schedule_ = {config_.schedule.learning_rate, config_.schedule.min_learning_rate,
                config_.schedule.warmup_steps,
                config_.train.steps > 0
                    ? config_.train.steps
-                   : config_.train.epochs * static_cast<Index>(loader_->steps_per_epoch())};
+                   : config_.train.epochs * static_cast<Index>(steps_per_epoch_)};
   if (schedule_.warmup_steps >= schedule_.steps)
     throw UsageError(fmt::format(
         "schedule.warmup_steps = {} leaves nothing of the {} steps of train.epochs = {}",
         schedule_.warmup_steps, schedule_.steps, config_.train.epochs));
 }
 
-std::vector<MicroBatch> Training::next_batch() {
+std::vector<MicroBatch> Training::next_batch(StepReport& report) {
   TraceSpan const span(queue_, Activity::storage, "data");
-  Index const share = config_.train.global_batch / mesh_.data;
   std::vector<MicroBatch> batch;
-  for (Index samples = 0; samples < share; samples += batch.back().samples())
-    batch.push_back(loader_->next());
-  return batch;
-}
-
-void Training::add_over_data_ranks(std::vector<double>& values) {
-  groups_.data->all_reduce(
-      queue_, View(values.data(), DType::float64, Shape{static_cast<Index>(values.size())}));
+  if (loader_) {
+    report.epoch = loader_->epoch();
+    double const waited = loader_->data_wait_seconds();
+    Index const share = config_.train.global_batch / mesh_.data;
+    for (Index samples = 0; samples < share; samples += batch.back().samples())
+      batch.push_back(loader_->next());
+    report.data_wait_seconds = loader_->data_wait_seconds() - waited;
+  }
+  groups_.replica->broadcast(queue_, View(&report.epoch, DType::uint64, Shape{1}), 0);
+  return parallel::broadcast_batches(queue_, groups_, std::move(batch));
 }
 
 StepReport Training::step() {
   StepReport report;
-  report.epoch = loader_->epoch();
-  double const waited = loader_->data_wait_seconds();
-  std::vector<MicroBatch> const batch = next_batch();
-  report.data_wait_seconds = loader_->data_wait_seconds() - waited;
+  std::vector<MicroBatch> const batch = next_batch(report);
 
   double const flops = queue_.flops();
   model_->parameters().zero_gradients(queue_);
@@ -207,7 +210,8 @@ StepReport Training::step() {
   report.executed_flops = queue_.flops() - flops;
   for (MicroBatch const& micro : batch)
     report.model_flops +=
-        model_flops(config_.model, model_->passes(), micro, config_.train.global_batch);
+        model_flops(config_.model, model_->passes(), micro, config_.train.global_batch) /
+        groups_.replica->size();
 
   parallel::add_over_replicas(queue_, groups_, figures);
   report.terms = std::move(figures.terms);
@@ -230,18 +234,18 @@ StepReport Training::step() {
 }
 
 Index Training::skipped_samples() {
-  std::vector<double> mine{static_cast<double>(loader_->skipped().size())};
-  add_over_data_ranks(mine);
-  return skipped_before_ + static_cast<Index>(mine[0]);
+  Index skipped = loader_ ? static_cast<Index>(loader_->skipped().size()) : 0;
+  world_.all_reduce(queue_, View(&skipped, DType::int64, Shape{1}));
+  return skipped_before_ + skipped;
 }
 
 std::filesystem::path Training::save(std::map<std::string, std::string> notes,
                                      io::Announce const& announce) {
   TraceSpan const span(queue_, Activity::storage, "checkpoint");
-  CheckpointTensors tensors(model_->parameters(), *optimizer_, Moments::with);
+  CheckpointTensors const tensors = checkpoint_tensors(Moments::with);
   io::Documents documents;
   documents.configuration = to_toml(config_);
-  documents.loader = io::to_json(loader_->state());
+  if (loader_) documents.loader = io::to_json(loader_->state());  // rank 0's count
   documents.tokenizer = tokenizer_->files();
   documents.run = std::move(notes);
   documents.run["skipped_samples"] = std::to_string(skipped_samples());

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/checkpoint_tensors.hpp"
 #include "app/config.hpp"
 #include "core/optim/schedule.hpp"
 #include "io/checkpoint/load.hpp"
@@ -27,8 +28,8 @@ struct StepReport {
   double logit_scale = 0;
   double grad_norm = 0;  ///< before clipping
   double learning_rate = 0;
-  double data_wait_seconds = 0;  ///< of this rank
-  double model_flops = 0;        ///< of this rank: real tokens, every branch, nothing twice
+  double data_wait_seconds = 0;  ///< of this rank, if it reads
+  double model_flops = 0;        ///< this rank's part: real tokens, every branch, nothing twice
   double executed_flops = 0;     ///< of this rank: what ran
 };
 
@@ -48,7 +49,8 @@ class Training {
   /// Collective. Takes the weights alone, logit_scale not, from a checkpoint. \throws DataError
   io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
                                      io::Announce const& announce);
-  /// Opens the data where resume() left them, or at the start. Call once, before the first step.
+  /// Collective. Opens the data where resume() left them, or at the start. Call once, before the
+  /// first step.
   void open_data();
 
   /// Collective: the next step. \throws Error if the gradient is not finite; nothing is changed by
@@ -64,10 +66,14 @@ class Training {
   std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
   parallel::MeshShape const& mesh() const { return mesh_; }
   Index completed() const { return optimizer_->completed(); }
-  Index total_steps() const { return schedule_.steps; }  ///< known after open_data()
-  std::uint64_t steps_per_epoch() const { return loader_->steps_per_epoch(); }
-  /// Samples that could not be read and were replaced, on all ranks, since the start of the run.
+  Index total_steps() const { return schedule_.steps; }               ///< known after open_data()
+  std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }  ///< likewise
+  /// Collective. Samples that could not be read and were replaced, on all ranks, since the start of
+  /// the run.
   Index skipped_samples();
+
+  /// Of the whole model.
+  std::vector<ParameterSpec> const& parameters() const { return parameters_; }
 
   Queue& queue() { return queue_; }
   Model& model() { return *model_; }
@@ -75,8 +81,8 @@ class Training {
   parallel::ShardedOptimizer& optimizer() { return *optimizer_; }
 
  private:
-  std::vector<MicroBatch> next_batch();
-  void add_over_data_ranks(std::vector<double>& values);
+  std::vector<MicroBatch> next_batch(StepReport& report);
+  CheckpointTensors checkpoint_tensors(Moments moments);
 
   Queue& queue_;
   parallel::GroupCommunicator& world_;
@@ -84,12 +90,14 @@ class Training {
   std::shared_ptr<io::Tokenizer const> tokenizer_;
   parallel::MeshShape mesh_;
   parallel::MeshGroups groups_;
+  std::vector<ParameterSpec> parameters_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<parallel::Ownership> ownership_;
   std::unique_ptr<parallel::GradientReducer> reducer_;
   std::unique_ptr<parallel::ShardedOptimizer> optimizer_;
   std::unique_ptr<parallel::TrainStep> train_step_;
-  std::unique_ptr<io::Loader> loader_;
+  std::unique_ptr<io::Loader> loader_;  ///< on the first rank of a replica alone: it reads
+  std::uint64_t steps_per_epoch_ = 0;
   std::optional<io::OrderState> data_start_;
   Schedule schedule_;
   Index skipped_before_ = 0;  ///< by the runs this one resumes

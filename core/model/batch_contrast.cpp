@@ -60,11 +60,10 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
     auto const b = static_cast<std::size_t>(objective.teacher.front());
     // A modality may stand in several contrasts: each one's gradient is added to what is there.
     Tensor da(queue_, statistics, z_[a].shape()), db(queue_, statistics, z_[b].shape());
-    ContrastResult const result =
-        contrast_ring(queue_, data_group, z_[a], z_[b], scale,
-                      {gradient_, config.loss.contrast_label_smoothing, objective.weight,
-                       config.loss.tile},
-                      da, db, dscale);
+    ContrastResult const result = contrast_ring(
+        queue_, data_group, z_[a], z_[b], scale,
+        {gradient_, config.loss.contrast_label_smoothing, objective.weight, config.loss.tile}, da,
+        db, dscale);
     add(queue_, da, dz_[a]);
     add(queue_, db, dz_[b]);
     add(queue_, result.loss, terms.rows(static_cast<Index>(o), 1));

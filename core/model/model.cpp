@@ -7,6 +7,11 @@ namespace accord {
 
 Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
              std::vector<LayerChunk> chunks, bool sequence_parallel)
+    : Model(queue, config, dtype, tensor_group, std::move(chunks), sequence_parallel,
+            Build::allocated) {}
+
+Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
+             std::vector<LayerChunk> chunks, bool sequence_parallel, Build build)
     : config_(config),
       chunks_(std::move(chunks)),
       passes_(resolve_passes(config)),
@@ -23,7 +28,15 @@ Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator&
       projections_.emplace_back(scope, modality.name, config_.encoder.embed_dim);
     logit_scale_ = scope.add({"logit_scale", {}, constant_init(std::log(1 / 0.07))});
   }
-  store_.allocate(queue, dtype);
+  if (build == Build::allocated) store_.allocate(queue, dtype);
+}
+
+std::vector<ParameterSpec> Model::describe(Queue& queue, ModelConfig const& config) {
+  SelfCommunicator alone;
+  Model const model(queue, config, DType::float32, alone, whole(config), false, Build::named);
+  std::vector<ParameterSpec> specs;
+  for (int id = 0; id < model.store_.count(); ++id) specs.push_back(model.store_.spec(id));
+  return specs;
 }
 
 void Model::initialise(Queue& queue, InitMode mode, std::uint32_t seed) {

@@ -20,6 +20,9 @@ class Model {
   /// \param sequence_parallel  split rows over them outside attention and FFN
   Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
         std::vector<LayerChunk> chunks, bool sequence_parallel = false);
+  /// Every parameter of the whole model, without memory for it: what checkpoints list, whatever a
+  /// rank holds.
+  static std::vector<ParameterSpec> describe(Queue& queue, ModelConfig const& config);
   Model(Model const&) = delete;
   Model& operator=(Model const&) = delete;
 
@@ -48,6 +51,10 @@ class Model {
   Tensor embed(Queue& queue, MicroBatch const& batch, Modality modality) const;
 
  private:
+  enum class Build : std::uint8_t { named, allocated };
+  Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
+        std::vector<LayerChunk> chunks, bool sequence_parallel, Build build);
+
   ModelConfig config_;
   std::vector<LayerChunk> chunks_;
   std::vector<Pass> passes_;

@@ -11,8 +11,9 @@ std::vector<LayerChunk> chunks_of_stage(Index layers, int stage, int stages, int
                "layers of {} parts are given, there are {}", part_layers.size(), parts);
   std::vector<Index> begin{0};
   for (int part = 0; part < parts; ++part)
-    begin.push_back(part_layers.empty() ? layers * (part + 1) / parts
-                                        : begin.back() + part_layers[static_cast<std::size_t>(part)]);
+    begin.push_back(part_layers.empty()
+                        ? layers * (part + 1) / parts
+                        : begin.back() + part_layers[static_cast<std::size_t>(part)]);
   ACCORD_CHECK(begin.back() == layers, "the parts have {} layers, the model {}", begin.back(),
                layers);
   std::vector<LayerChunk> chunks;

@@ -28,8 +28,7 @@ class TrainStep::Run {
     DType const statistics = accumulator_of(model_.dtype());
     terms_ = Tensor::zeros(queue_, statistics, Shape{objectives});
     correct_ = Tensor::zeros(queue_, statistics, Shape{2 * objectives});
-    if (model_.chunks().back().last)
-      contrast_.emplace(queue_, model_, options_, begin_.back());
+    if (model_.chunks().back().last) contrast_.emplace(queue_, model_, options_, begin_.back());
   }
 
   /// Embeddings of all micro-batches, and the contrast, which needs them all.

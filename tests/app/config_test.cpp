@@ -275,6 +275,10 @@ TEST(Config, LayoutsAreCheckedAgainstTheNumberOfRanks) {
   EXPECT_THAT(error_on(8, {"parallel.pipeline=8"}), HasSubstr("more than model.layers = 4"));
   EXPECT_THAT(error_on(2, {"parallel.pipeline=2", "parallel.stage_layers=[1, 2]"}),
               HasSubstr("adds up to 3"));
+  EXPECT_THAT(
+      error_on(2, {"parallel.pipeline=2", "parallel.schedule=interleaved", "train.micro_batch=64"}),
+      AllOf(HasSubstr("rounds of parallel.pipeline = 2"), HasSubstr("makes 1 of the 64"),
+            HasSubstr("choose one of 2, 4, 8, 16, 32")));
   EXPECT_THAT(error_on(1, {"train.dtype=bfloat16"}),
               HasSubstr("\"bfloat16\" is not available on the cpu"));
   EXPECT_THAT(error_on(1, {"train.dtype=float64"}, Backend::cuda),

@@ -30,8 +30,8 @@ class Layouts : public TemporaryFolder, public ::testing::WithParamInterface<std
   }
 
   // Three steps with a checkpoint each; returns the run's folder.
-  fs::path train(int ranks, int micro_batch) {
-    fs::path const run = folder_ / fmt::format("{}-{}-{}", GetParam(), ranks, micro_batch);
+  fs::path train(int ranks, int micro_batch, std::string const& more = "") {
+    fs::path const run = folder_ / "run" / std::to_string(runs_++);
     int const code = accord_command(
         fmt::format("train --config '{0}/jobs/configs/tiny-vl.toml' --set "
                     "data.train='{1}/data/train' --set train.steps=3 "
@@ -39,9 +39,9 @@ class Layouts : public TemporaryFolder, public ::testing::WithParamInterface<std
                     "train.contrast_gradient={3} "
                     "--set log.directory='{4}' --set checkpoint.directory='{4}/checkpoints' --set "
                     "checkpoint.every_steps=1 "
-                    "--set checkpoint.keep=0 --set optimizer.clip_norm=0",
+                    "--set checkpoint.keep=0 --set optimizer.clip_norm=0 {5}",
                     environment("ACCORD_SOURCE_DIR"), folder_.string(), micro_batch, GetParam(),
-                    run.string()),
+                    run.string(), more),
         folder_ / "train.log", ranks);
     EXPECT_EQ(code, 0) << text_of(folder_ / "train.log");
     return run;
@@ -64,6 +64,8 @@ class Layouts : public TemporaryFolder, public ::testing::WithParamInterface<std
     EXPECT_GT(seen, 100u) << kind;
     return largest;
   }
+
+  int runs_ = 0;
 };
 
 }  // namespace
@@ -74,10 +76,18 @@ TEST_P(Layouts, OfRanksAndMicroBatchesChangeNothing) {
   ASSERT_EQ(want.size(), 3u);
   struct Cell {
     int ranks, micro_batch;
+    std::string more;
   };
-  for (Cell const& cell : {Cell{1, 16}, {2, 32}, {2, 8}, {4, 16}, {4, 4}}) {
-    SCOPED_TRACE(fmt::format("{} ranks, micro_batch {}", cell.ranks, cell.micro_batch));
-    fs::path const run = train(cell.ranks, cell.micro_batch);
+  for (Cell const& cell :
+       {Cell{1, 16, ""}, Cell{2, 8, ""}, Cell{4, 16, ""},
+        Cell{4, 16,
+             "--set parallel.pipeline=2 --set parallel.tensor=2 --set parallel.sequence=true"},
+        Cell{4, 8,
+             "--set parallel.pipeline=2 --set parallel.schedule=interleaved --set "
+             "parallel.virtual_stages=2 --set parallel.zero=1"}}) {
+    SCOPED_TRACE(
+        fmt::format("{} ranks, micro_batch {} {}", cell.ranks, cell.micro_batch, cell.more));
+    fs::path const run = train(cell.ranks, cell.micro_batch, cell.more);
     auto const got = metrics_of(run / "metrics.jsonl");
     ASSERT_EQ(got.size(), want.size());
     for (auto const& [step, line] : want)

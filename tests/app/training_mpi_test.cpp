@@ -80,9 +80,41 @@ TEST_F(TrainingOverMpi, ZeroAndRecomputationChangeNothing) {
   }
 }
 
-TEST_F(TrainingOverMpi, AResumedRunIsBitwiseThatWithoutAStop) {
-  std::string const directory = "checkpoint.directory='" + (folder_ / "resumed").string() + "'";
-  Config const same = config({directory, "train.dtype=float32"});
+TEST_F(TrainingOverMpi, StagesAndTensorParallelChangeNothing) {
+  RunResult want;
+  if (first()) want = testing::run_alone(config({}), 3);
+  struct Cell {
+    int ranks;
+    std::vector<std::string> settings;
+  };
+  for (Cell const& cell : {Cell{2, {"parallel.pipeline=2", "train.micro_batch=4"}},
+                           Cell{2, {"parallel.tensor=2", "parallel.sequence=true"}},
+                           Cell{4,
+                                {"parallel.pipeline=2", "parallel.tensor=2",
+                                 "parallel.sequence=true", "parallel.zero=1"}},
+                           Cell{4,
+                                {"parallel.pipeline=2", "parallel.schedule=interleaved",
+                                 "parallel.virtual_stages=2", "train.micro_batch=4"}},
+                           Cell{4,
+                                {"parallel.pipeline=4", "parallel.schedule=gpipe",
+                                 "train.micro_batch=4", "train.recompute=layer"}}}) {
+    if (cell.ranks != world_->size()) continue;
+    SCOPED_TRACE(::testing::PrintToString(cell.settings));
+    RunResult const got = testing::run_from_start(*world_, config(cell.settings), 3);
+    if (first()) expect_equal_to_rounding(got, want);
+  }
+}
+
+class ResumedOverMpi : public TrainingOverMpi,
+                       public ::testing::WithParamInterface<std::vector<std::string>> {};
+
+TEST_P(ResumedOverMpi, IsBitwiseARunWithoutAStop) {
+  std::vector<std::string> settings = GetParam();
+  settings.push_back("checkpoint.directory='" + (folder_ / "resumed").string() + "'");
+  settings.push_back("train.dtype=float32");
+  Config const same = config(settings);
+  if (world_->size() % (same.parallel.pipeline * same.parallel.tensor) != 0) GTEST_SKIP();
+  if (first()) std::filesystem::remove_all(folder_ / "resumed");
   RunResult const want = testing::run_from_start(*world_, same, 5);
   {
     Queue queue(Backend::cpu);
@@ -101,6 +133,14 @@ TEST_F(TrainingOverMpi, AResumedRunIsBitwiseThatWithoutAStop) {
   got.steps.insert(got.steps.begin(), want.steps.begin(), want.steps.begin() + 3);
   expect_bitwise_equal(got, want);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, ResumedOverMpi,
+    ::testing::Values(std::vector<std::string>{},
+                      std::vector<std::string>{"parallel.pipeline=2", "train.micro_batch=4"},
+                      std::vector<std::string>{"parallel.pipeline=2", "parallel.tensor=2",
+                                               "parallel.sequence=true", "parallel.zero=1"}),
+    [](auto const& info) { return std::to_string(info.index); });
 
 TEST_F(TrainingOverMpi, ResumingWithAnotherModelOrSeedIsRefused) {
   std::string const directory = "checkpoint.directory='" + (folder_ / "refused").string() + "'";

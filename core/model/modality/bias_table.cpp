@@ -16,8 +16,8 @@ BiasTable::BiasTable(Queue& queue, ParameterScope const& scope, BucketMatrix con
                         constant_init(0),
                         Distribution::split,
                         1})),
-      bucket_(Tensor::from_host(queue, std::span(buckets.bucket),
-                                Shape{buckets.size, buckets.size})) {}
+      bucket_(
+          Tensor::from_host(queue, std::span(buckets.bucket), Shape{buckets.size, buckets.size})) {}
 
 PositionBias BiasTable::bias() const {
   return {store_->value(table_), bucket_, store_->gradient(table_)};

@@ -67,5 +67,25 @@ TEST(CheckedCommunicator, NamesCallsOfDifferentSizeOrType) {
             "");
 }
 
+TEST(CheckedCommunicator, NamesMessagesOfAnotherSizeThanExpected) {
+  std::string message;
+  ThreadGroup(2).run([&](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    CheckedCommunicator group(world.split(0, world.rank()), "pipeline");
+    Tensor x = Tensor::zeros(queue, DType::float64, Shape{3 + group.rank()});
+    try {
+      if (group.rank() == 0)
+        group.start_send_receive(queue, x, 1, {}, -1)->wait(queue);
+      else
+        group.start_send_receive(queue, {}, -1, x, 0)->wait(queue);
+    } catch (Error const& error) {
+      message = error.what();
+    }
+  });
+  EXPECT_EQ(message,
+            "a message of the pipeline group: rank 0 sends 3 float64, the receiver expects 4 "
+            "float64");
+}
+
 }  // namespace
 }  // namespace accord::parallel

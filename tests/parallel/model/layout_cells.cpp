@@ -1,0 +1,124 @@
+#include "tests/parallel/model/layout_cells.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <set>
+#include <tuple>
+
+#include "tests/support/tiny_model.hpp"
+
+namespace accord::parallel {
+namespace {
+
+constexpr int most_ranks = 8;
+
+// A cell's value on each axis.
+using Values = std::array<int, 8>;
+
+Values values_of(LayoutCell const& cell) {
+  Layout const& layout = cell.layout;
+  return {layout.mesh.data,
+          layout.mesh.pipeline,
+          layout.mesh.tensor,
+          layout.sequence,
+          static_cast<int>(layout.zero),
+          static_cast<int>(layout.schedule),
+          layout.micro_batches,
+          static_cast<int>(cell.gradient)};
+}
+
+// Axis, value, axis, value.
+using Pair = std::tuple<std::size_t, int, std::size_t, int>;
+
+std::vector<Pair> pairs_of(LayoutCell const& cell) {
+  Values const values = values_of(cell);
+  std::vector<Pair> pairs;
+  for (std::size_t a = 0; a < values.size(); ++a)
+    for (std::size_t b = a + 1; b < values.size(); ++b)
+      pairs.emplace_back(a, values[a], b, values[b]);
+  return pairs;
+}
+
+std::set<Pair> pairs_of(std::vector<LayoutCell> const& cells) {
+  std::set<Pair> pairs;
+  for (LayoutCell const& cell : cells)
+    for (Pair const& pair : pairs_of(cell)) pairs.insert(pair);
+  return pairs;
+}
+
+bool legal(Layout const& layout) {
+  MeshShape const& mesh = layout.mesh;
+  if (mesh.data * mesh.pipeline * mesh.tensor > most_ranks) return false;
+  if (layout.sequence && mesh.tensor == 1) return false;
+  return layout.schedule != ScheduleKind::interleaved || layout.micro_batches % mesh.pipeline == 0;
+}
+
+}  // namespace
+
+std::string to_string(LayoutCell const& cell) {
+  return to_string(cell.layout) +
+         (cell.gradient == ContrastGradient::exact ? " exact" : " anchor");
+}
+
+LayoutRun matrix_run(ContrastGradient gradient) {
+  return {.model = testing::tiny_model_config(4), .global_batch = 64, .gradient = gradient};
+}
+
+LayoutResult const& one_rank(ContrastGradient gradient) {
+  auto const run = [](ContrastGradient mode) { return run_layout(Layout{}, matrix_run(mode)); };
+  static LayoutResult const exact = run(ContrastGradient::exact);
+  static LayoutResult const anchor = run(ContrastGradient::anchor);
+  return gradient == ContrastGradient::exact ? exact : anchor;
+}
+
+void expect_equals_one_rank(LayoutCell const& cell) {
+  LayoutErrors const errors = expect_equal(run_layout(cell.layout, matrix_run(cell.gradient)),
+                                           one_rank(cell.gradient));
+  std::printf("%s: %s\n", to_string(cell).c_str(), to_string(errors).c_str());
+}
+
+std::vector<LayoutCell> all_cells() {
+  std::vector<LayoutCell> cells;
+  for (int data : {1, 2, 4, 8})
+    for (int pipeline : {1, 2, 4})
+      for (int tensor : {1, 2, 4})
+        for (bool sequence : {false, true})
+          for (Zero zero : {Zero::replicated, Zero::sharded})
+            for (ScheduleKind schedule : {ScheduleKind::gpipe, ScheduleKind::one_forward_one_backward,
+                                          ScheduleKind::interleaved})
+              for (int micro_batches : {1, 2, 4})
+                for (ContrastGradient gradient :
+                     {ContrastGradient::exact, ContrastGradient::anchor}) {
+                  Layout layout{.mesh = {data, pipeline, tensor},
+                                .sequence = sequence,
+                                .zero = zero,
+                                .micro_batches = micro_batches,
+                                .schedule = schedule};
+                  if (schedule == ScheduleKind::interleaved && pipeline == 2) layout.chunks = 2;
+                  if (legal(layout)) cells.push_back({layout, gradient});
+                }
+  return cells;
+}
+
+std::vector<LayoutCell> covering_cells() {
+  std::vector<LayoutCell> const cells = all_cells();
+  std::set<Pair> missing = pairs_of(cells);
+  std::vector<LayoutCell> chosen;
+  auto const gain = [&](LayoutCell const& cell) {
+    std::vector<Pair> const pairs = pairs_of(cell);
+    return std::count_if(pairs.begin(), pairs.end(),
+                         [&](Pair const& pair) { return missing.contains(pair); });
+  };
+  while (!missing.empty()) {
+    chosen.push_back(*std::max_element(
+        cells.begin(), cells.end(),
+        [&](LayoutCell const& a, LayoutCell const& b) { return gain(a) < gain(b); }));
+    for (Pair const& pair : pairs_of(chosen.back())) missing.erase(pair);
+  }
+  return chosen;
+}
+
+std::size_t pairs_covered(std::vector<LayoutCell> const& cells) { return pairs_of(cells).size(); }
+
+}  // namespace accord::parallel
