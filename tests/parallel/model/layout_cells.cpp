@@ -18,14 +18,9 @@ using Values = std::array<int, 8>;
 
 Values values_of(LayoutCell const& cell) {
   Layout const& layout = cell.layout;
-  return {layout.mesh.data,
-          layout.mesh.pipeline,
-          layout.mesh.tensor,
-          layout.sequence,
-          static_cast<int>(layout.zero),
-          static_cast<int>(layout.schedule),
-          layout.micro_batches,
-          static_cast<int>(cell.gradient)};
+  return {layout.mesh.data,     layout.mesh.pipeline,           layout.mesh.tensor,
+          layout.sequence,      static_cast<int>(layout.zero),  static_cast<int>(layout.schedule),
+          layout.micro_batches, static_cast<int>(cell.gradient)};
 }
 
 // Axis, value, axis, value.
@@ -57,8 +52,7 @@ bool legal(Layout const& layout) {
 }  // namespace
 
 std::string to_string(LayoutCell const& cell) {
-  return to_string(cell.layout) +
-         (cell.gradient == ContrastGradient::exact ? " exact" : " anchor");
+  return to_string(cell.layout) + (cell.gradient == ContrastGradient::exact ? " exact" : " anchor");
 }
 
 LayoutRun matrix_run(ContrastGradient gradient) {
@@ -73,8 +67,8 @@ LayoutResult const& one_rank(ContrastGradient gradient) {
 }
 
 void expect_equals_one_rank(LayoutCell const& cell) {
-  LayoutErrors const errors = expect_equal(run_layout(cell.layout, matrix_run(cell.gradient)),
-                                           one_rank(cell.gradient));
+  LayoutErrors const errors =
+      expect_equal(run_layout(cell.layout, matrix_run(cell.gradient)), one_rank(cell.gradient));
   std::printf("%s: %s\n", to_string(cell).c_str(), to_string(errors).c_str());
 }
 
@@ -85,8 +79,9 @@ std::vector<LayoutCell> all_cells() {
       for (int tensor : {1, 2, 4})
         for (bool sequence : {false, true})
           for (Zero zero : {Zero::replicated, Zero::sharded})
-            for (ScheduleKind schedule : {ScheduleKind::gpipe, ScheduleKind::one_forward_one_backward,
-                                          ScheduleKind::interleaved})
+            for (ScheduleKind schedule :
+                 {ScheduleKind::gpipe, ScheduleKind::one_forward_one_backward,
+                  ScheduleKind::interleaved})
               for (int micro_batches : {1, 2, 4})
                 for (ContrastGradient gradient :
                      {ContrastGradient::exact, ContrastGradient::anchor}) {

@@ -14,8 +14,8 @@ struct LayoutCell {
 };
 std::string to_string(LayoutCell const& cell);
 
-/// What all cells compute: the tiny model with a layer for each of four parts, and samples for eight
-/// data-parallel ranks of four micro-batches of one pool.
+/// What all cells compute: the tiny model with a layer for each of four parts, and samples for
+/// eight data-parallel ranks of four micro-batches of one pool.
 LayoutRun matrix_run(ContrastGradient gradient);
 /// The same on one rank in one micro-batch; computed once.
 LayoutResult const& one_rank(ContrastGradient gradient);

@@ -10,7 +10,10 @@ using namespace accord::parallel;
 TEST(LayoutsOverMpi, EqualOneRank) {
   auto const world = MpiCommunicator::world();
   std::vector<Layout> const layouts{
-      {.mesh = {.pipeline = 2}, .micro_batches = 4, .schedule = ScheduleKind::interleaved, .chunks = 2},
+      {.mesh = {.pipeline = 2},
+       .micro_batches = 4,
+       .schedule = ScheduleKind::interleaved,
+       .chunks = 2},
       {.mesh = {.tensor = 2}, .sequence = true, .micro_batches = 2},
       {.mesh = {.pipeline = 4}, .micro_batches = 4, .part_layers = {1, 1, 2, 0}},
       {.mesh = {.data = 2, .pipeline = 2}, .micro_batches = 4, .schedule = ScheduleKind::gpipe},
