@@ -43,7 +43,7 @@ Progress::~Progress() {
 }
 
 bool Progress::due(std::int64_t done, double now) const {
-  if (!drawn_ || done >= total_) return true;
+  if (!drawn_ || (done >= total_ && shown_ < total_)) return true;
   double const since = now - last_;
   if (style_ == Style::terminal) return since >= 0.2;
   auto const twentieth = [&](std::int64_t x) {

@@ -48,6 +48,16 @@ TEST(Progress, ResumedWorkCountsOnlyItsOwnInTheRate) {
   EXPECT_THAT(out.str(), HasSubstr("1.00 steps/s  0:40 left"));
 }
 
+TEST(Progress, TheEndIsShownOnce) {
+  for (std::int64_t const total : {0, 3}) {  // 0: work too small for its unit
+    std::ostringstream out;
+    FakeTime time;
+    Progress progress(out, Progress::Style::lines, "megabyte", total, 0, time.clock());
+    for (int i = 0; i < 10; ++i) progress.show(total);
+    EXPECT_EQ(lines_in(out.str()), 1);
+  }
+}
+
 TEST(Progress, LinesComeRarely) {
   for (double const step_seconds : {0.001, 0.01, 1.0}) {
     std::ostringstream out;
