@@ -18,6 +18,7 @@ using nlohmann::json;
 
 constexpr std::string_view format_name = "accord-dataset";
 constexpr int format_version = 1;
+constexpr Index max_samples = Index{1} << 53;  // of a dataset: sums of these do not overflow
 constexpr std::uint64_t max_index_bytes = 4ull << 30;
 constexpr std::array<std::string_view, 3> label_names{"none", "single", "multi_hot"};
 
@@ -97,7 +98,8 @@ DatasetIndex parse(std::string const& text) {
   index.builds = document.at("builds");
   for (json const& shard : document.at("shards")) {
     ShardEntry entry = parse_shard(shard, index.modalities.size());
-    if (!is_shard_file(entry.file) || entry.samples < 1)
+    if (!is_shard_file(entry.file) || entry.samples < 1 ||
+        entry.samples > max_samples - index.samples())
       throw DataError(
           fmt::format("'{}' with {} samples is not a shard", entry.file, entry.samples));
     index.append(std::move(entry));

@@ -14,7 +14,7 @@ class DatasetFolder {
  public:
   DatasetFolder() {
     std::filesystem::remove_all(folder_);
-    io::write_dataset(folder_, {12});
+    io::write_dataset(folder_, {12, 5});
     index_ = io::read_index(folder_);
     shard_ = io::read_file(shard_path());
   }
@@ -34,8 +34,9 @@ class DatasetFolder {
   /// behind them would ever be tried.
   void read_all(io::DatasetIndex index) const {
     for (io::ShardEntry& entry : index.shards) {
-      entry.bytes = std::filesystem::file_size(shard_path());
-      entry.hash = io::hash_outside(shard_path(), entry, io::Holes::blobs);
+      std::filesystem::path const shard = folder_ / entry.file;
+      entry.bytes = io::File::open_read(shard).size();
+      entry.hash = io::hash_outside(shard, entry, io::Holes::blobs);
     }
     io::write_index(folder_, index);
     io::Dataset const dataset = io::Dataset::open(folder_);

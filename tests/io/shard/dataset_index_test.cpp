@@ -64,6 +64,14 @@ TEST_F(DatasetIndexFile, RefusesWhatIsNotADataset) {
   EXPECT_THAT(refusal(folder_), HasSubstr("checksum"));
 }
 
+TEST_F(DatasetIndexFile, RefusesNumbersOfSamplesThatNoSumCanHold) {
+  write_dataset(folder_, {5, 4});
+  DatasetIndex index = read_index(folder_);
+  for (ShardEntry& entry : index.shards) entry.samples = Index{1} << 62;
+  write_index(folder_, index);
+  EXPECT_THAT(refusal(folder_), HasSubstr("is not a shard"));
+}
+
 TEST_F(DatasetIndexFile, SeesEveryFlippedBit) {
   write_dataset(folder_, {2});
   std::string const sound = read_file(folder_ / "index.json");
