@@ -36,7 +36,7 @@ void require_agreement(Queue& queue, Communicator& group, std::vector<AgreementI
   while (first[i] == second[i] && first[i + 1] == second[i + 1]) i += 2;
   throw UsageError(fmt::format(
       "the ranks disagree: {} is '{}' on rank 0 and {} is '{}' on rank {}; start all ranks with "
-      "the same program, configuration and arguments",
+      "the same program, configuration and data",
       first[i], first[i + 1], second[i], second[i + 1], rank));
 }
 

@@ -105,3 +105,45 @@ TEST_P(Layouts, OfRanksAndMicroBatchesChangeNothing) {
 
 INSTANTIATE_TEST_SUITE_P(GradientModes, Layouts, ::testing::Values("exact", "anchor"),
                          [](auto const& info) { return info.param; });
+
+namespace {
+
+// Two ranks started unlike each other; returns what is said, after the exit code 64.
+class UnlikeRanks : public TemporaryFolder {
+ protected:
+  void synth(fs::path const& out, int samples) {
+    ASSERT_EQ(accord_command(fmt::format("data synth --out '{}' --train {} --held-out 8 --no-audio",
+                                         out.string(), samples),
+                             folder_ / "log"),
+              0);
+  }
+  std::string refusal(fs::path const& first_folder, fs::path const& second_folder,
+                      std::string const& second_settings) {
+    std::string const arguments = fmt::format(
+        "train --config '{0}/jobs/configs/tiny-vl.toml' --set data.train=train --set "
+        "log.directory='{1}' --set checkpoint.directory='{1}/checkpoints'",
+        environment("ACCORD_SOURCE_DIR"), (folder_ / "run").string());
+    std::string const second =
+        fmt::format(" : -n 1 --bind-to none --wdir '{}' '{}' {} {}", second_folder.string(),
+                    environment("ACCORD_EXECUTABLE"), arguments, second_settings);
+    EXPECT_EQ(accord_command(arguments + second, folder_ / "log", 1,
+                             fmt::format("--wdir '{}'", first_folder.string())),
+              64);
+    return text_of(folder_ / "log");
+  }
+};
+
+}  // namespace
+
+TEST_F(UnlikeRanks, AreToldTheFirstKeyThatDiffers) {
+  std::string const said = refusal(folder_, folder_, "--set train.global_batch=32");
+  EXPECT_NE(said.find("'[train] global_batch = 64' on rank 0"), std::string::npos) << said;
+  EXPECT_NE(said.find("'[train] global_batch = 32' on rank 1"), std::string::npos) << said;
+}
+
+TEST_F(UnlikeRanks, AreToldThatTheirDataDiffer) {
+  synth(folder_ / "one", 80);
+  synth(folder_ / "two", 81);
+  std::string const said = refusal(folder_ / "one", folder_ / "two", "");
+  EXPECT_NE(said.find("the data's index"), std::string::npos) << said;
+}
