@@ -32,7 +32,7 @@ Tensor StageLinks::receive(Direction direction, DType dtype, Shape shape) {
 
 void StageLinks::send(Direction direction, Tensor message) {
   std::erase_if(leaving_, [&](Leaving const& sent) { return sent.request->done(queue_); });
-  Leaving& sent = leaving_.emplace_back(std::move(message), nullptr);
+  Leaving& sent = leaving_.emplace_back(Leaving{std::move(message), nullptr});
   sent.request =
       group(direction).start_send_receive(queue_, sent.message, neighbour(direction), {}, nobody);
 }
