@@ -78,6 +78,7 @@ struct ParallelConfig {
   int virtual_stages = 1;
   std::vector<Index>
       stage_layers;  ///< encoder layers of each (virtual) stage; empty: as even as possible
+  bool check_collectives = false;
 };
 
 struct CheckpointConfig {

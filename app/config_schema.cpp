@@ -404,6 +404,8 @@ Section parallel_section() {
           key<P>("stage_layers", &P::stage_layers,
                  "encoder layers of each stage; empty: as even as possible")
               .at_least(0),
+          key<P>("check_collectives", &P::check_collectives,
+                 "for debugging: ranks compare each call that involves others before they make it"),
       });
 }
 

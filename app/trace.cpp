@@ -84,7 +84,7 @@ std::string to_chrome_json(Trace const& trace, int rank, std::string const& labe
 
 std::string to_table(std::vector<TraceSummary> const& ranks) {
   std::string table =
-      fmt::format("{:<26} {:>8} {:>16} {:>16}\n", "share of the time", "mean", "least", "most");
+      fmt::format("{:<30} {:>8} {:>16} {:>16}\n", "share of the time", "mean", "least", "most");
   constexpr std::pair<Activity, char const*> rows[] = {
       {Activity::compute, "compute"},
       {Activity::communication, "exposed communication"},
@@ -101,7 +101,7 @@ std::string to_table(std::vector<TraceSummary> const& ranks) {
       return fmt::format("{:.1f} % rank {}", *which, which - shares.begin());
     };
     table +=
-        fmt::format("{:<26} {:>6.1f} % {:>16} {:>16}\n", name, mean, place(least), place(most));
+        fmt::format("{:<30} {:>6.1f} % {:>16} {:>16}\n", name, mean, place(least), place(most));
   }
 
   std::map<std::string, TraceSummary::Part> parts;
@@ -120,11 +120,11 @@ std::string to_table(std::vector<TraceSummary> const& ranks) {
   std::stable_sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) {
     return a.second.seconds > b.second.seconds;
   });
-  table += fmt::format("\n{:<26} {:>10} {:>12} {:>12}  {}\n", "part", "ms/step", "calls/step",
+  table += fmt::format("\n{:<30} {:>10} {:>12} {:>12}  {}\n", "part", "ms/step", "calls/step",
                        "MB/step", "counts as");
   for (auto const& [name, part] : sorted)
     table += fmt::format(
-        "{:<26} {:>10.3f} {:>12.1f} {:>12}  {}\n",
+        "{:<30} {:>10.3f} {:>12.1f} {:>12}  {}\n",
         part.activity == Activity::step ? "(not named)" : name, 1e3 * part.seconds / steps,
         static_cast<double>(part.calls) / steps,
         part.bytes > 0 ? fmt::format("{:.3f}", 1e-6 * static_cast<double>(part.bytes) / steps) : "",

@@ -232,6 +232,7 @@ class TrainRun {
   }
 
   void validate(Index step, Progress& progress, Interval& interval) {
+    TraceSpan const span(queue_, Activity::compute, "validation");
     double const began = Progress::steady_seconds();
     std::vector<RetrievalResult> const results = validation_->run(training_.model());
     interval.began += Progress::steady_seconds() - began;  // the time is no step's

@@ -75,7 +75,9 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   check_layout(config_, world.size(), queue.backend());
   use_vocabulary(config_, tokenizer_->vocabulary());
   mesh_ = parallel::make_mesh(world.size(), config_.parallel.pipeline, config_.parallel.tensor);
-  groups_ = parallel::make_groups(world, mesh_);
+  groups_ = parallel::make_groups(
+      world, mesh_,
+      {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace});
 
   TrainConfig const& train = config_.train;
   ParallelConfig const& parallel = config_.parallel;

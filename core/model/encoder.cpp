@@ -1,5 +1,7 @@
 #include "core/model/encoder.hpp"
 
+#include "core/base/trace.hpp"
+
 namespace accord {
 namespace {
 
@@ -87,6 +89,7 @@ Encoder::State Encoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
 }
 
 void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
+  TraceSpan const span(queue, Activity::compute, "embed");
   state.items.resize(adapters_.size());
   Half* const halves[] = {&state.with_gradient, &state.without_gradient};
   for (Half* half : halves)
@@ -105,6 +108,7 @@ void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
 }
 
 void Encoder::run_layers(Queue& queue, State& state, Recompute recompute) const {
+  TraceSpan const span(queue, Activity::compute, "layers");
   Stack const& layers = stack(state.chunk);
   std::vector<PositionBias> const biases = position_biases();
   Half& plain = state.without_gradient;
@@ -164,12 +168,14 @@ Tensor Encoder::finish_backward(Queue& queue, ConstView dfeatures, State& state)
 
 Tensor Encoder::layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
                                 Stack::Ready const& ready) const {
+  TraceSpan const span(queue, Activity::compute, "layers backward");
   Half& half = state.with_gradient;
   return stack(state.chunk)
       .backward(queue, half.plan, position_biases(), std::move(dx), recompute, half.stack, ready);
 }
 
 void Encoder::embed_backward(Queue& queue, Tensor own_dx, State& state) const {
+  TraceSpan const span(queue, Activity::compute, "embed backward");
   Tensor const dx = region_.unite(queue, std::move(own_dx), state.with_gradient.plan.shares());
   for (std::size_t m = 0; m < adapters_.size(); ++m) {
     RowPlacement const& placement = state.with_gradient.placement[m];

@@ -1,25 +1,36 @@
 #include "parallel/mesh/mesh_groups.hpp"
 
 #include "core/base/check.hpp"
+#include "parallel/comm/checked_communicator.hpp"
+#include "parallel/comm/traced_communicator.hpp"
 
 namespace accord::parallel {
 
-MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape) {
+MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape,
+                       GroupOptions const& options) {
   ACCORD_CHECK(shape.data * shape.pipeline * shape.tensor == world.size(),
                "a mesh of {} x {} x {} ranks in a world of {}", shape.data, shape.pipeline,
                shape.tensor, world.size());
   MeshCoordinates const at = coordinates_of(shape, world.rank());
   // Every rank knows the extents, so all agree on which splits are left out.
-  auto const group = [&](int extent, MeshCoordinates first) -> std::unique_ptr<Communicator> {
+  auto const group = [&](std::string const& name, int extent, MeshCoordinates first,
+                         Activity waiting =
+                             Activity::communication) -> std::unique_ptr<Communicator> {
     if (extent == 1) return std::make_unique<SelfCommunicator>();
-    return world.split(rank_of(shape, first), world.rank());
+    std::unique_ptr<Communicator> made = world.split(rank_of(shape, first), world.rank());
+    if (options.check_collectives)
+      made = std::make_unique<CheckedCommunicator>(std::move(made), name);
+    if (options.trace) made = std::make_unique<TracedCommunicator>(std::move(made), name, waiting);
+    return made;
   };
+  MeshCoordinates const stages{at.data, 0, at.tensor};
   MeshGroups groups;
-  groups.data = group(shape.data, {0, at.pipeline, at.tensor});
-  groups.pipeline = group(shape.pipeline, {at.data, 0, at.tensor});
-  groups.pipeline_backward = group(shape.pipeline, {at.data, 0, at.tensor});
-  groups.tensor = group(shape.tensor, {at.data, at.pipeline, 0});
-  groups.replica = group(shape.pipeline * shape.tensor, {at.data, 0, 0});
+  groups.data = group("data", shape.data, {0, at.pipeline, at.tensor});
+  groups.pipeline = group("pipeline", shape.pipeline, stages, Activity::bubble);
+  groups.pipeline_backward = group("pipeline backward", shape.pipeline, stages, Activity::bubble);
+  groups.tensor = group("tensor", shape.tensor, {at.data, at.pipeline, 0});
+  groups.replica =
+      group("replica", shape.pipeline * shape.tensor, {at.data, 0, 0}, Activity::storage);
   return groups;
 }
 

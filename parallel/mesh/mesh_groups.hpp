@@ -23,7 +23,16 @@ struct MeshGroups {
   std::unique_ptr<Communicator> replica = std::make_unique<SelfCommunicator>();
 };
 
+/// What is put around groups of more than one rank.
+struct GroupOptions {
+  bool check_collectives = false;  ///< CheckedCommunicator
+  /// TracedCommunicator. Time spent on the pipeline groups counts as bubble, on the replica as
+  /// waiting for data.
+  bool trace = false;
+};
+
 /// Collective over the world. \throws Error if the mesh is not the world's size.
-MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape);
+MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape,
+                       GroupOptions const& options = {});
 
 }  // namespace accord::parallel

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/trace.hpp"
+
 namespace accord::parallel {
 namespace {
 
@@ -33,6 +35,7 @@ class TrainStep::Run {
 
   /// Embeddings of all micro-batches, and the contrast, which needs them all.
   void first_pass() {
+    TraceSpan const span(queue_, Activity::compute, "first pass");
     for (StageStep const& at : schedule_)
       if (at.direction == Direction::forward) {
         MicroStep step = micro_step(at, MicroStep::Passes::contrasted);
@@ -90,11 +93,17 @@ class TrainStep::Run {
     return model_.chunks()[static_cast<std::size_t>(at.chunk)];
   }
   MicroStep micro_step(StageStep const& at, MicroStep::Passes passes) const {
+    TraceSpan const span = traced("plan", at);
     return {queue_, model_, options_, batch_of(at), passes, at.chunk};
+  }
+
+  TraceSpan traced(char const* name, StageStep const& at) const {
+    return {queue_, Activity::compute, name, {"micro_batch", at.micro_batch}};
   }
 
   /// \returns whether the micro-batch has reached the end of the model: its embeddings are there
   bool forward(StageStep const& at, MicroStep& step) {
+    TraceSpan const span = traced("forward", at);
     Tensor input;
     if (!chunk_of(at).first)
       input = links_.receive(Direction::forward, model_.dtype(), step.input_shape());
@@ -105,6 +114,7 @@ class TrainStep::Run {
   }
 
   void backward(StageStep const& at, MicroStep& step, Stack::Ready const& ready) {
+    TraceSpan const span = traced("backward", at);
     Tensor doutput;
     if (chunk_of(at).last) {
       step.denoise(terms_);

@@ -39,7 +39,8 @@ class Layouts : public TemporaryFolder, public ::testing::WithParamInterface<std
                     "train.contrast_gradient={3} "
                     "--set log.directory='{4}' --set checkpoint.directory='{4}/checkpoints' --set "
                     "checkpoint.every_steps=1 "
-                    "--set checkpoint.keep=0 --set optimizer.clip_norm=0 {5}",
+                    "--set checkpoint.keep=0 --set optimizer.clip_norm=0 "
+                    "--set parallel.check_collectives=true {5}",
                     environment("ACCORD_SOURCE_DIR"), folder_.string(), micro_batch, GetParam(),
                     run.string(), more),
         folder_ / "train.log", ranks);

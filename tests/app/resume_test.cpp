@@ -42,7 +42,7 @@ class Resume : public TemporaryFolder {
         "train.steps=24 "
         "--set train.global_batch=16 --set log.directory='{2}' --set "
         "checkpoint.directory='{2}/checkpoints' "
-        "--set checkpoint.every_steps=3 {3}",
+        "--set checkpoint.every_steps=3 --set parallel.check_collectives=true {3}",
         environment("ACCORD_SOURCE_DIR"), folder_.string(), run.string(), more);
   }
   void expect_same_metrics(fs::path const& got, fs::path const& want) {

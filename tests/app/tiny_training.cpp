@@ -70,7 +70,10 @@ std::filesystem::path tiny_dataset(std::filesystem::path const& folder) {
 Config tiny_config(std::filesystem::path const& dataset,
                    std::vector<std::string> const& overrides) {
   std::vector<std::string> all = {
-      "train.global_batch=16", "train.steps=6", "train.dtype=float64",
+      "train.global_batch=16",
+      "train.steps=6",
+      "train.dtype=float64",
+      "parallel.check_collectives=true",
       "data.train='" + dataset.string() + "'",
       "checkpoint.directory='" + (dataset.parent_path() / "checkpoints").string() + "'"};
   all.insert(all.end(), overrides.begin(), overrides.end());

@@ -140,14 +140,18 @@ TEST(TraceTable, GivesSharesOfTheTimeAndPartsPerStep) {
   other.seconds_of = {{Activity::compute, 0.2}};
   other.parts = {{"layers", {Activity::compute, 4, 0.2, 0}}};
   std::string const table = to_table({one, other});
-  EXPECT_THAT(table,
-              HasSubstr("compute                      87.5 %    75.0 % rank 0   100.0 % rank 1"));
-  EXPECT_THAT(table,
-              HasSubstr("pipeline bubble              12.5 %     0.0 % rank 1    25.0 % rank 0"));
   EXPECT_THAT(
-      table, HasSubstr("layers                         87.500          2.0               compute"));
-  EXPECT_THAT(table,
-              HasSubstr("pipeline send_receive          12.500          1.5        0.750  bubble"));
+      table,
+      HasSubstr("compute                          87.5 %    75.0 % rank 0   100.0 % rank 1"));
+  EXPECT_THAT(
+      table,
+      HasSubstr("pipeline bubble                  12.5 %     0.0 % rank 1    25.0 % rank 0"));
+  EXPECT_THAT(
+      table,
+      HasSubstr("layers                             87.500          2.0               compute"));
+  EXPECT_THAT(
+      table,
+      HasSubstr("pipeline send_receive              12.500          1.5        0.750  bubble"));
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ class TwoNodes : public TemporaryFolder {
     int const code = accord_command(
         fmt::format("train --config '{0}/jobs/configs/tiny-vl.toml' --set "
                     "data.train='{1}/data/train' --set train.steps=3 --set train.micro_batch=16 "
-                    "--set parallel.zero=1 "
+                    "--set parallel.zero=1 --set parallel.check_collectives=true "
                     "--set log.directory='{2}' --set checkpoint.directory='{2}/checkpoints'",
                     environment("ACCORD_SOURCE_DIR"), folder_.string(), run.string()),
         folder_ / (name + ".log"), 2, launcher_options);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/base/trace.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/mesh/mesh_groups.hpp"
 
@@ -54,6 +55,29 @@ TEST(MeshGroups, HoldTheRanksThatDifferInOneCoordinate) {
     EXPECT_EQ(groups.data->rank(), at.data);
     EXPECT_EQ(groups.pipeline->rank(), at.pipeline);
     EXPECT_EQ(groups.tensor->rank(), at.tensor);
+  });
+}
+
+TEST(MeshGroups, TraceTimeOnThePipelineAsBubbleAndCheckCallsWhereAsked) {
+  ThreadGroup(4).run([&](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    MeshGroups const groups =
+        make_groups(world, {2, 2, 1}, {.check_collectives = true, .trace = true});
+    Trace trace;
+    queue.record_trace(&trace);
+    groups.data->barrier(queue);
+    groups.pipeline->barrier(queue);
+    groups.tensor->barrier(queue);
+    queue.record_trace(nullptr);
+    ASSERT_EQ(trace.spans().size(), 2u);
+    EXPECT_STREQ(trace.spans()[0].name, "data barrier");
+    EXPECT_EQ(trace.spans()[0].activity, Activity::communication);
+    EXPECT_STREQ(trace.spans()[1].name, "pipeline barrier");
+    EXPECT_EQ(trace.spans()[1].activity, Activity::bubble);
+    std::int32_t x = 0;
+    View const one(&x, DType::int32, Shape{1}), none(&x, DType::int32, Shape{0});
+    EXPECT_THROW(groups.pipeline->all_reduce(queue, groups.pipeline->rank() == 0 ? one : none),
+                 Error);
   });
 }
 

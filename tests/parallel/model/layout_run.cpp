@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "core/optim/schedule.hpp"
-#include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/pipeline/stages.hpp"
 #include "parallel/pipeline/train_step.hpp"
@@ -17,19 +16,6 @@ namespace {
 
 constexpr double term_tolerance = 1e-11, gradient_tolerance = 1e-11, gradient_floor = 1e-14,
                  parameter_tolerance = 1e-10;
-
-// Groups that compare every collective call among their ranks.
-MeshGroups checked_groups(GroupCommunicator& world, MeshShape const& shape) {
-  MeshGroups groups = make_groups(world, shape);
-  auto const check = [](std::unique_ptr<Communicator>& group, char const* name) {
-    if (group->size() > 1) group = std::make_unique<CheckedCommunicator>(std::move(group), name);
-  };
-  check(groups.data, "data");
-  check(groups.pipeline, "pipeline");
-  check(groups.pipeline_backward, "pipeline backward");
-  check(groups.tensor, "tensor");
-  return groups;
-}
 
 std::vector<MicroBatch> batches_of(LayoutRun const& run, int step, int data_rank, int data_ranks,
                                    int micro_batches) {
@@ -93,7 +79,7 @@ std::string to_string(Layout const& layout) {
 
 LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRun const& run) {
   Queue queue(Backend::cpu);
-  MeshGroups groups = checked_groups(world, layout.mesh);
+  MeshGroups groups = make_groups(world, layout.mesh, {.check_collectives = true});
   Model model(queue, run.model, DType::float64, *groups.tensor,
               chunks_of_stage(run.model.encoder.layers, groups.pipeline->rank(),
                               groups.pipeline->size(), layout.chunks, layout.part_layers),

@@ -1,0 +1,89 @@
+#include "parallel/comm/traced_communicator.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/tensor/tensor.hpp"
+#include "parallel/comm/thread_communicator.hpp"
+#include "tests/parallel/comm/collective_checks.hpp"
+
+namespace accord::parallel {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(TracedCommunicator, PassesCallsOnWithATraceAndWithout) {
+  ThreadGroup(3).run([](GroupCommunicator& world) {
+    TracedCommunicator group(world.split(0, world.rank()), "data");
+    check_sums_run_in_rank_order(group);
+    check_maximum(group);
+    check_gather_broadcast_and_barrier(group);
+    check_ring(group);
+    check_requests_overlap(group);
+  });
+}
+
+TEST(TracedCommunicator, NotesEachCallWithItsBytes) {
+  ThreadGroup(2).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    TracedCommunicator group(world.split(0, world.rank()), "tensor");
+    Trace trace;
+    queue.record_trace(&trace);
+    Tensor x = Tensor::zeros(queue, DType::float32, Shape{4}), half(queue, DType::float32, {2});
+    {
+      TraceSpan const step(queue, Activity::step, "step");
+      group.all_reduce(queue, x);
+      auto const request = group.start_reduce_scatter(queue, x, half);
+      request->wait(queue);
+    }
+    std::vector<std::string> names;
+    std::vector<std::int64_t> bytes;
+    for (Trace::Span const& span : trace.spans()) {
+      names.push_back(span.name);
+      bytes.push_back(span.value.value);
+    }
+    EXPECT_THAT(names, ElementsAre("step", "tensor all_reduce", "tensor reduce_scatter",
+                                   "tensor reduce_scatter"));
+    EXPECT_THAT(bytes, ElementsAre(0, 16, 16, 0));
+    ASSERT_EQ(trace.transfers().size(), 1u);
+    EXPECT_STREQ(trace.transfers()[0].name, "tensor reduce_scatter");
+    TraceSummary const summary = summarise(trace.spans());
+    EXPECT_EQ(summary.parts.at("tensor reduce_scatter").bytes, 16);
+    queue.record_trace(nullptr);
+  });
+}
+
+TEST(TracedCommunicator, CountsItsTimeAsWhatItIsToldTo) {
+  ThreadGroup(2).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    TracedCommunicator group(world.split(0, world.rank()), "pipeline", Activity::bubble);
+    Trace trace;
+    queue.record_trace(&trace);
+    Tensor x = Tensor::zeros(queue, DType::float64, Shape{3});
+    bool const sends = group.rank() == 0;
+    group.start_send_receive(queue, x, sends ? 1 : -1, x, sends ? -1 : 0)->wait(queue);
+    group.broadcast(queue, x, 0);
+    group.barrier(queue);
+    queue.record_trace(nullptr);
+    EXPECT_EQ(trace.spans().size(), 4u);
+    for (Trace::Span const& span : trace.spans()) EXPECT_EQ(span.activity, Activity::bubble);
+  });
+}
+
+TEST(TracedCommunicator, LeavesOutTransfersThatBeganBeforeTheTrace) {
+  ThreadGroup(2).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    TracedCommunicator group(world.split(0, world.rank()), "data");
+    Tensor x = Tensor::zeros(queue, DType::float64, Shape{2}), part(queue, DType::float64, {1});
+    auto const request = group.start_reduce_scatter(queue, x, part);
+    Trace trace;
+    queue.record_trace(&trace);
+    request->wait(queue);
+    EXPECT_EQ(trace.spans().size(), 1u);
+    EXPECT_TRUE(trace.transfers().empty());
+    queue.record_trace(nullptr);
+  });
+}
+
+}  // namespace
+}  // namespace accord::parallel
