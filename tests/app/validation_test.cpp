@@ -71,6 +71,18 @@ TEST_F(Validation, ChangesNoBitOfTrainingAndMeasuresWhatEvalMeasures) {
       EXPECT_EQ(lines.at(5).at(fmt::format("{}_{}", direction, rank)), eval[direction][rank]);
 }
 
+TEST_F(Validation, DoesNotDependOnHowRanksShareTheWork) {
+  std::string const wide = validated(0) + " --set train.dtype=float64";
+  std::string const want = text_of(train("one", wide, 1) / "validation.jsonl");
+  EXPECT_NE(want.find("i2t_r10"), std::string::npos);
+  fs::path const split =
+      train("split", wide + " --set parallel.tensor=2 --set parallel.sequence=true", 4);
+  EXPECT_EQ(text_of(split / "validation.jsonl"), want);
+  train("stages", wide + " --set parallel.pipeline=2", 2, 64);
+  EXPECT_NE(text_of(log_).find("data.validation is not available yet with parallel.pipeline = 2"),
+            std::string::npos);
+}
+
 TEST_F(Validation, IsCutBackAndGoesOnWhereTrainingIsResumed) {
   fs::path const whole = train("whole", validated(1), 1);
   train("stopped", validated(1) + " --set train.stop_after_step=3", 1, 75);
