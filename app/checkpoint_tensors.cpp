@@ -1,7 +1,10 @@
 #include "app/checkpoint_tensors.hpp"
 
 #include <array>
+#include <iterator>
 #include <utility>
+
+#include "parallel/data/whole_rows.hpp"
 
 namespace accord::app {
 namespace {
@@ -15,7 +18,7 @@ constexpr std::array kinds = {std::pair{parallel::TensorKind::weight, "weight"},
 CheckpointTensors::CheckpointTensors(std::vector<ParameterSpec> const& all,
                                      ParameterStore const& store,
                                      parallel::ShardedOptimizer& optimizer, Moments moments)
-    : optimizer_(optimizer) {
+    : store_(store), optimizer_(optimizer) {
   for (auto const& [kind, word] : kinds) {
     bool const weights = kind == parallel::TensorKind::weight;
     std::vector<int>& number = number_.emplace_back(static_cast<std::size_t>(store.count()), -1);
@@ -32,17 +35,29 @@ CheckpointTensors::CheckpointTensors(std::vector<ParameterSpec> const& all,
 std::vector<io::Piece> CheckpointTensors::pieces(parallel::Copies copies) const {
   std::vector<io::Piece> pieces;
   for (std::size_t k = 0; k < kinds.size(); ++k)
-    for (parallel::LogicalPiece const& piece : optimizer_.pieces(kinds[k].first, copies))
-      if (int const number = number_[k][static_cast<std::size_t>(piece.parameter)]; number >= 0)
-        pieces.push_back({number, piece.logical_begin, piece.values.size(), piece.values.data()});
+    add(pieces, k, optimizer_.pieces(kinds[k].first, copies));
   return pieces;
 }
 
-std::vector<io::ConstPiece> CheckpointTensors::const_pieces(parallel::Copies copies) const {
+std::vector<io::ConstPiece> CheckpointTensors::pieces_to_save(Queue& queue, Communicator& tensor) {
+  std::vector<io::Piece> pieces;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    parallel::RowPieces rows = parallel::exchange_rows(
+        queue, tensor, store_, optimizer_.pieces(kinds[k].first, parallel::Copies::primary));
+    add(pieces, k, rows.pieces);
+    std::move(rows.copies.begin(), rows.copies.end(), std::back_inserter(copies_));
+  }
   std::vector<io::ConstPiece> out;
-  for (io::Piece const& piece : pieces(copies))
+  for (io::Piece const& piece : pieces)
     out.push_back({piece.tensor, piece.begin, piece.count, piece.data});
   return out;
+}
+
+void CheckpointTensors::add(std::vector<io::Piece>& pieces, std::size_t kind,
+                            std::vector<parallel::LogicalPiece> const& logical) const {
+  for (parallel::LogicalPiece const& piece : logical)
+    if (int const number = number_[kind][static_cast<std::size_t>(piece.parameter)]; number >= 0)
+      pieces.push_back({number, piece.logical_begin, piece.values.size(), piece.values.data()});
 }
 
 std::vector<std::string> CheckpointTensors::keep_only(

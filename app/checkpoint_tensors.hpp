@@ -16,19 +16,26 @@ enum class Moments : bool { without, with };
 class CheckpointTensors {
  public:
   /// Weights of all parameters; moments of the trained ones.   \param all  the whole model's
-  /// \param store  this rank's, with its optimizer; the optimizer outlives this
+  /// \param store  this rank's, with its optimizer; both outlive this
   CheckpointTensors(std::vector<ParameterSpec> const& all, ParameterStore const& store,
                     parallel::ShardedOptimizer& optimizer, Moments moments);
 
   std::vector<io::TensorInfo> const& infos() const { return infos_; }
   std::vector<io::Piece> pieces(parallel::Copies copies) const;
-  std::vector<io::ConstPiece> const_pieces(parallel::Copies copies) const;
+  /// What this rank saves: each element on one rank of the world, rows whole where a row's columns
+  /// are split. Collective over the tensor-parallel group; copies live as long as this.
+  std::vector<io::ConstPiece> pieces_to_save(Queue& queue, Communicator& tensor);
 
   /// Drops the tensors that `keep` refuses and returns their names.
   std::vector<std::string> keep_only(std::function<bool(io::TensorInfo const&)> const& keep);
 
  private:
+  void add(std::vector<io::Piece>& pieces, std::size_t kind,
+           std::vector<parallel::LogicalPiece> const& logical) const;
+
+  ParameterStore const& store_;
   parallel::ShardedOptimizer& optimizer_;
+  std::vector<Tensor> copies_;
   std::vector<io::TensorInfo> infos_;
   std::vector<std::vector<int>> number_;  ///< [kind][id in the store]: place in infos_, -1: none
 };

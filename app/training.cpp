@@ -244,7 +244,7 @@ Index Training::skipped_samples() {
 std::filesystem::path Training::save(std::map<std::string, std::string> notes,
                                      io::Announce const& announce) {
   TraceSpan const span(queue_, Activity::storage, "checkpoint");
-  CheckpointTensors const tensors = checkpoint_tensors(Moments::with);
+  CheckpointTensors tensors = checkpoint_tensors(Moments::with);
   io::Documents documents;
   documents.configuration = to_toml(config_);
   if (loader_) documents.loader = io::to_json(loader_->state());  // rank 0's count
@@ -257,7 +257,7 @@ std::filesystem::path Training::save(std::map<std::string, std::string> notes,
                                              : std::numeric_limits<int>::max();
   options.announce = announce;
   return io::save_checkpoint(world_, queue_, config_.checkpoint.directory, completed(),
-                             tensors.infos(), tensors.const_pieces(parallel::Copies::primary),
+                             tensors.infos(), tensors.pieces_to_save(queue_, *groups_.tensor),
                              std::move(documents), std::move(options));
 }
 
