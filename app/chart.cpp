@@ -159,8 +159,9 @@ class Drawing {
                           px(xs.at(i)), bottom() + 20, short_count(xs.at(i)));
     out_ += fmt::format("<line class=\"axis\" x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\"/>\n",
                         left(), right(), bottom());
-    out_ += fmt::format("<text class=\"chart-label end\" x=\"{}\" y=\"{}\">{}</text>\n", left() - 8,
-                        bottom() + 20, escaped(chart_.x_label));
+    out_ +=
+        fmt::format("<text class=\"chart-label end\" x=\"{}\" y=\"{}\">{}</text>\n", left() - 22,
+                    bottom() + 20, escaped(chart_.x_label));  // clear of a tick at the edge
   }
 
   Series mean_of(Series const& series) const { return chart_.noisy ? smoothed(series) : series; }
