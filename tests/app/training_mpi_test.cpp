@@ -105,6 +105,21 @@ TEST_F(TrainingOverMpi, StagesAndTensorParallelChangeNothing) {
   }
 }
 
+TEST_F(TrainingOverMpi, FlopsOfAllStagesAddUpToThoseOfOneRank) {
+  StepReport want;
+  if (first()) want = testing::run_alone(config({}), 1).steps.front();
+  StepReport const got =
+      testing::run_from_start(*world_,
+                              config({"parallel.pipeline=" + std::to_string(world_->size())}), 1)
+          .steps.front();
+  double sums[2] = {got.model_flops, got.executed_flops};
+  Queue queue(Backend::cpu);
+  world_->all_reduce(queue, View(sums, DType::float64, Shape{2}));
+  if (!first()) return;
+  EXPECT_NEAR(sums[0], want.model_flops, 1e-12 * want.model_flops);
+  EXPECT_NEAR(sums[1], want.executed_flops, 1e-12 * want.executed_flops);
+}
+
 class ResumedOverMpi : public TrainingOverMpi,
                        public ::testing::WithParamInterface<std::vector<std::string>> {};
 
