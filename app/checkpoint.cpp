@@ -11,8 +11,8 @@
 #include <memory>
 #include <sstream>
 
+#include "app/checkpoint_commands.hpp"
 #include "app/commands.hpp"
-#include "app/progress.hpp"
 #include "app/text.hpp"
 #include "core/base/error.hpp"
 #include "io/checkpoint/verify.hpp"
@@ -110,21 +110,13 @@ int inspect(fs::path const& path, bool configuration, bool tensors) {
   return 0;
 }
 
-/// Shows megabytes on standard error while `work(progress)` runs.
-template <class Work>
-auto with_progress(std::uint64_t total, Work&& work) {
-  auto const megabytes = [](std::uint64_t bytes) {
-    return static_cast<std::int64_t>((bytes + 999999) / 1000000);
-  };
-  Progress bar(std::cerr, Progress::style_of_stderr(), "megabyte", megabytes(total));
-  return work([&](std::uint64_t done, std::uint64_t) { bar.show(megabytes(done)); });
-}
-
 /// Prints what is damaged, or that nothing is. Returns the number of damaged places.
 std::size_t check_hashes(io::OpenCheckpoint const& checkpoint) {
   std::uint64_t const bytes = totals_of(checkpoint.manifest).bytes;
-  auto const problems = with_progress(
-      bytes, [&](io::Progress const& show) { return io::verify_checkpoint(checkpoint, show); });
+  auto const problems = with_byte_progress(bytes, [&](auto const& show) {
+    return io::verify_checkpoint(checkpoint,
+                                 [&](std::uint64_t done, std::uint64_t) { show(done); });
+  });
   for (std::string const& problem : problems) std::cout << problem << "\n";
   if (problems.empty())
     std::cout << fmt::format("{}: step {}, {} in {} files, every byte as it was written\n",
@@ -154,8 +146,9 @@ void check_all(fs::path const& path) {
 /// True if no tensor is farther than `tolerance`, and both have the same tensors.
 bool print_distance(io::OpenCheckpoint const& a, io::OpenCheckpoint const& b, double tolerance) {
   io::CheckpointDistance const found =
-      with_progress(totals_of(a.manifest).bytes,
-                    [&](io::Progress const& show) { return io::distance(a, b, show); });
+      with_byte_progress(totals_of(a.manifest).bytes, [&](auto const& show) {
+        return io::distance(a, b, [&](std::uint64_t done, std::uint64_t) { show(done); });
+      });
   std::size_t equal = 0;
   double largest = 0, relative = 0;
   bool comparable = found.differences.empty();
@@ -243,10 +236,14 @@ void add_checkpoint_verify(CLI::App& group, Run& run) {
 }  // namespace
 
 void add_checkpoint(CLI::App& app, Run& run) {
-  CLI::App* group = app.add_subcommand("checkpoint", "Look into, check and compare checkpoints");
+  CLI::App* group = app.add_subcommand(
+      "checkpoint", "Look into, check, compare, import, export and merge checkpoints");
   group->require_subcommand(1);
   add_checkpoint_inspect(*group, run);
   add_checkpoint_verify(*group, run);
+  add_checkpoint_import(*group, run);
+  add_checkpoint_export(*group, run);
+  add_checkpoint_merge(*group, run);
 }
 
 }  // namespace accord::app

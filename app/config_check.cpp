@@ -185,6 +185,8 @@ void check(Config const& config) {
 }
 
 void check_layout(Config const& config, int world_size, Backend backend) {
+  require(!config.model.objectives.empty(),
+          "there is no [[objective]] to train for; list some, or take those of a train.stage");
   ParallelConfig const& parallel = config.parallel;
   StackConfig const& encoder = config.model.encoder;
   if (backend == Backend::cuda)

@@ -34,6 +34,7 @@ vocabulary = 50264
 }
 
 std::string_view stage_toml(int stage) {
+  if (stage == 0) return "";
   if (stage != 1)
     throw UsageError(
         fmt::format("train.stage = {}: there is only stage 1 so far; list the terms "

@@ -292,8 +292,8 @@ Section train_section() {
       {
           may_change(key<T>("stage", &T::stage,
                             "shipped list of modalities and objectives, used when the file has no "
-                            "[[objective]]")
-                         .at_least(1)
+                            "[[objective]]; 0: none")
+                         .at_least(0)
                          .at_most(1)),
           may_change(key<T>("steps", &T::steps,
                             "optimizer steps; exactly one of steps and epochs is given")

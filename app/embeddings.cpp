@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/branch.hpp"
 #include "app/launch.hpp"
 #include "app/text.hpp"
 #include "io/loader/item_reader.hpp"
@@ -20,14 +21,11 @@ std::vector<float> narrow_rows(Queue& queue, Tensor const& z) {
 
 }  // namespace
 
-std::vector<Modality> embedded_modalities(Model const& model, ModelConfig const& config,
-                                          io::Dataset const& dataset) {
+std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset const& dataset) {
   std::vector<Modality> found;
   std::vector<std::string> embedded;
-  for (Pass const& pass : model.passes()) {
-    if (!pass.contrasted) continue;
-    Modality const m = pass.modalities.front();
-    std::string const& name = config.modalities[static_cast<std::size_t>(m)].name;
+  for (Modality const m : all_modalities(model)) {
+    std::string const& name = model.modalities[static_cast<std::size_t>(m)].name;
     embedded.push_back(name);
     auto const& there = dataset.modalities();
     if (std::find(there.begin(), there.end(), name) != there.end()) found.push_back(m);
@@ -35,7 +33,6 @@ std::vector<Modality> embedded_modalities(Model const& model, ModelConfig const&
   if (found.empty())
     throw DataError(fmt::format("{}: holds {}, but the model embeds {}", dataset.path().string(),
                                 joined(dataset.modalities()), joined(embedded)));
-  std::sort(found.begin(), found.end());
   return found;
 }
 

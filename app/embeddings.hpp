@@ -25,8 +25,7 @@ struct Embeddings {
 
 /// The modalities that both the dataset has and the model embeds. \throws DataError when there is
 /// none
-std::vector<Modality> embedded_modalities(Model const& model, ModelConfig const& config,
-                                          io::Dataset const& dataset);
+std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset const& dataset);
 
 /// Collective over `world`: each rank embeds its share, in evaluation mode, and all get the whole.
 /// `progress(done, total)` tells of this rank's. \throws DataError naming the sample that is

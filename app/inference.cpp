@@ -5,24 +5,18 @@
 #include <algorithm>
 #include <iostream>
 
+#include "app/branch.hpp"
 #include "app/progress.hpp"
+#include "app/stored_config.hpp"
 #include "core/comm/self_communicator.hpp"
 
 namespace accord::app {
 namespace {
 
+/// Embeddings need no decoder.
 Config config_of(io::OpenCheckpoint const& checkpoint) {
-  Config config;
-  try {
-    config = parse_config(checkpoint.manifest.documents.configuration, checkpoint.folder.string());
-  } catch (UsageError const& error) {
-    throw DataError(fmt::format("{}: its configuration cannot be read by this version: {}",
-                                checkpoint.folder.string(), error.what()));
-  }
-  // Embeddings need no decoder, and a model without denoising terms builds none.
-  std::erase_if(config.model.objectives,
-                [](ObjectiveConfig const& o) { return o.kind == ObjectiveConfig::Kind::denoise; });
-  return config;
+  Config const config = stored_config(checkpoint);
+  return branch_of(config, all_modalities(config.model), DecoderPart::without);
 }
 
 }  // namespace
@@ -55,7 +49,7 @@ void Inference::load() {
 }
 
 std::vector<Modality> Inference::modalities_of(io::Dataset const& dataset) const {
-  return embedded_modalities(*model_, config_.model, dataset);
+  return embedded_modalities(config_.model, dataset);
 }
 
 Embeddings Inference::embed(io::Dataset const& dataset, Modality modality,

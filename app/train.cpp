@@ -122,7 +122,7 @@ class TrainRun {
     training_.open_data();
     if (!config().data.validation.empty())
       validation_ = std::make_unique<Validation>(queue_, *training_.groups().data, config(),
-                                                 training_.model(), training_.tokenizer());
+                                                 training_.tokenizer());
     catch_stop_signals();
     if (!first()) return;
     print_head(begun);

@@ -81,7 +81,7 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
 
   TrainConfig const& train = config_.train;
   ParallelConfig const& parallel = config_.parallel;
-  parameters_ = Model::describe(queue, config_.model);
+  parameters_ = Model::describe(config_.model);
   check_frozen(parameters_, config_.model.frozen);
   model_ = std::make_unique<Model>(
       queue, config_.model, train.dtype, *groups_.tensor,

@@ -8,13 +8,13 @@
 namespace accord::app {
 
 Validation::Validation(Queue& queue, Communicator& data_ranks, Config const& config,
-                       Model const& model, std::shared_ptr<io::Tokenizer const> tokenizer)
+                       std::shared_ptr<io::Tokenizer const> tokenizer)
     : queue_(queue),
       data_ranks_(data_ranks),
       config_(config),
       tokenizer_(std::move(tokenizer)),
       dataset_(io::Dataset::open(config.data.validation)),
-      modalities_(embedded_modalities(model, config.model, dataset_)) {
+      modalities_(embedded_modalities(config.model, dataset_)) {
   if (modalities_.size() < 2)
     throw DataError(
         fmt::format("data.validation = \"{}\": retrieval needs two of the model's modalities",

@@ -14,7 +14,7 @@ class Validation {
  public:
   /// `data_ranks` share the items; it and `queue` outlive this. \throws DataError when the dataset
   /// cannot be used, or has only one of the model's modalities
-  Validation(Queue& queue, Communicator& data_ranks, Config const& config, Model const& model,
+  Validation(Queue& queue, Communicator& data_ranks, Config const& config,
              std::shared_ptr<io::Tokenizer const> tokenizer);
 
   /// Collective: of a model whose groups all embed alike, every rank.

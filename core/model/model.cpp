@@ -31,7 +31,8 @@ Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator&
   if (build == Build::allocated) store_.allocate(queue, dtype);
 }
 
-std::vector<ParameterSpec> Model::describe(Queue& queue, ModelConfig const& config) {
+std::vector<ParameterSpec> Model::describe(ModelConfig const& config) {
+  Queue queue(Backend::reference);
   SelfCommunicator alone;
   Model const model(queue, config, DType::float32, alone, whole(config), false, Build::named);
   std::vector<ParameterSpec> specs;

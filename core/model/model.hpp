@@ -22,7 +22,7 @@ class Model {
         std::vector<LayerChunk> chunks, bool sequence_parallel = false);
   /// Every parameter of the whole model, without memory for it: what checkpoints list, whatever a
   /// rank holds.
-  static std::vector<ParameterSpec> describe(Queue& queue, ModelConfig const& config);
+  static std::vector<ParameterSpec> describe(ModelConfig const& config);
   Model(Model const&) = delete;
   Model& operator=(Model const&) = delete;
 

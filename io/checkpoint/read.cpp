@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "io/checkpoint/check.hpp"
+#include "io/file/list_some.hpp"
 
 namespace accord::io {
 namespace {
@@ -34,15 +35,6 @@ void copy_elements(DType stored, std::byte const* from, DType wanted, std::byte*
     convert<double, float>(from, to, count);
   else
     throw Error(fmt::format("checkpoint: {} loaded as {}", name_of(stored), name_of(wanted)));
-}
-
-// "a, b, c and 5 more"
-std::string list_some(std::vector<std::string> const& names) {
-  constexpr std::size_t most = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + names[i];
-  if (names.size() > most) text += fmt::format(" and {} more", names.size() - most);
-  return text;
 }
 
 struct Want {
@@ -139,6 +131,17 @@ void read_pieces(OpenCheckpoint const& checkpoint, std::span<StoredTensor const*
                   static_cast<std::byte*>(piece.data) + (from - begin) / element * size_of(wanted),
                   (to - from) / element);
   }
+}
+
+TensorValues stored_values(OpenCheckpoint const& checkpoint,
+                           std::vector<StoredTensor const*> tensors) {
+  return [&checkpoint, tensors = std::move(tensors)](std::size_t tensor, Index begin,
+                                                     std::span<std::byte> out) {
+    StoredTensor const* const stored = tensors[tensor];
+    DType const dtype = stored->info.dtype;
+    Piece const piece{0, begin, static_cast<Index>(out.size() / size_of(dtype)), out.data()};
+    read_pieces(checkpoint, {&stored, 1}, {&dtype, 1}, {&piece, 1});
+  };
 }
 
 }  // namespace accord::io

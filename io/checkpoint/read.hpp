@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/checkpoint/directory.hpp"
+#include "io/file/tensor_values.hpp"
 
 namespace accord::io {
 
@@ -18,5 +19,10 @@ std::vector<StoredTensor const*> match_tensors(OpenCheckpoint const& checkpoint,
 /// a piece touches is read once, whole, and checked. \throws DataError or IoError
 void read_pieces(OpenCheckpoint const& checkpoint, std::span<StoredTensor const* const> stored,
                  std::span<DType const> dtypes, std::span<Piece const> pieces);
+
+/// The values of `tensors`, each in its own type, read when they are asked for. `checkpoint`, and
+/// what `tensors` point to, outlive the result. Asking throws DataError or IoError.
+TensorValues stored_values(OpenCheckpoint const& checkpoint,
+                           std::vector<StoredTensor const*> tensors);
 
 }  // namespace accord::io

@@ -182,43 +182,59 @@ void CheckpointSave::create(Communicator& communicator, Queue& queue) {
   runs_ = plan_runs(infos_, placements_, pieces_, options_.run_bytes);
 }
 
-void CheckpointSave::write() noexcept {
+template <class BytesOf>
+void CheckpointSave::write_runs(BytesOf&& bytes_of) noexcept {
   try {
-    write_runs();
+    std::optional<File> file;
+    int open = -1;
+    std::vector<std::byte> buffer;
+    hashes_.reserve(runs_.size());
+    for (PlannedRun const& run : runs_) {
+      if (run.file != open) {
+        if (file) file->sync();
+        file = File::open_write(unfinished() / file_names_[static_cast<std::size_t>(run.file)]);
+        open = run.file;
+      }
+      std::span<std::byte const> const bytes = bytes_of(run, buffer);
+      hashes_.push_back(hash128(bytes));
+      file->write_at(run.offset, bytes);
+    }
+    if (file) file->sync();
   } catch (...) {
     write_failure_ = std::current_exception();
   }
 }
 
-void CheckpointSave::write_runs() {
-  std::optional<File> file;
-  int open = -1;
-  std::vector<std::byte> buffer;
-  hashes_.reserve(runs_.size());
-  for (PlannedRun const& run : runs_) {
-    if (run.file != open) {
-      if (file) file->sync();
-      file = File::open_write(unfinished() / file_names_[static_cast<std::size_t>(run.file)]);
-      open = run.file;
+void CheckpointSave::write() noexcept {
+  auto const memory_of = [&](Fragment const& fragment) {
+    return std::span(
+        static_cast<std::byte const*>(pieces_[static_cast<std::size_t>(fragment.piece)].data) +
+            fragment.piece_offset,
+        fragment.bytes);
+  };
+  write_runs([&](PlannedRun const& run, std::vector<std::byte>& buffer) {
+    if (run.fragments.size() == 1) return memory_of(run.fragments[0]);
+    buffer.resize(run.bytes);
+    for (Fragment const& fragment : run.fragments)
+      std::memcpy(buffer.data() + (fragment.offset - run.offset), memory_of(fragment).data(),
+                  fragment.bytes);
+    return std::span<std::byte const>(buffer);
+  });
+}
+
+void CheckpointSave::write(TensorValues const& values) noexcept {
+  write_runs([&](PlannedRun const& run, std::vector<std::byte>& buffer) {
+    buffer.resize(run.bytes);
+    for (Fragment const& fragment : run.fragments) {
+      ConstPiece const& piece = pieces_[static_cast<std::size_t>(fragment.piece)];
+      auto const tensor = static_cast<std::size_t>(piece.tensor);
+      values(
+          tensor,
+          piece.begin + static_cast<Index>(fragment.piece_offset / size_of(infos_[tensor].dtype)),
+          std::span(buffer).subspan(fragment.offset - run.offset, fragment.bytes));
     }
-    auto const memory_of = [&](Fragment const& fragment) {
-      return std::span(
-          static_cast<std::byte const*>(pieces_[static_cast<std::size_t>(fragment.piece)].data) +
-              fragment.piece_offset,
-          fragment.bytes);
-    };
-    std::span<std::byte const> bytes = memory_of(run.fragments[0]);
-    if (run.fragments.size() > 1) {
-      buffer.resize(run.bytes);
-      for (Fragment const& fragment : run.fragments)
-        std::memcpy(buffer.data() + (fragment.offset - run.offset), memory_of(fragment).data(),
-                    fragment.bytes);
-      bytes = buffer;
-    }
-    hashes_.push_back(hash128(bytes));
-    file->write_at(run.offset, bytes);
-  }
-  if (file) file->sync();
+    return std::span<std::byte const>(buffer);
+  });
 }
 
 Manifest CheckpointSave::manifest(std::vector<std::vector<Index>> const& hashes) const {

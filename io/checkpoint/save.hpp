@@ -9,6 +9,7 @@
 #include "core/comm/communicator.hpp"
 #include "io/checkpoint/directory.hpp"
 #include "io/checkpoint/plan.hpp"
+#include "io/file/tensor_values.hpp"
 
 namespace accord::io {
 
@@ -38,6 +39,9 @@ class CheckpointSave {
 
   /// A failure is kept for commit() to report.
   void write() noexcept;
+  /// The same for pieces whose values are not in memory (data = nullptr): `values` is asked for
+  /// each run just before it is written.
+  void write(TensorValues const& values) noexcept;
 
   /// Returns when the checkpoint is durable under its name, and older ones are removed. Returns its
   /// folder.
@@ -48,7 +52,9 @@ class CheckpointSave {
   void phase(Communicator& communicator, Queue& queue, Phase&& phase);
   void plan(Communicator& communicator, Queue& queue);
   void create(Communicator& communicator, Queue& queue);
-  void write_runs();
+  /// `bytes_of(run, buffer)` are the bytes of a run, in `buffer` or where they lie already.
+  template <class BytesOf>
+  void write_runs(BytesOf&& bytes_of) noexcept;
   std::filesystem::path unfinished() const;
   Manifest manifest(std::vector<std::vector<Index>> const& hashes) const;
 

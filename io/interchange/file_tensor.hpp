@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/tensor/shape.hpp"
+#include "io/file/tensor_values.hpp"
 #include "io/interchange/encoding.hpp"
 
 namespace accord::io {
@@ -28,11 +29,8 @@ struct FileTensor {
 /// have, a negative extent, more elements than a file could hold
 Shape checked_shape(std::span<std::int64_t const> extents);
 
-/// Fills `out` with the elements of tensor number `tensor` from element `begin` on, in the encoding
-/// of the file. Called for each tensor in turn, from its front to its back.
-using TensorValues = std::function<void(std::size_t tensor, Index begin, std::span<std::byte> out)>;
-
-/// Asks `values` for all of one tensor, piece by piece, and hands each to `sink`.
+/// Asks `values` for all of one tensor in its encoding, from its front to its back, piece by piece,
+/// and hands each to `sink`.
 void stream_values(FileTensor const& tensor, std::size_t number, TensorValues const& values,
                    std::function<void(std::span<std::byte const>)> const& sink);
 

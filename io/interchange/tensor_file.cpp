@@ -42,12 +42,25 @@ void TensorFile::read(FileTensor const& tensor, Index begin, Index count, std::b
   widen(tensor.encoding, stored.data(), count, out);
 }
 
-std::vector<std::int64_t> TensorFile::read_integers(FileTensor const& tensor) const {
-  ACCORD_CHECK(tensor.encoding == Encoding::int64, "{} is {}", tensor.name,
-               names_of(tensor.encoding).name);
-  std::vector<std::int64_t> values(static_cast<std::size_t>(tensor.shape.size()));
-  file_.read_at(tensor.offset, std::as_writable_bytes(std::span(values)));
-  return values;
+namespace {
+
+template <class T, class Read>
+std::vector<double> numbers(Index count, Read&& read) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  read(std::as_writable_bytes(std::span(values)));
+  return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+std::vector<double> TensorFile::read_numbers(FileTensor const& tensor) const {
+  Index const count = tensor.shape.size();
+  if (tensor.encoding == Encoding::int64)
+    return numbers<std::int64_t>(
+        count, [&](std::span<std::byte> out) { file_.read_at(tensor.offset, out); });
+  auto const widened = [&](std::span<std::byte> out) { read(tensor, 0, count, out.data()); };
+  return exact_dtype(tensor.encoding) == DType::float64 ? numbers<double>(count, widened)
+                                                        : numbers<float>(count, widened);
 }
 
 }  // namespace accord::io

@@ -31,8 +31,8 @@ class TensorFile {
 
   /// Elements [begin, begin + count) of a floating tensor as exact_dtype() of its encoding.
   void read(FileTensor const& tensor, Index begin, Index count, std::byte* out) const;
-  /// All elements of an int64 tensor.
-  std::vector<std::int64_t> read_integers(FileTensor const& tensor) const;
+  /// All elements of an int64 or floating tensor; whole numbers beyond 2^53 are rounded.
+  std::vector<double> read_numbers(FileTensor const& tensor) const;
 
  private:
   explicit TensorFile(File file) : file_(std::move(file)) {}

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/model/batch.hpp"
+#include "core/model/buffers.hpp"
 #include "core/model/modality/position_bias.hpp"
 #include "core/nn/parameter_scope.hpp"
 #include "core/nn/tensor_parallel_region.hpp"
@@ -74,6 +75,8 @@ struct AdapterFamily {
   /// tokens().
   InputSpec (*input)(ModalityConfig const&);
   Index (*tokens)(ModalityConfig const&, Index elements);
+  /// What the official adapter keeps beside its parameters, under names within it.
+  std::vector<Buffer> (*buffers)(ModalityConfig const&, bool position_bias);
 };
 
 /// \throws UsageError naming the known families.

@@ -122,6 +122,15 @@ AdapterFamily const patch_family = {
       return InputSpec{DType::uint8, config.size * config.size * 3};
     },
     [](ModalityConfig const& config, Index) { return side_of(config) * side_of(config) + 1; },
+    [](ModalityConfig const& config, bool position_bias) {
+      std::vector<Buffer> buffers;
+      if (position_bias) buffers.push_back(bucket_buffer(grid_buckets(side_of(config))));
+      Buffer& index = buffers.emplace_back();
+      index.name = "position_idx";
+      index.shape = {side_of(config) * side_of(config) + 1};
+      for (std::int32_t i = 0; i < index.shape[0]; ++i) index.values.push_back(i);
+      return buffers;
+    },
 };
 
 }  // namespace accord

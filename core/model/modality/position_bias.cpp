@@ -2,20 +2,20 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "core/base/check.hpp"
 
 namespace accord {
 namespace {
 
-constexpr Index max_position = 1024;
-
 // g of spec 1.5: odd, the identity up to m = beta / 2, then logarithmic.
 Index log_distance(Index r, Index beta) {
   Index const m = beta / 2, a = std::abs(r);
   if (a <= m) return r;
-  double const ratio = std::log(static_cast<double>(a) / static_cast<double>(m)) /
-                       std::log(static_cast<double>(max_position - 1) / static_cast<double>(m));
+  double const ratio =
+      std::log(static_cast<double>(a) / static_cast<double>(m)) /
+      std::log(static_cast<double>(max_log_positions - 1) / static_cast<double>(m));
   auto const g = m + static_cast<Index>(std::ceil(ratio * static_cast<double>(m - 1)));
   return r < 0 ? -g : g;
 }
@@ -23,9 +23,10 @@ Index log_distance(Index r, Index beta) {
 }  // namespace
 
 BucketMatrix log_buckets(Index size, Index beta) {
-  if (size > max_position)
-    throw UsageError(fmt::format(
-        "a sequence of {} tokens exceeds the {} positions of the log buckets", size, max_position));
+  if (size > max_log_positions)
+    throw UsageError(
+        fmt::format("a sequence of {} tokens exceeds the {} positions of the log buckets", size,
+                    max_log_positions));
   BucketMatrix matrix{size, log_bucket_rows(beta),
                       std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
@@ -56,6 +57,10 @@ BucketMatrix grid_buckets(Index side) {
       matrix.bucket[static_cast<std::size_t>(i * size + j)] = static_cast<std::int32_t>(bucket);
     }
   return matrix;
+}
+
+Buffer bucket_buffer(BucketMatrix matrix) {
+  return {"rp_bucket", {matrix.size, matrix.size}, DType::int64, std::move(matrix.bucket)};
 }
 
 }  // namespace accord

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/base/dtype.hpp"
+#include "core/model/buffers.hpp"
 
 namespace accord {
 
@@ -25,5 +25,11 @@ constexpr Index log_bucket_rows(Index beta) { return 2 * beta + 2; }
 /// 2-D offsets on a side x side grid behind a class token. Table rows: grid_bucket_rows(side).
 BucketMatrix grid_buckets(Index side);
 constexpr Index grid_bucket_rows(Index side) { return (2 * side - 1) * (2 * side - 1) + 3; }
+
+/// How many positions the official index matrix of log_buckets covers.
+inline constexpr Index max_log_positions = 1024;
+
+/// The matrix as the official adapters store it.
+Buffer bucket_buffer(BucketMatrix matrix);
 
 }  // namespace accord

@@ -114,6 +114,12 @@ AdapterFamily const token_family = {
       return InputSpec{DType::int32, 0};
     },
     [](ModalityConfig const&, Index elements) { return elements + 1; },
+    [](ModalityConfig const& config, bool position_bias) {
+      std::vector<Buffer> buffers;
+      if (position_bias)
+        buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
+      return buffers;
+    },
 };
 
 }  // namespace accord

@@ -74,7 +74,7 @@ TEST_F(PyTorch, ItsCheckpointsAreReadInBothProtocols) {
     EXPECT_THAT(values_of<float>(file, "view"), ElementsAre(4, 5, 6));
     EXPECT_THAT(values_of<float>(file, "scalar"), ElementsAre(2.5f));
     EXPECT_EQ(file.tensors()[3].shape, (Shape{2, 1, 2}));
-    EXPECT_THAT(file.read_integers(file.tensors()[4]), ElementsAre(0, 1, 2, 3, 4));
+    EXPECT_THAT(file.read_numbers(file.tensors()[4]), ElementsAre(0, 1, 2, 3, 4));
   }
 }
 

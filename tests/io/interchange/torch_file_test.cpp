@@ -122,7 +122,7 @@ TEST_F(TorchFile, WhatItWritesReadsBack) {
   EXPECT_EQ(values(file, 0), (std::vector<float>{1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(file.tensors()[1].shape, Shape{});
   EXPECT_EQ(values(file, 1), (std::vector<float>{1}));
-  EXPECT_EQ(file.read_integers(file.tensors()[2]), (std::vector<std::int64_t>{-1, 1024}));
+  EXPECT_EQ(file.read_numbers(file.tensors()[2]), (std::vector<double>{-1, 1024}));
   EXPECT_NO_THROW(file.check([](std::uint64_t) {}));
 }
 
