@@ -62,7 +62,7 @@ struct Interval {
 
 class TrainRun {
  public:
-  TrainRun(parallel::MpiEnvironment const& mpi, Config config)
+  TrainRun(parallel::MpiEnvironment const& mpi, Config const& config)
       : began_(Progress::steady_seconds()),
         mpi_(mpi),
         world_(parallel::MpiCommunicator::world()),
@@ -97,7 +97,7 @@ class TrainRun {
     std::string section;
     for (std::string line; std::getline(text, line);) {
       if (line.starts_with('[')) section = line;
-      items.push_back({"the configuration", section + " " + line});
+      items.push_back({"the configuration", fmt::format("{} {}", section, line)});
     }
     items.push_back({"the tokenizer", tokenizer_->hash()});
     parallel::require_agreement(queue_, *world_, items);

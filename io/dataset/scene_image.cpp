@@ -76,10 +76,9 @@ std::vector<std::uint8_t> draw_scene(Scene const& scene, Index size, SceneDraws 
     for (Index column = 0; column < size; ++column) {
       Colour sum{};
       for (int i = 0; i < supersampling * supersampling; ++i) {
-        double const x =
-            (static_cast<double>(column * supersampling + i % supersampling) + 0.5) * unit;
-        double const y =
-            (static_cast<double>(row * supersampling + i / supersampling) + 0.5) * unit;
+        int const sub_column = i % supersampling, sub_row = i / supersampling;
+        double const x = (static_cast<double>(column * supersampling + sub_column) + 0.5) * unit;
+        double const y = (static_cast<double>(row * supersampling + sub_row) + 0.5) * unit;
         Colour colour{background, background, background};
         for (Placed const& o : placed)
           if (inside(o.shape, (x - o.x) / o.radius, (y - o.y) / o.radius)) colour = o.colour;

@@ -102,7 +102,7 @@ void write_part(SynthOptions const& options, Part const& part,
   std::filesystem::create_directories(folder);
   DatasetIndex index;
   index.modalities = {"image", "text"};
-  if (options.audio) index.modalities.push_back("audio");
+  if (options.audio) index.modalities.emplace_back("audio");
   index.builds = {fingerprint};
 
   Index const count = static_cast<Index>(part.scenes.size());
