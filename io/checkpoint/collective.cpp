@@ -25,7 +25,7 @@ std::string broadcast_text_from(Communicator& communicator, Queue& queue, std::s
 }  // namespace
 
 std::optional<Error> first_failure(Communicator& communicator, Queue& queue,
-                                   std::exception_ptr mine) {
+                                   std::exception_ptr const& mine) {
   std::optional<Error> error;
   if (mine) error = as_error(mine);
   // The largest of size - rank belongs to the lowest failing rank; 0 when there is none.

@@ -15,7 +15,7 @@ namespace accord::io {
 /// What went wrong on the lowest rank where anything did. `error` names the rank when there are
 /// several.
 std::optional<Error> first_failure(Communicator& communicator, Queue& queue,
-                                   std::exception_ptr mine);
+                                   std::exception_ptr const& mine);
 
 /// Runs `phase` on this rank, then all ranks look at each other: if it threw anywhere, all throw
 /// the same Error.
