@@ -23,13 +23,15 @@ inline std::string environment(char const* name) {
 
 /// `accord ARGUMENTS`, or under mpirun with `ranks` and further options; output goes to `log`.
 /// Returns the exit code; 124 where it was killed because it took minutes: a rank that waits for
-/// ever would outlive the test.
+/// ever would outlive the test. All stays in the caller's process group (--foreground), so that
+/// BackgroundProgram kills all of it.
 inline int accord_command(std::string const& arguments, std::filesystem::path const& log,
                           int ranks = 0, std::string const& launcher_options = "") {
   std::string const launcher =
-      ranks > 0 ? fmt::format("timeout --kill-after=10 240 {} -n {} --bind-to none {} ",
-                              environment("ACCORD_MPIEXEC"), ranks, launcher_options)
-                : "";
+      ranks > 0
+          ? fmt::format("timeout --foreground --kill-after=10 240 {} -n {} --bind-to none {} ",
+                        environment("ACCORD_MPIEXEC"), ranks, launcher_options)
+          : "";
   std::string const command =
       fmt::format("{}'{}' {} >'{}' 2>&1 </dev/null", launcher, environment("ACCORD_EXECUTABLE"),
                   arguments, log.string());
