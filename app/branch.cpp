@@ -50,7 +50,7 @@ Config branch_of(Config const& config, std::vector<Modality> const& modalities,
   std::vector<ParameterSpec> const parameters = Model::describe(model);
   std::erase_if(model.frozen, [&](std::string const& prefix) {
     return std::none_of(parameters.begin(), parameters.end(),
-                        [&](ParameterSpec const& spec) { return spec.name.starts_with(prefix); });
+                        [&](ParameterSpec const& spec) { return begins_with(spec.name, prefix); });
   });
   return branch;
 }

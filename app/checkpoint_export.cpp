@@ -145,7 +145,7 @@ void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch
 int export_checkpoint(Options const& options) {
   io::OpenCheckpoint const checkpoint = io::open_or_find(
       options.checkpoint, [](std::string const& text) { std::cerr << text << std::endl; });
-  Config const config = stored_config(checkpoint);
+  Config const config = whole_config(checkpoint);
   std::vector<Modality> const kept = options.modalities.empty()
                                          ? all_modalities(config.model)
                                          : modalities_named(config.model, options.modalities);

@@ -210,14 +210,14 @@ Config assemble(std::vector<Entry> const& entries) {
 
   for (std::size_t i = 0; i < entries.size(); ++i) {
     Target const& target = targets[i];
-    if (!target.key || target.key->adapter.empty()) continue;
+    if (!target.key || target.key->adapters.empty()) continue;
     auto const* modality =
         static_cast<ModalityConfig const*>(target.section->table(config, target.element));
-    if (modality->adapter != target.key->adapter)
+    if (!target.key->belongs_to(modality->adapter))
       throw UsageError(fmt::format(
           "{}: {} belongs to modalities with adapter = \"{}\"; \"{}\" has adapter = \"{}\"",
-          entries[i].where, dotted(entries[i].path), target.key->adapter, modality->name,
-          modality->adapter));
+          entries[i].where, dotted(entries[i].path), fmt::join(target.key->adapters, "\" or \""),
+          modality->name, modality->adapter));
   }
   return config;
 }
@@ -271,7 +271,8 @@ std::string to_toml(Config const& config) {
   auto const write_keys = [&](Section const& section, std::string const& element) {
     void* const table = section.table(const_cast<Config&>(config), element);
     for (Key const& key : section.keys) {
-      if (!key.adapter.empty() && static_cast<ModalityConfig*>(table)->adapter != key.adapter)
+      if (!key.adapters.empty() &&
+          !key.belongs_to(static_cast<ModalityConfig const*>(table)->adapter))
         continue;
       out += fmt::format("{} = {}\n", key.name, to_toml(key.get(config, table)));
     }
@@ -303,9 +304,10 @@ std::string configuration_reference() {
     Config scratch = fresh;
     void* const table = section.table(scratch, "NAME");
     for (Key const& key : section.keys)
-      out += fmt::format("| `{}`{} | `{}` | {} | {} |\n", key.name,
-                         key.adapter.empty() ? "" : fmt::format(" ({})", key.adapter),
-                         to_toml(key.get(scratch, table)), key.expectation(), key.doc);
+      out += fmt::format(
+          "| `{}`{} | `{}` | {} | {} |\n", key.name,
+          key.adapters.empty() ? "" : fmt::format(" ({})", fmt::join(key.adapters, ", ")),
+          to_toml(key.get(scratch, table)), key.expectation(), key.doc);
     out += '\n';
   }
   return out;

@@ -9,6 +9,7 @@
 #include "app/config.hpp"
 #include "app/text.hpp"
 #include "core/base/error.hpp"
+#include "core/model/modality/adapter.hpp"
 
 namespace accord::app {
 namespace {
@@ -39,10 +40,38 @@ void check_stack(StackConfig const& stack, std::string const& section) {
           stack.heads, stack.embed_dim, joined(divisors_of(stack.embed_dim)));
 }
 
+void check_convolution(ModalityConfig const& modality, ModelConfig const& model,
+                       std::string const& at) {
+  require(modality.mask != "whole_word",
+          "{}.mask = \"whole_word\" needs words; frames are masked in \"block\"s, or \"uniform\"",
+          at);
+  require(modality.kernels.size() == modality.strides.size() && !modality.kernels.empty(),
+          "{0}.kernels and {0}.strides list {1} and {2} convolutions; one of each", at,
+          modality.kernels.size(), modality.strides.size());
+  require(modality.min_seconds <= modality.max_seconds,
+          "{0}.min_seconds = {1} is above {0}.max_seconds = {2}", at, modality.min_seconds,
+          modality.max_seconds);
+  require(model.encoder.embed_dim % modality.position_groups == 0,
+          "{}.position_groups = {} does not divide model.embed_dim = {}; choose one of {}", at,
+          modality.position_groups, model.encoder.embed_dim,
+          joined(divisors_of(model.encoder.embed_dim)));
+  auto const tokens = [&](double seconds) {
+    return adapter_family(modality.adapter)
+        .tokens(modality, static_cast<Index>(seconds * static_cast<double>(modality.sample_rate)));
+  };
+  require(tokens(modality.min_seconds) > 1,
+          "{}.min_seconds = {} makes no frame: it is shorter than what the kernels see at once", at,
+          modality.min_seconds);
+  Index const most = std::min(modality.positions, max_log_positions);
+  require(tokens(modality.max_seconds) <= most,
+          "{}.max_seconds = {} makes {} tokens; there are positions for {}", at,
+          modality.max_seconds, tokens(modality.max_seconds), most);
+}
+
 void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
   std::string const at = "modality." + modality.name;
-  require(!modality.adapter.empty(), "{}.adapter is not set; give adapter = \"token\" or \"patch\"",
-          at);
+  require(!modality.adapter.empty(),
+          "{}.adapter is not set; give adapter = \"token\", \"patch\" or \"convolution\"", at);
   if (modality.adapter == "token") {
     require(
         modality.max_tokens + 2 <= modality.positions,
@@ -51,7 +80,7 @@ void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
         at, modality.positions, modality.max_tokens);
     require(modality.bucket_size % 2 == 0, "{}.bucket_size = {} must be even", at,
             modality.bucket_size);
-  } else {
+  } else if (modality.adapter == "patch") {
     require(modality.size % modality.patch == 0,
             "{0}.size = {1} is not a multiple of {0}.patch = {2}", at, modality.size,
             modality.patch);
@@ -66,6 +95,8 @@ void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
               "model.embed_dim = {} must be a multiple of 4 for {}.stem = \"hmlp\"",
               model.encoder.embed_dim, at);
     }
+  } else {
+    check_convolution(modality, model, at);
   }
 }
 

@@ -33,14 +33,10 @@ vocabulary = 50264
 )";
 }
 
-std::string_view stage_toml(int stage) {
-  if (stage == 0) return "";
-  if (stage != 1)
-    throw UsageError(
-        fmt::format("train.stage = {}: there is only stage 1 so far; list the terms "
-                    "yourself as [[objective]]",
-                    stage));
-  return R"(
+namespace {
+
+/// Text and pictures (spec 2.3).
+constexpr std::string_view stage_1 = R"(
 [[modality]]
 name = "text"
 adapter = "token"
@@ -88,6 +84,67 @@ teacher = ["text", "image"]
 modality = "image"
 weight = 0.5
 )";
+
+/// Sounds join what text and the shared layers already know (spec 2.4).
+constexpr std::string_view stage_2 = R"(
+[train]
+frozen = [
+  "text_proj.",
+  "encoder_wrapper.text_adapter.",
+  "encoder_wrapper.fusion_model.text_layer_norm.",
+  "encoder_wrapper.fusion_model.layers.*.self_attn.",
+  "encoder_wrapper.fusion_model.layers.*.self_attn_layer_norm.",
+  "encoder_wrapper.fusion_model.layers.*.final_layer_norm.",
+  "encoder_wrapper.fusion_model.layers.*.gamma_",
+  "encoder_wrapper.fusion_model.layers.*.text_ffn.",
+]
+
+[[modality]]
+name = "text"
+adapter = "token"
+joint_mask = "independent"
+
+[[modality]]
+name = "audio"
+adapter = "convolution"
+
+[[objective]]
+name = "atc"
+kind = "contrast"
+student = ["audio"]
+teacher = ["text"]
+weight = 1.0
+
+[[objective]]
+name = "dcl_audio_audio"
+kind = "denoise"
+student = ["audio"]
+teacher = ["text", "audio"]
+modality = "audio"
+weight = 1.0
+
+[[objective]]
+name = "dcl_al_text"
+kind = "denoise"
+student = ["text", "audio"]
+teacher = ["text", "audio"]
+modality = "text"
+weight = 0.5
+
+[[objective]]
+name = "dcl_al_audio"
+kind = "denoise"
+student = ["text", "audio"]
+teacher = ["text", "audio"]
+modality = "audio"
+weight = 0.5
+)";
+
+}  // namespace
+
+std::string_view stage_toml(int stage) {
+  if (stage == 0) return "";
+  return stage == 1 ? stage_1 : stage_2;
 }
 
 std::vector<std::string> published_no_decay() {

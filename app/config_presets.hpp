@@ -13,8 +13,8 @@ std::vector<std::string> preset_names();
 /// \pre `name` is one of preset_names().
 std::string_view preset_toml(std::string_view name);
 
-/// Modalities and objectives of a pretraining stage (spec 2.3). \throws UsageError when there is no
-/// such stage.
+/// Modalities, objectives and frozen parameters of a pretraining stage (spec 2.3, 2.4). \pre
+/// `stage` is 1 or 2.
 std::string_view stage_toml(int stage);
 
 /// Parameters without weight decay beside biases and those of one dimension: the effective set of

@@ -61,7 +61,7 @@ Section model_section() {
   return section({"model"}, encoder_of, "The encoder.", std::move(keys));
 }
 
-/// What an adapter family uses unless told otherwise (spec 1.2, 1.3, 3.5).
+/// What an adapter family uses unless told otherwise (spec 1.2 - 1.4, 3.5).
 void use_adapter(ModalityConfig& modality, std::string const& adapter) {
   std::string const name = modality.name;
   modality = ModalityConfig{};
@@ -72,18 +72,26 @@ void use_adapter(ModalityConfig& modality, std::string const& adapter) {
     modality.mask = "whole_word";
     modality.mask_ratio = 0.15;
     modality.joint_mask_ratio = 0.4;
-  } else {
+  } else if (adapter == "patch") {
     modality.mask = "uniform";
     modality.mask_ratio = 0.75;
     modality.joint_mask_ratio = 0.6875;
+  } else {
+    modality.positions = 1026;
+    modality.bucket_size = 512;
+    modality.mask = "block";
+    modality.mask_ratio = 0.55;
+    modality.joint_mask = "independent";
+    modality.joint_mask_ratio = 0.45;
   }
 }
 
 Section modality_section() {
   using M = ModalityConfig;
   Key adapter =
-      key<M>("adapter", &M::adapter, "family of the input: tokens of a text, patches of a picture")
-          .one_of({"token", "patch"});
+      key<M>("adapter", &M::adapter,
+             "family of the input: tokens of a text, patches of a picture, frames of a signal")
+          .one_of({"token", "patch", "convolution"});
   adapter.first = true;
   adapter.set = [](Config&, void* table, Value const& value) {
     use_adapter(*static_cast<M*>(table), std::get<std::string>(value));
@@ -96,33 +104,68 @@ Section modality_section() {
           key<M>("vocabulary", &M::vocabulary,
                  "rows of the token table; 0: as many as the tokenizer has")
               .at_least(0)
-              .of_adapter("token"),
-          key<M>("positions", &M::positions, "rows of the position table")
+              .of_adapters({"token"}),
+          key<M>("positions", &M::positions,
+                 "rows of the position table (of a signal: the decoder's)")
               .at_least(2)
-              .of_adapter("token"),
+              .of_adapters({"token", "convolution"}),
           key<M>("bucket_size", &M::bucket_size,
                  "distances told apart by the relative position bias")
               .at_least(4)
-              .of_adapter("token"),
+              .of_adapters({"token", "convolution"}),
           key<M>("size", &M::size, "side of the square picture in pixels; a multiple of patch")
               .at_least(1)
-              .of_adapter("patch"),
-          key<M>("patch", &M::patch, "side of a patch in pixels").at_least(1).of_adapter("patch"),
+              .of_adapters({"patch"}),
+          key<M>("patch", &M::patch, "side of a patch in pixels")
+              .at_least(1)
+              .of_adapters({"patch"}),
           key<M>("position_side", &M::position_side,
                  "patches along a side of the position table, resized at each step where pictures "
                  "have others; 0: as many as they have, a table of another size is resized when "
                  "it is loaded")
               .at_least(0)
-              .of_adapter("patch"),
+              .of_adapters({"patch"}),
           key<M>("stem", &M::stem,
                  "from pixels to tokens: three convolutions with norms, or one matrix")
               .one_of({"hmlp", "mlp"})
-              .of_adapter("patch"),
+              .of_adapters({"patch"}),
+          key<M>("sample_rate", &M::sample_rate, "samples per second of a signal")
+              .at_least(1)
+              .of_adapters({"convolution"}),
+          key<M>("min_seconds", &M::min_seconds, "a shorter signal is repeated up to here")
+              .at_least(0)
+              .of_adapters({"convolution"}),
+          key<M>("max_seconds", &M::max_seconds, "a longer signal ends here")
+              .above(0)
+              .of_adapters({"convolution"}),
+          key<M>("channels", &M::channels, "of the convolutions from samples to frames")
+              .at_least(1)
+              .of_adapters({"convolution"}),
+          key<M>("kernels", &M::kernels, "samples, then frames, each of those convolutions sees")
+              .at_least(1)
+              .of_adapters({"convolution"}),
+          key<M>("strides", &M::strides, "by which each of them moves on")
+              .at_least(1)
+              .of_adapters({"convolution"}),
+          key<M>("position_kernel", &M::position_kernel,
+                 "frames each convolution of the positions sees")
+              .at_least(1)
+              .of_adapters({"convolution"}),
+          key<M>("position_groups", &M::position_groups,
+                 "channel groups of those; divides model.embed_dim")
+              .at_least(1)
+              .of_adapters({"convolution"}),
+          key<M>("position_layers", &M::position_layers, "how many of those there are")
+              .at_least(1)
+              .of_adapters({"convolution"}),
           key<M>("mask", &M::mask, "how tokens are chosen for masking")
-              .one_of({"whole_word", "uniform"}),
+              .one_of({"whole_word", "uniform", "block"}),
           key<M>("mask_ratio", &M::mask_ratio, "part masked when the modality stands alone")
               .at_least(0)
               .at_most(1),
+          key<M>("joint_mask", &M::joint_mask,
+                 "in a joint sequence: what the mask alone leaves, or drawn without regard to it")
+              .one_of({"complement", "independent"}),
           key<M>("joint_mask_ratio", &M::joint_mask_ratio, "part masked in a joint sequence")
               .at_least(0)
               .at_most(1),
@@ -294,7 +337,7 @@ Section train_section() {
                             "shipped list of modalities and objectives, used when the file has no "
                             "[[objective]]; 0: none")
                          .at_least(0)
-                         .at_most(1)),
+                         .at_most(2)),
           may_change(key<T>("steps", &T::steps,
                             "optimizer steps; exactly one of steps and epochs is given")
                          .at_least(0)),
@@ -342,7 +385,8 @@ Section train_section() {
                          .at_least(0)),
           key<Config>(
               "frozen", [](Config& c) -> std::vector<std::string>& { return c.model.frozen; },
-              "prefixes of the names of parameters that do not train"),
+              "prefixes of the names of parameters that do not train; * stands for one part "
+              "between dots"),
       });
 }
 
@@ -440,6 +484,10 @@ Section log_section() {
 }
 
 }  // namespace
+
+bool Key::belongs_to(std::string const& adapter) const {
+  return std::find(adapters.begin(), adapters.end(), adapter) != adapters.end();
+}
 
 std::string Key::expectation() const {
   std::string kind;

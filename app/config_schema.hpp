@@ -22,10 +22,12 @@ struct Key {
   std::vector<std::string> choices;  ///< of a choice, or of each of `integers` when not empty
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
-  bool above_minimum = false;  ///< the minimum itself is not allowed
-  std::string adapter;         ///< key of modalities with this adapter only; empty: of all
-  bool first = false;          ///< set before the other keys, whose defaults depend on it
-  bool free = false;           ///< may differ from the checkpoint's when a run resumes
+  bool above_minimum = false;         ///< the minimum itself is not allowed
+  std::vector<std::string> adapters;  ///< key of modalities with one of these; empty: of all
+  /// Of a modality key: whether modalities with this adapter have it.
+  bool belongs_to(std::string const& adapter) const;
+  bool first = false;  ///< set before the other keys, whose defaults depend on it
+  bool free = false;   ///< may differ from the checkpoint's when a run resumes
 
   /// `table` points at the struct that the section's `table` function gave.
   std::function<Value(Config const&, void const* table)> get;

@@ -15,7 +15,7 @@ namespace {
 
 /// Embeddings need no decoder.
 Config config_of(io::OpenCheckpoint const& checkpoint) {
-  Config const config = stored_config(checkpoint);
+  Config const config = whole_config(checkpoint);
   return branch_of(config, all_modalities(config.model), DecoderPart::without);
 }
 

@@ -63,7 +63,18 @@ MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::u
         append(input, pixels);
         items.push_back({family.tokens(modality, elements) - 1, {}});
       } else {
-        throw UsageError("modality " + modality.name + ": no synthetic input of its kind");
+        auto const seconds = [&](double s) {
+          return static_cast<Index>(s * static_cast<double>(modality.sample_rate));
+        };
+        Index const least = seconds(modality.min_seconds), most = seconds(modality.max_seconds);
+        elements = shortest > 0
+                       ? least + draws.below(static_cast<std::uint32_t>(most - least + 1), p, 6, 0)
+                       : most;
+        std::vector<float> samples;
+        for (Index i = 0; i < elements; ++i)
+          samples.push_back(static_cast<float>(word(7, i) >> 8) * 0x1p-23f - 1);
+        append(input, samples);
+        items.push_back({family.tokens(modality, elements) - 1, {}});
       }
       batch.lengths[m].push_back(family.tokens(modality, elements));
     }

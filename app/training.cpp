@@ -7,10 +7,12 @@
 
 #include "app/config_compare.hpp"
 #include "app/launch.hpp"
+#include "app/stored_config.hpp"
 #include "core/base/check.hpp"
 #include "core/base/trace.hpp"
 #include "core/model/flops.hpp"
 #include "core/optim/layer_decay.hpp"
+#include "io/checkpoint/collective.hpp"
 #include "io/checkpoint/save.hpp"
 #include "parallel/comm/agreement.hpp"
 #include "parallel/pipeline/batch_broadcast.hpp"
@@ -24,7 +26,7 @@ void check_frozen(std::vector<ParameterSpec> const& parameters,
                   std::vector<std::string> const& prefixes) {
   for (std::string const& prefix : prefixes)
     if (std::none_of(parameters.begin(), parameters.end(), [&](ParameterSpec const& parameter) {
-          return parameter.name.starts_with(prefix);
+          return begins_with(parameter.name, prefix);
         }))
       throw UsageError(fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefix));
 }
@@ -130,6 +132,8 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
   if (auto const note = manifest.documents.run.find("skipped_samples");
       note != manifest.documents.run.end())
     skipped_before_ = std::stoll(note->second);
+  if (world_.rank() == 0) carried_ = io::carried_by(*checkpoint);
+  if (carried_) carried_configuration_ = manifest.documents.run.at(carried_from);
   return checkpoint;
 }
 
@@ -137,6 +141,7 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
                                              io::Announce const& announce) {
   io::OpenCheckpoint checkpoint = io::open_together(world_, queue_, path, announce);
   CheckpointTensors tensors = checkpoint_tensors(Moments::without);
+  std::vector<io::TensorInfo> const used = tensors.infos();
   // A new run begins with its own temperature (spec 2.4), and with fresh values of what the source
   // does not know.
   for (std::string const& name : tensors.keep_only([&](io::TensorInfo const& info) {
@@ -153,6 +158,11 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   io::load_tensors(world_, queue_, checkpoint, tensors.infos(),
                    tensors.pieces(parallel::Copies::all), options);
   optimizer_->spread_loaded(queue_);
+  io::together(world_, queue_, [&] {
+    if (world_.rank() != 0) return;
+    carried_ = io::carry(checkpoint, used, config_.checkpoint.directory);
+    carried_configuration_ = to_toml(whole_config(checkpoint));
+  });
   return checkpoint;
 }
 
@@ -256,9 +266,20 @@ std::filesystem::path Training::save(std::map<std::string, std::string> notes,
   options.keep = config_.checkpoint.keep > 0 ? static_cast<int>(config_.checkpoint.keep)
                                              : std::numeric_limits<int>::max();
   options.announce = announce;
-  return io::save_checkpoint(world_, queue_, config_.checkpoint.directory, completed(),
-                             tensors.infos(), tensors.pieces_to_save(queue_, *groups_.tensor),
-                             std::move(documents), std::move(options));
+  if (carried_) {
+    documents.run[carried_from] = carried_configuration_;
+    options.carried = &*carried_;
+  }
+  std::filesystem::path const folder = io::save_checkpoint(
+      world_, queue_, config_.checkpoint.directory, completed(), tensors.infos(),
+      tensors.pieces_to_save(queue_, *groups_.tensor), std::move(documents), std::move(options));
+  if (carried_) {  // the checkpoint holds the file from now on
+    std::filesystem::path const before = std::exchange(carried_->path, folder / io::carried_name);
+    std::error_code ignored;
+    if (before == std::filesystem::path(config_.checkpoint.directory) / io::carried_name)
+      std::filesystem::remove(before, ignored);
+  }
+  return folder;
 }
 
 }  // namespace accord::app

@@ -10,6 +10,7 @@
 #include "app/checkpoint_tensors.hpp"
 #include "app/config.hpp"
 #include "core/optim/schedule.hpp"
+#include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/load.hpp"
 #include "io/loader/loader.hpp"
 #include "parallel/data/sharded_optimizer.hpp"
@@ -46,7 +47,8 @@ class Training {
   /// checkpoint.directory; empty if there is none. \throws UsageError naming keys that differ from
   /// the checkpoint's and must not, DataError when there are checkpoints but none is good
   std::optional<io::OpenCheckpoint> resume(io::Announce const& announce);
-  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint. \throws DataError
+  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; those it has no use
+  /// for are passed on to the checkpoints saved. \throws DataError
   io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
                                      io::Announce const& announce);
   /// Collective. Opens the data where resume() left them, or at the start. Call once, before the
@@ -100,7 +102,9 @@ class Training {
   std::uint64_t steps_per_epoch_ = 0;
   std::optional<io::OrderState> data_start_;
   Schedule schedule_;
-  Index skipped_before_ = 0;  ///< by the runs this one resumes
+  std::optional<io::CarriedTensors> carried_;  ///< rank 0's
+  std::string carried_configuration_;          ///< that of their modalities, likewise
+  Index skipped_before_ = 0;                   ///< by the runs this one resumes
 };
 
 }  // namespace accord::app

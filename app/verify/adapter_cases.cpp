@@ -11,7 +11,11 @@
 #include "core/model/decoder.hpp"
 #include "core/model/modality/adapter.hpp"
 #include "core/model/modality/bias_table.hpp"
+#include "core/model/modality/convolution_positions.hpp"
+#include "core/model/modality/convolution_stem.hpp"
 #include "core/model/modality/patch_stem.hpp"
+#include "core/ops/elementwise.hpp"
+#include "core/ops/rows.hpp"
 
 namespace accord::app {
 namespace {
@@ -69,9 +73,11 @@ StemResult run_stem(Queue& queue, Reference const& reference, ParameterStore& st
 
 ModalityConfig adapter_config(Reference const& reference) {
   ModalityConfig config;
-  config.name =
-      reference.file().attribute_text("/", "prefix").starts_with("text") ? "text" : "image";
-  if (config.name == "text") {
+  std::string const prefix = reference.file().attribute_text("/", "prefix");
+  config.name = prefix.substr(0, prefix.find('_'));
+  if (config.name == "audio") {
+    config = reference_signal(reference, "");
+  } else if (config.name == "text") {
     config.adapter = "token";
     config.positions = 514;
     config.max_tokens = reference.shape("inputs/src_tokens")[1] + 8;
@@ -95,6 +101,74 @@ void compare_gradients(Queue& queue, Reference& reference, ParameterStore& store
     if (reference.file().exists(dataset))
       reference.compare(queue, dataset, store.gradient(id), tolerance);
   }
+}
+
+// Stem and positions of a signal, as the adapter has them, with the gradient of the samples that
+// training never asks for.
+struct Signal {
+  ParameterStore store;
+  ParameterScope::Rules rules;
+  ConvolutionStem stem;
+  ConvolutionPositions positions;
+
+  Signal(Queue& queue, Reference const& reference, ModalityConfig const& config, Index d)
+      : stem(ParameterScope(store, rules), config, d),
+        positions(ParameterScope(store, rules), config, d) {
+    store.allocate(queue, reference.dtype());
+  }
+};
+
+std::vector<Index> equal_offsets(Index items, Index length) {
+  std::vector<Index> offsets;
+  for (Index i = 0; i <= items; ++i) offsets.push_back(i * length);
+  return offsets;
+}
+
+Tensor upload_offsets(Queue& queue, std::vector<Index> const& offsets) {
+  return Tensor::from_host(queue, std::vector<std::int32_t>(offsets.begin(), offsets.end()));
+}
+
+// \param kept  positions of [samples, length] tokens, class tokens included
+std::vector<double> gradient_of_samples(Queue& queue, Reference const& reference,
+                                        ModalityConfig const& config, Index d,
+                                        std::vector<std::int32_t> const& kept, Index length) {
+  Signal signal(queue, reference, config, d);
+  for (int id = 0; id < signal.store.count(); ++id)
+    copy(queue,
+         reference.tensor(queue, reference.values("weights/" + signal.store.spec(id).name),
+                          signal.store.value(id).shape()),
+         signal.store.value(id));
+  std::vector<Index> const shape = reference.shape("inputs/src_audios");
+  Index const samples = shape[0], elements = shape[1];
+  Index const frames = ConvolutionStem::frames(config, elements);
+  std::vector<std::int32_t> rows, from;
+  for (Index s = 0; s < samples; ++s)
+    for (Index i = 1; i < length; ++i) {
+      rows.push_back(static_cast<std::int32_t>(s * length + i));
+      from.push_back(static_cast<std::int32_t>(s * frames +
+                                               kept[static_cast<std::size_t>(s * length + i)] - 1));
+    }
+  Tensor const row_list = Tensor::from_host(queue, rows), list = Tensor::from_host(queue, from);
+  ConvolutionStem::Saved saved;
+  Tensor const features = signal.stem.forward(
+      queue,
+      reference.tensor(queue, reference.values("inputs/src_audios"), {samples * elements, 1}),
+      equal_offsets(samples, elements), saved);
+  Tensor const upstream =
+      reference.tensor(queue, reference.values("upstream/x"), {samples * length, d});
+  Tensor kept_features(queue, reference.dtype(), {list.size(), d}),
+      dkept(queue, reference.dtype(), {list.size(), d});
+  gather_rows(queue, features, list, kept_features);
+  gather_rows(queue, upstream, row_list, dkept);
+  Tensor const offsets = upload_offsets(queue, equal_offsets(samples, length - 1));
+  ConvolutionPositions::Saved positions;
+  signal.positions.forward(queue, kept_features, offsets, positions);
+  add(queue, signal.positions.backward(queue, dkept, offsets, positions), dkept);
+  Tensor dfeatures = Tensor::zeros(queue, reference.dtype(), features.shape());
+  add_rows(queue, dkept, {}, dfeatures, list);
+  Tensor dsamples(queue, reference.dtype(), saved.samples.shape());
+  signal.stem.backward(queue, dfeatures, saved, dsamples);
+  return as_doubles(queue, dsamples);
 }
 
 // Full or gathered encoder adapter. Padded slots are embedded like any other, as the official code
@@ -122,15 +196,16 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
     for (Index s = 1; s <= samples; ++s)
       input.offsets.push_back(s * reference.shape("inputs/src_tokens")[1]);
   } else {
-    std::vector<double> const pixels = reference.values("inputs/src_images");
-    std::vector<float> const narrow(pixels.begin(), pixels.end());
+    std::vector<double> const values =
+        reference.values(config.adapter == "patch" ? "inputs/src_images" : "inputs/src_audios");
+    std::vector<float> const narrow(values.begin(), values.end());
     auto const* bytes = reference.dtype() == DType::float64
-                            ? reinterpret_cast<std::byte const*>(pixels.data())
+                            ? reinterpret_cast<std::byte const*>(values.data())
                             : reinterpret_cast<std::byte const*>(narrow.data());
     input.dtype = reference.dtype();
-    input.data.assign(bytes, bytes + pixels.size() * size_of(reference.dtype()));
+    input.data.assign(bytes, bytes + values.size() * size_of(reference.dtype()));
     for (Index s = 1; s <= samples; ++s)
-      input.offsets.push_back(s * static_cast<Index>(pixels.size()) / samples);
+      input.offsets.push_back(s * static_cast<Index>(values.size()) / samples);
   }
   bool const gathered = reference.file().exists("inputs/preserve_ids");
   std::vector<std::int64_t> kept;
@@ -178,7 +253,7 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
   reference.compare("outputs/attn_bias", spread, output);
   reference.compare("grads/param/rel_pos_table_list.0.weight", dtable, gradient);
   for (int id = 0; id < store.count(); ++id)
-    if (!store.spec(id).name.starts_with("rel_pos_table"))
+    if (!store.spec(id).name.starts_with("rel_pos_table") && store.gradient(id))
       reference.compare(queue, "grads/param/" + store.spec(id).name, store.gradient(id), gradient);
 
   if (config.adapter ==
@@ -203,6 +278,10 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
         run_stem(queue, reference, stem_store, stem, "inputs/src_images", dfeatures).dpixels,
         gradient);
   }
+  if (config.adapter == "convolution")
+    reference.compare("grads/input/src_audios",
+                      gradient_of_samples(queue, reference, config, d, placement.positions, length),
+                      gradient);
 }
 
 // Kept embeddings put back among mask tokens. The projection in front is made the identity.
@@ -303,6 +382,47 @@ void verify_unit_image_hmlp(Queue& queue, Reference& reference) {
                     tolerance_of(Quantity::unit_output, reference.dtype()));
   reference.compare("grads/input/images", result.dpixels, gradient);
   compare_gradients(queue, reference, store, "embed_images.", gradient);
+}
+
+void verify_unit_audio_extractor(Queue& queue, Reference& reference) {
+  ModalityConfig const config = reference_signal(reference, "");
+  std::vector<Index> const in = reference.shape("inputs/audios"),
+                           out = reference.shape("outputs/features");
+  Signal signal(queue, reference, config, out[2]);
+  load_reference_weights(queue, reference, signal.store, "weights/", "embed_audios.");
+  ConvolutionStem::Saved saved;
+  Tensor const features = signal.stem.forward(
+      queue, reference.tensor(queue, reference.values("inputs/audios"), {in[0] * in[1], 1}),
+      equal_offsets(in[0], in[1]), saved);
+  Tensor dsamples(queue, reference.dtype(), saved.samples.shape());
+  signal.stem.backward(
+      queue, reference.tensor(queue, reference.values("upstream/features"), features.shape()),
+      saved, dsamples);
+  Tolerance const gradient = tolerance_of(Quantity::unit_gradient, reference.dtype());
+  reference.compare(queue, "outputs/features", features,
+                    tolerance_of(Quantity::unit_output, reference.dtype()));
+  reference.compare(queue, "grads/input/audios", dsamples, gradient);
+  compare_gradients(queue, reference, signal.store, "embed_audios.", gradient);
+}
+
+void verify_unit_audio_convpos(Queue& queue, Reference& reference) {
+  ModalityConfig const config = reference_signal(reference, "");
+  std::vector<Index> const shape = reference.shape("inputs/features");
+  Index const rows = shape[0] * shape[1], d = shape[2];
+  Signal signal(queue, reference, config, d);
+  load_reference_weights(queue, reference, signal.store, "weights/", "embed_positions.");
+  auto const matrix = [&](std::string const& dataset) {
+    return reference.tensor(queue, reference.values(dataset), {rows, d});
+  };
+  Tensor const offsets = upload_offsets(queue, equal_offsets(shape[0], shape[1]));
+  ConvolutionPositions::Saved saved;
+  Tensor const y = signal.positions.forward(queue, matrix("inputs/features"), offsets, saved);
+  Tensor const dx = signal.positions.backward(queue, matrix("upstream/pos_embed"), offsets, saved);
+  Tolerance const gradient = tolerance_of(Quantity::unit_gradient, reference.dtype());
+  reference.compare(queue, "outputs/pos_embed", y,
+                    tolerance_of(Quantity::unit_output, reference.dtype()));
+  reference.compare(queue, "grads/input/features", dx, gradient);
+  compare_gradients(queue, reference, signal.store, "embed_positions.", gradient);
 }
 
 void verify_unit_buckets(Queue&, Reference& reference) {

@@ -10,8 +10,10 @@
 #include "app/verify/cases.hpp"
 #include "core/base/error.hpp"
 #include "core/eval/recall.hpp"
+#include "core/model/modality/adapter.hpp"
 #include "core/model/modality/masks.hpp"
 #include "core/ops/patches.hpp"
+#include "io/media/audio.hpp"
 #include "io/media/crop.hpp"
 #include "io/media/resize.hpp"
 #include "io/text/normalise.hpp"
@@ -188,6 +190,27 @@ void verify_transform_image(Queue& queue, Reference& reference) {
         fmt::format("{} {} mean within 4 sigma", statistics, names[k]),
         std::abs(sums[k] / n - attribute(std::string(names[k]) + "_mean")) <= 4 * sigma);
   }
+}
+
+void verify_transform_audio(Queue&, Reference& reference) {
+  auto const seconds = [&](char const* key) { return reference.number(std::string("/") + key); };
+  io::WaveformSpec const spec{static_cast<Index>(seconds("sample_rate")), seconds("min_duration"),
+                              seconds("max_duration")};
+  for (int i = 0; reference.file().exists(fmt::format("inputs/wave_{}", i)); ++i) {
+    std::string const wave = fmt::format("inputs/wave_{}", i);
+    std::vector<Index> const shape = reference.shape(wave);
+    io::Sound const sound{shape.size() > 1 ? shape[1] : 1, spec.rate,
+                          reference.file().read<float>(wave)};
+    reference.compare(fmt::format("outputs/feats_{}", i), doubles(io::waveform(sound, spec)),
+                      {.absolute = 1e-5});
+  }
+  ModalityConfig config;
+  config.adapter = "convolution";
+  std::vector<double> frames;
+  for (double samples : reference.values("outputs/samples"))
+    frames.push_back(static_cast<double>(
+        adapter_family(config.adapter).tokens(config, static_cast<Index>(samples)) - 1));
+  reference.compare("outputs/frames", frames, {});
 }
 
 void verify_mask_sampling(Queue&, Reference& reference) {

@@ -51,11 +51,16 @@ void compare_pass(Queue& queue, Reference& reference, std::string const& dataset
   reference.compare_values(dataset, got, want, tolerance);
 }
 
-// Official names of the passes of stage 1, by pass.
+// Official name of a joint pass.
+std::string joint_name(ModelConfig const& config) {
+  return find_modality(config, "audio") >= 0 ? "al" : "vl";
+}
+
+// Official names of the passes, by pass.
 std::string call_name(ModelConfig const& config, Pass const& pass) {
   std::string const what =
       pass.modalities.size() > 1
-          ? "vl"
+          ? joint_name(config)
           : config.modalities[static_cast<std::size_t>(pass.modalities.front())].name;
   if (pass.masked) return "student_" + what;
   return pass.modalities.size() > 1 ? "teacher_" + what : what;
@@ -99,7 +104,11 @@ void verify_activations(Queue& queue, Reference& reference, Model const& model,
 
   if (reference.file().exists("outputs/trace")) {
     MicroStep step(queue, model, options, batch, MicroStep::Passes::all);
-    Encoder::State state = encoder.plan(queue, batch, passes, {0, 1, 3, 4, 5}, {2}, {}, 0);
+    std::vector<int> with_gradient, without_gradient;
+    for (std::size_t p = 0; p < passes.size(); ++p)
+      (passes[p].gradient ? with_gradient : without_gradient).push_back(static_cast<int>(p));
+    Encoder::State state =
+        encoder.plan(queue, batch, passes, with_gradient, without_gradient, {}, 0);
     encoder.embed(queue, batch, state);
     for (Encoder::Half const* half : {&state.with_gradient, &state.without_gradient})
       trace(queue, reference, config, passes, "encoder", encoder.stack(), encoder.position_biases(),
@@ -112,12 +121,16 @@ void verify_activations(Queue& queue, Reference& reference, Model const& model,
   for (std::size_t p = 0; p < passes.size(); ++p) {
     if (passes[p].masked) continue;
     bool const joint = passes[p].modalities.size() > 1;
-    Encoder::Half const& half = joint ? state.without_gradient : state.with_gradient;
-    for (Modality m : passes[p].modalities)
-      compare_pass(queue, reference,
-                   fmt::format("outputs/calls/teacher_{}{}_features", joint ? "vl_" : "",
-                               config.modalities[static_cast<std::size_t>(m)].name),
-                   half.features, half.plan.pack(), static_cast<int>(p), m, tolerance);
+    Encoder::Half const& half = passes[p].gradient ? state.with_gradient : state.without_gradient;
+    for (Modality m : passes[p].modalities) {
+      std::string const name = config.modalities[static_cast<std::size_t>(m)].name;
+      // Of a modality that is no teacher the official code calls them just that.
+      for (std::string const& role : {std::string("teacher_"), std::string()})
+        compare_pass(queue, reference,
+                     fmt::format("outputs/calls/{}{}{}_features", role,
+                                 joint ? joint_name(config) + "_" : "", name),
+                     half.features, half.plan.pack(), static_cast<int>(p), m, tolerance);
+    }
   }
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
     reference.compare(queue, "outputs/calls/" + config.modalities[m].name + "_logits",
@@ -144,18 +157,18 @@ void verify_activations(Queue& queue, Reference& reference, Model const& model,
       if (!passes[p].masked) continue;
       auto const& members = passes[p].modalities;
       if (std::find(members.begin(), members.end(), group.modality) == members.end()) continue;
-      compare_pass(
-          queue, reference,
-          fmt::format("outputs/calls/student_{}{}_features", members.size() > 1 ? "vl_" : "",
-                      config.modalities[static_cast<std::size_t>(group.modality)].name),
-          predicted, pack, static_cast<int>(p), group.modality, tolerance);
+      compare_pass(queue, reference,
+                   fmt::format("outputs/calls/student_{}{}_features",
+                               members.size() > 1 ? joint_name(config) + "_" : "",
+                               config.modalities[static_cast<std::size_t>(group.modality)].name),
+                   predicted, pack, static_cast<int>(p), group.modality, tolerance);
     }
   }
 }
 
 }  // namespace
 
-void verify_model_vl(Queue& queue, Reference& reference) {
+void verify_model(Queue& queue, Reference& reference) {
   Index const samples = reference.shape("inputs/src_tokens")[0];
   ModelConfig const config = reference_model_config(reference, samples);
   SelfCommunicator self;
@@ -172,12 +185,12 @@ void verify_model_vl(Queue& queue, Reference& reference) {
   StepFigures const figures = step.run(batches);
   Tolerance const loss = tolerance_of(Quantity::loss, reference.dtype());
   reference.compare("outputs/loss", {total_loss(config, figures.terms)}, loss);
-  char const* const terms[] = {"itc_loss", "dcl_text_loss", "dcl_image_loss", "dcl_vl_text_loss",
-                               "dcl_vl_image_loss"};
   for (std::size_t o = 0; o < figures.terms.size(); ++o)
-    reference.compare(fmt::format("outputs/terms/{}", terms[o]), {figures.terms[o]}, loss);
-  reference.compare("outputs/terms/i2t_ncorrect", {figures.correct[0]}, {});
-  reference.compare("outputs/terms/t2i_ncorrect", {figures.correct[1]}, {});
+    reference.compare("outputs/terms/" + official_term(config.objectives[o], config),
+                      {figures.terms[o]}, loss);
+  Modality const a = config.objectives[0].student[0], b = config.objectives[0].teacher[0];
+  reference.compare("outputs/terms/" + official_count(config, a, b), {figures.correct[0]}, {});
+  reference.compare("outputs/terms/" + official_count(config, b, a), {figures.correct[1]}, {});
   reference.compare("outputs/calls/logit_scale_exp", {figures.logit_scale},
                     tolerance_of(Quantity::model_output, reference.dtype()));
 

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "app/config.hpp"
 #include "app/config_presets.hpp"
 #include "core/base/error.hpp"
 
@@ -35,6 +37,33 @@ void append(ModalityInput& input, std::vector<T> const& item) {
 
 }  // namespace
 
+ModalityConfig reference_signal(Reference const& reference, std::string const& pointer) {
+  ModalityConfig config{.name = "audio", .adapter = "convolution", .positions = 1026};
+  config.bucket_size = integer(reference, pointer + "/bucket_size");
+  config.channels = integer(reference, pointer + "/feature_embed_dim");
+  config.position_layers = integer(reference, pointer + "/conv_pos_depth");
+  config.position_groups = integer(reference, pointer + "/conv_pos_groups");
+  config.position_kernel =
+      std::max<Index>(3, integer(reference, pointer + "/conv_pos_width") / config.position_layers);
+  config.max_seconds = 2;
+  return config;
+}
+
+std::string official_term(ObjectiveConfig const& objective, ModelConfig const& config) {
+  bool const alone =
+      objective.kind == ObjectiveConfig::Kind::denoise && objective.student.size() == 1;
+  return (alone ? "dcl_" + config.modalities[static_cast<std::size_t>(objective.modality)].name
+                : objective.name) +
+         "_loss";
+}
+
+std::string official_count(ModelConfig const& config, Modality a, Modality b) {
+  auto const initial = [&](Modality m) {
+    return config.modalities[static_cast<std::size_t>(m)].name[0];
+  };
+  return fmt::format("{}2{}_ncorrect", initial(a), initial(b));
+}
+
 ModelConfig reference_model_config(Reference const& reference, Index pool) {
   using Kind = ObjectiveConfig::Kind;
   std::string const encoder = "/model/encoder";
@@ -55,24 +84,34 @@ ModelConfig reference_model_config(Reference const& reference, Index pool) {
          .size = 16 * integer(reference, encoder + "/image_adapter/bucket_size"),
          .patch = 16,
          .stem = reference.text(encoder + "/image_adapter/vision_encoder_type")});
-  Modality const text = find_modality(config, "text"), image = find_modality(config, "image");
-  auto weight = [&](char const* key) { return reference.number(std::string("/criterion/") + key); };
-  config.objectives = {
-      {"itc", Kind::contrast, 1, {image}, {text}, image},
-      {"dcl_text_text", Kind::denoise, weight("dcl_text_alpha"), {text}, {text}, text},
-      {"dcl_image_image", Kind::denoise, weight("dcl_image_alpha"), {image}, {image}, image},
-      {"dcl_vl_text",
-       Kind::denoise,
-       weight("dcl_vl_text_alpha"),
-       {text, image},
-       {text, image},
-       text},
-      {"dcl_vl_image",
-       Kind::denoise,
-       weight("dcl_vl_image_alpha"),
-       {text, image},
-       {text, image},
-       image}};
+  if (reference.flag(encoder + "/use_audio_moe"))
+    config.modalities.push_back(reference_signal(reference, encoder + "/audio_adapter"));
+  auto weight = [&](std::string const& key) { return reference.number("/criterion/" + key); };
+  auto find = [&](char const* name) { return find_modality(config, name); };
+  Modality const text = find("text"), other = find("audio") >= 0 ? find("audio") : find("image");
+  std::vector<Modality> const joint{text, other};
+  auto denoise = [&](std::string const& name, std::string const& alpha,
+                     std::vector<Modality> const& student, std::vector<Modality> const& teacher,
+                     Modality modality) {
+    config.objectives.push_back({"dcl_" + name, Kind::denoise, weight("dcl_" + alpha + "_alpha"),
+                                 student, teacher, modality});
+  };
+  if (other == find("audio")) {
+    config.objectives = {{"atc", Kind::contrast, 1, {other}, {text}, other}};
+    denoise("audio_audio", "audio", {other}, joint, other);
+    denoise("al_text", "al_text", joint, joint, text);
+    denoise("al_audio", "al_audio", joint, joint, other);
+    config.frozen = parse_config(R"(model = {preset = "onepeace-4b"}
+                                    train = {stage = 2, steps = 1, global_batch = 32})",
+                                 "stage 2")
+                        .model.frozen;
+  } else {
+    config.objectives = {{"itc", Kind::contrast, 1, {other}, {text}, other}};
+    denoise("text_text", "text", {text}, {text}, text);
+    denoise("image_image", "image", {other}, {other}, other);
+    denoise("vl_text", "vl_text", joint, joint, text);
+    denoise("vl_image", "vl_image", joint, joint, other);
+  }
   config.loss.denoising_pool = pool;
   config.loss.dcl_scale = weight("dcl_logit_scale");
   config.loss.label_smoothing = weight("label_smoothing");
@@ -127,18 +166,20 @@ MicroBatch reference_batch(Reference const& reference, ModelConfig const& config
         batch.lengths[m].push_back(static_cast<Index>(item.size()) + 1);
       }
     } else {
-      auto const pixels = reference.values(group + "src_images");
-      std::size_t const item = pixels.size() / static_cast<std::size_t>(samples);
+      bool const signal = config.modalities[m].adapter == "convolution";
+      auto const values = reference.values(group + (signal ? "src_audios" : "src_images"));
+      std::size_t const item = values.size() / static_cast<std::size_t>(samples);
       input.dtype = reference.dtype();
       for (std::size_t s = 0; s < static_cast<std::size_t>(samples); ++s) {
-        auto const begin = pixels.begin() + static_cast<std::ptrdiff_t>(s * item);
-        auto const end = begin + static_cast<std::ptrdiff_t>(item);
+        auto const begin = values.begin() + static_cast<std::ptrdiff_t>(s * item);
+        auto end = begin + static_cast<std::ptrdiff_t>(item);
+        while (signal && end != begin && end[-1] == 0) --end;  // the padding of shorter ones
         if (reference.dtype() == DType::float64)
           append(input, std::vector<double>(begin, end));
         else
           append(input, std::vector<float>(begin, end));
         batch.lengths[m].push_back(
-            adapter_family(config.modalities[m].adapter).tokens(config.modalities[m], 0));
+            adapter_family(config.modalities[m].adapter).tokens(config.modalities[m], end - begin));
       }
     }
   }

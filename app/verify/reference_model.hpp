@@ -11,6 +11,15 @@ namespace accord::app {
 /// one denoising pool.
 ModelConfig reference_model_config(Reference const& reference, Index pool);
 
+/// A convolution modality from an official audio adapter's configuration at this JSON pointer, long
+/// enough for the file's sounds.
+ModalityConfig reference_signal(Reference const& reference, std::string const& pointer);
+
+/// Official name of an objective's term, and of the number of right answers of a contrast in one
+/// direction.
+std::string official_term(ObjectiveConfig const& objective, ModelConfig const& config);
+std::string official_count(ModelConfig const& config, Modality a, Modality b);
+
 /// Fills every parameter from weights/<prefix-less name>. \throws DataError for a missing or
 /// unknown one.
 void load_reference_weights(Queue& queue, Reference const& reference, ParameterStore& store,

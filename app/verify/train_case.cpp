@@ -17,17 +17,9 @@
 #include "parallel/pipeline/train_step.hpp"
 
 namespace accord::app {
-namespace {
-
 using parallel::TensorKind;
 
-// Official names of the terms, by objective of reference_model_config().
-constexpr char const* term_names[] = {"itc_loss", "dcl_text_loss", "dcl_image_loss",
-                                      "dcl_vl_text_loss", "dcl_vl_image_loss"};
-
-}  // namespace
-
-void verify_train_vl(Queue& queue, Reference& reference) {
+void verify_train(Queue& queue, Reference& reference) {
   auto const steps = static_cast<Index>(reference.number("/steps"));
   Index const samples = reference.shape("inputs/step0/src_tokens")[0];
   ModelConfig const config = reference_model_config(reference, samples);
@@ -67,9 +59,10 @@ void verify_train_vl(Queue& queue, Reference& reference) {
     parallel::StepResult const result = optimizer.step(queue, reducer, rate);
     got["loss"].push_back(total_loss(config, figures.terms));
     for (std::size_t o = 0; o < figures.terms.size(); ++o)
-      got[term_names[o]].push_back(figures.terms[o]);
-    got["i2t_ncorrect"].push_back(figures.correct[0]);
-    got["t2i_ncorrect"].push_back(figures.correct[1]);
+      got[official_term(config.objectives[o], config)].push_back(figures.terms[o]);
+    Modality const a = config.objectives[0].student[0], b = config.objectives[0].teacher[0];
+    got[official_count(config, a, b)].push_back(figures.correct[0]);
+    got[official_count(config, b, a)].push_back(figures.correct[1]);
     got["logit_scale_exp"].push_back(figures.logit_scale);
     got["logit_scale"].push_back(as_doubles(queue, store.value(model.logit_scale())).front());
     got["grad_norm"].push_back(result.grad_norm);
@@ -149,8 +142,8 @@ void verify_dist_model(Queue&, Reference& reference) {
         per_rank([&](StepFigures const& one) { return total_loss(config, one.terms) * ranks; });
     if (official) {
       reference.compare("outputs/official/loss", total, loss);
-      for (std::size_t o = 0; o < std::size(term_names); ++o)
-        reference.compare(fmt::format("outputs/official/{}", term_names[o]),
+      for (std::size_t o = 0; o < config.objectives.size(); ++o)
+        reference.compare("outputs/official/" + official_term(config.objectives[o], config),
                           per_rank([&](StepFigures const& one) { return one.terms[o] * ranks; }),
                           loss);
       reference.compare("outputs/official/i2t_ncorrect",

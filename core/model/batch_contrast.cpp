@@ -18,7 +18,7 @@ BatchContrast::BatchContrast(Queue& queue, Model& model, StepOptions const& opti
     if (pass.contrasted) {
       auto const m = static_cast<std::size_t>(pass.modalities.front());
       z_[m] = Tensor(queue, model.dtype(), shape);
-      dz_[m] = Tensor::zeros(queue, accumulator_of(model.dtype()), shape);
+      if (pass.gradient) dz_[m] = Tensor::zeros(queue, accumulator_of(model.dtype()), shape);
     }
 }
 
@@ -58,14 +58,18 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
     if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
     auto const a = static_cast<std::size_t>(objective.student.front());
     auto const b = static_cast<std::size_t>(objective.teacher.front());
-    // A modality may stand in several contrasts: each one's gradient is added to what is there.
-    Tensor da(queue_, statistics, z_[a].shape()), db(queue_, statistics, z_[b].shape());
+    // A modality may stand in several contrasts: each one's gradient is added to what is there. One
+    // that does not train has none.
+    auto const gradient_of = [&](std::size_t m) {
+      return dz_[m] ? Tensor(queue_, statistics, z_[m].shape()) : Tensor();
+    };
+    Tensor da = gradient_of(a), db = gradient_of(b);
     ContrastResult const result = contrast_ring(
         queue_, data_group, z_[a], z_[b], scale,
         {gradient_, config.loss.contrast_label_smoothing, objective.weight, config.loss.tile}, da,
         db, dscale);
-    add(queue_, da, dz_[a]);
-    add(queue_, db, dz_[b]);
+    if (da) add(queue_, da, dz_[a]);
+    if (db) add(queue_, db, dz_[b]);
     add(queue_, result.loss, terms.rows(static_cast<Index>(o), 1));
     add(queue_, result.a2b_correct, correct.rows(static_cast<Index>(2 * o), 1));
     add(queue_, result.b2a_correct, correct.rows(static_cast<Index>(2 * o) + 1, 1));

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/base/check.hpp"
+#include "core/nn/parameter_scope.hpp"
 
 namespace accord {
 
@@ -11,6 +12,23 @@ int find_modality(ModelConfig const& config, std::string const& name) {
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
     if (config.modalities[m].name == name) return static_cast<int>(m);
   return -1;
+}
+
+bool trains(ModelConfig const& config, Modality modality) {
+  std::string const& name = config.modalities[static_cast<std::size_t>(modality)].name;
+  std::string const fusion = "encoder_wrapper.fusion_model.";
+  std::vector<std::string> groups{"encoder_wrapper." + name + "_adapter.",
+                                  fusion + name + "_layer_norm.", name + "_proj."};
+  std::vector<std::string> parts{"self_attn.", "self_attn_layer_norm.", "final_layer_norm.",
+                                 name + "_ffn."};
+  if (config.encoder.layer_scale_init > 0) parts.insert(parts.end(), {"gamma_1", "gamma_2"});
+  for (Index layer = 0; layer < config.encoder.layers; ++layer)
+    for (std::string const& part : parts)
+      groups.push_back(fmt::format("{}layers.{}.{}", fusion, layer, part));
+  return !std::ranges::all_of(groups, [&](std::string const& group) {
+    return std::ranges::any_of(
+        config.frozen, [&](std::string const& prefix) { return begins_with(group, prefix); });
+  });
 }
 
 std::vector<Pass> resolve_passes(ModelConfig const& config) {
@@ -28,8 +46,8 @@ std::vector<Pass> resolve_passes(ModelConfig const& config) {
   for (ObjectiveConfig const& objective : config.objectives) {
     switch (objective.kind) {
       case ObjectiveConfig::Kind::contrast:
-        use(objective.student, false, true, true);
-        use(objective.teacher, false, true, true);
+        for (Modality m : {objective.student.front(), objective.teacher.front()})
+          use({m}, false, trains(config, m), true);
         break;
       case ObjectiveConfig::Kind::denoise:
         use(objective.teacher, false, false, false);

@@ -27,13 +27,13 @@ struct StackConfig {
 /// One [[modality]]. `adapter` picks the family; keys of other families are unused.
 struct ModalityConfig {
   std::string name;     ///< "text": prefix of parameter names, metrics, shard groups
-  std::string adapter;  ///< "token", "patch"; further families by registry
+  std::string adapter;  ///< "token", "patch", "convolution": modality/registry.cpp
 
-  // token (spec 1.2)
+  // token (spec 1.2); positions and bucket_size are convolution's too
   Index vocabulary = 50264;
-  Index positions = 514;    ///< rows of the absolute position table
+  Index positions = 514;    ///< rows of the absolute position table (convolution: the decoder's)
   Index max_tokens = 70;    ///< tokens per item before the end mark
-  Index bucket_size = 256;  ///< log buckets of the relative-position bias (token: 256)
+  Index bucket_size = 256;  ///< log buckets of the relative-position bias (convolution: 512)
 
   // patch (spec 1.3)
   Index size = 256;  ///< side of the square input, pixels
@@ -42,10 +42,24 @@ struct ModalityConfig {
                             ///< time where pictures have others; 0: as many as they have
   std::string stem = "hmlp";  ///< "hmlp" or "mlp"
 
+  // convolution (spec 1.4)
+  Index sample_rate = 16000;                         ///< samples per second
+  double min_seconds = 1;                            ///< shorter items are repeated up to here
+  double max_seconds = 15;                           ///< longer ones end here
+  Index channels = 512;                              ///< of the feature extractor
+  std::vector<Index> kernels{10, 3, 3, 3, 3, 2, 2};  ///< of its convolutions
+  std::vector<Index> strides{5, 2, 2, 2, 2, 2, 2};
+  Index position_kernel = 19;  ///< of the convolutional positions
+  Index position_groups = 16;
+  Index position_layers = 5;
+
   // masks (spec 3.5)
-  std::string mask = "";        ///< "whole_word", "uniform"; empty: the adapter family's default
-  double mask_ratio = 0;        ///< alone
-  double joint_mask_ratio = 0;  ///< in a joint pass
+  std::string mask = "";  ///< "whole_word", "uniform", "block"; empty: the adapter family's default
+  double mask_ratio = 0;  ///< alone
+  /// In a joint pass: "complement" of the mask alone (joint_mask()), or drawn like it and
+  /// "independent" of it.
+  std::string joint_mask = "complement";
+  double joint_mask_ratio = 0;
 };
 
 /// One [[objective]]: a term of the loss, L = sum weight * term (design.md, I1).
@@ -86,7 +100,7 @@ struct ModelConfig {
   std::vector<ObjectiveConfig> objectives;
   LossConfig loss;
   ParityConfig parity;
-  std::vector<std::string> frozen;  ///< name prefixes of parameters that do not train
+  std::vector<std::string> frozen;  ///< prefixes (begins_with()) of parameters that do not train
   std::vector<std::string>
       no_decay;  ///< names that are not decayed beside biases and 1-D tensors (spec 4.2, Q7)
 };
@@ -104,7 +118,13 @@ struct Pass {
   friend bool operator==(Pass const&, Pass const&) = default;
 };
 
-/// The passes that the objectives need. Order, which random draws depend on: unmasked passes,
+/// Whether some parameter of the encoder that the pass of a modality goes through trains, its
+/// projection included. Judged by groups of parameters: a group counts as frozen when one entry of
+/// `frozen` covers it.
+bool trains(ModelConfig const& config, Modality modality);
+
+/// The passes that the objectives need. A contrasted one sends a gradient back where its modality
+/// trains (stage 2: the text's does not). Order, which random draws depend on: unmasked passes,
 /// unimodal ones first, then masked ones likewise; within each by modality. Stage 1: text, image,
 /// text+image, and the same three masked.
 std::vector<Pass> resolve_passes(ModelConfig const& config);

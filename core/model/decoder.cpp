@@ -35,6 +35,11 @@ Decoder::Decoder(ParameterScope const& scope, ModelConfig const& config, DType d
                        .shape = {1, 1, dd},
                        .init = embedding_init(),
                        .used = false});
+          if (table.mask_embedding)
+            adapter.add({.name = "mask_embedding",
+                         .shape = {1, dd},
+                         .init = embedding_init(),
+                         .used = false});
           int const positions = adapter.add({table.name, {table.rows, dd}, embedding_init()});
           int const mask_token = scope.add({m.name + "_mask_token", {1, dd}, embedding_init()});
           parts.push_back({add_linear(scope, "decoder_" + m.name + "_embed", d, dd),

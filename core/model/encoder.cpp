@@ -48,9 +48,10 @@ Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& c
   };
   if (chunks.front().first)
     for (ModalityConfig const& modality : config.modalities)
-      adapters_.push_back(
-          adapter_family(modality.adapter)
-              .make({queue, adapter_scope(modality), config_.embed_dim, dtype}, modality));
+      adapters_.push_back(adapter_family(modality.adapter)
+                              .make({queue, adapter_scope(modality), config_.embed_dim, dtype,
+                                     config.parity.audio_pad_zero ? 0 : config.loss.denoising_pool},
+                                    modality));
   for (ModalityConfig const& modality : config.modalities)
     bias_tables_.emplace_back(queue, adapter_scope(modality), modality, config_.heads);
   for (LayerChunk const& chunk : chunks)

@@ -35,11 +35,14 @@ class Counter {
     auto const end = mask.masked.begin() + mask.offsets[static_cast<std::size_t>(sample) + 1];
     return std::count(begin, end, std::uint8_t{1});
   }
+  Index kept_of(int pass, std::size_t segment, Index sample) const {
+    Index const tokens = length(at(passes_, pass).modalities[segment], sample);
+    return at(passes_, pass).masked ? tokens - hidden(pass, segment, sample) : tokens;
+  }
   Index kept(int pass, Index sample) const {
-    Index tokens = whole(pass, sample);
-    if (at(passes_, pass).masked)
-      for (std::size_t s = 0; s < at(passes_, pass).modalities.size(); ++s)
-        tokens -= hidden(pass, s, sample);
+    Index tokens = 0;
+    for (std::size_t s = 0; s < at(passes_, pass).modalities.size(); ++s)
+      tokens += kept_of(pass, s, sample);
     return tokens;
   }
   Index length(Modality m, Index sample) const {
@@ -51,8 +54,28 @@ class Counter {
   MicroBatch const& batch_;
 };
 
+/// From samples to frames: the stem of one signal (spec 1.4), told from the number of its frames.
+double convolution_stem_flops(ModalityConfig const& modality, double d, Index frames) {
+  double const channels = real(modality.channels);
+  double flops = real(frames) * 2 * channels * d;
+  Index rows = frames;
+  for (std::size_t i = modality.kernels.size(); i-- > 0;) {
+    flops += real(rows) * 2 * channels * (i > 0 ? channels : 1) * real(modality.kernels[i]);
+    rows = (rows - 1) * modality.strides[i] + modality.kernels[i];
+  }
+  return flops;
+}
+
+/// The convolutional positions of one frame in one pass.
+double position_flops(ModalityConfig const& modality, double d) {
+  if (modality.adapter != "convolution") return 0;
+  return real(modality.position_layers) * 2 * d * d / real(modality.position_groups) *
+         real(modality.position_kernel);
+}
+
 /// From pixels to tokens: the stem of one picture (spec 1.3).
 double stem_flops(ModalityConfig const& modality, double d, Index tokens) {
+  if (modality.adapter == "convolution") return convolution_stem_flops(modality, d, tokens - 1);
   if (modality.adapter != "patch") return 0;
   double const pixels = real(modality.patch * modality.patch * 3), patches = real(tokens - 1);
   if (modality.stem == "mlp") return patches * 2 * pixels * d;
@@ -71,6 +94,9 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
     double const ways = passes[p].gradient ? 3 : 1;
     for (Index s = 0; s < batch.samples(); ++s) {
       flops += ways * stack_flops(config.encoder, count.kept(pass, s));
+      for (std::size_t k = 0; k < passes[p].modalities.size(); ++k)
+        flops += ways * position_flops(at(config.modalities, passes[p].modalities[k]), d) *
+                 real(count.kept_of(pass, k, s) - 1);
       if (!passes[p].masked) continue;
       flops += 3 * stack_flops(config.decoder, count.whole(pass, s));
       flops += 3 * 2 * real(count.kept(pass, s)) * d * dd;  // encoder width to decoder width

@@ -146,8 +146,7 @@ void MicroStep::denoise(View losses) {
 
 Tensor MicroStep::losses_backward(std::vector<ConstView> const& dz) {
   for (std::size_t m = 0; m < contrast_.size(); ++m)
-    if (contrast_pass_[m] >= 0 && dz[m] &&
-        model_.passes()[static_cast<std::size_t>(contrast_pass_[m])].gradient)
+    if (contrast_pass_[m] >= 0 && dz[m])
       model_.projection(static_cast<Modality>(m)).backward(queue_, dz[m], contrast_[m], dfeatures_);
   Tensor dx = model_.encoder().finish_backward(queue_, dfeatures_, encoder_);
   dfeatures_ = {};

@@ -6,12 +6,24 @@
 
 namespace accord {
 
+bool begins_with(std::string const& name, std::string const& prefix) {
+  std::size_t at = 0;
+  for (char const c : prefix) {
+    if (c == '*') {
+      at = std::min(name.find('.', at), name.size());
+    } else if (at >= name.size() || name[at++] != c) {
+      return false;
+    }
+  }
+  return true;
+}
+
 int ParameterScope::add(std::vector<Member> members) const {
   std::vector<ParameterSpec> specs;
   for (Member& member : members) {
     std::string const name = prefix_ + member.name;
     bool const frozen = std::any_of(rules_->frozen.begin(), rules_->frozen.end(),
-                                    [&](std::string const& p) { return name.starts_with(p); });
+                                    [&](std::string const& p) { return begins_with(name, p); });
     bool const listed =
         std::find(rules_->no_decay.begin(), rules_->no_decay.end(), name) != rules_->no_decay.end();
     bool const decay = member.shape.rank() > 1 && !name.ends_with(".bias") && !listed;

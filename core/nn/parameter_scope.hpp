@@ -7,11 +7,15 @@
 
 namespace accord {
 
+/// Whether a name begins with a prefix, in which `*` stands for one part between dots:
+/// "layers.*.text_ffn." covers that branch of every layer.
+bool begins_with(std::string const& name, std::string const& prefix);
+
 /// Adds parameters under a name prefix, and decides once, for all of them, which train and which
 /// are decayed (spec 4.2).
 class ParameterScope {
  public:
-  /// Which parameters do not train (name prefixes) and which are not decayed (whole names): from
+  /// Which parameters do not train (begins_with()) and which are not decayed (whole names): from
   /// the configuration.
   struct Rules {
     std::vector<std::string> frozen;
@@ -53,5 +57,6 @@ inline Init constant_init(double value) { return {Init::Kind::constant, value, 0
 inline Init convolution_init(Index fan_in) {
   return {Init::Kind::uniform_fan_in, 0, fan_in, false};
 }
+inline Init kaiming_init(Index fan_in) { return {Init::Kind::kaiming_normal, 0, fan_in, false}; }
 
 }  // namespace accord

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/error.hpp"
+#include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/check.hpp"
 #include "io/file/list_some.hpp"
 
@@ -65,9 +66,12 @@ std::vector<StoredTensor const*> match_tensors(OpenCheckpoint const& checkpoint,
                                      to_string(found->second->info.shape), to_string(info.shape)));
     stored.push_back(found->second);
   }
+  auto const carried = [&](StoredTensor const& tensor) {
+    return checkpoint.manifest.files[static_cast<std::size_t>(tensor.file)].name == carried_name;
+  };
   if (all_listed)
     for (auto const& [path, tensor] : by_path)
-      if (!listed.contains(path)) unknown.push_back(path);
+      if (!listed.contains(path) && !carried(*tensor)) unknown.push_back(path);
   std::string problems;
   if (!missing.empty()) problems += fmt::format("; it lacks {}", list_some(missing));
   if (!reshaped.empty()) problems += fmt::format("; shapes differ: {}", list_some(reshaped));

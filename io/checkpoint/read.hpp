@@ -11,7 +11,7 @@ namespace accord::io {
 
 /// The checkpoint's tensor for each of `infos`.
 /// \throws DataError listing names that are missing or have another shape, and, if `all_listed`,
-/// those of the checkpoint that are not among infos
+/// those of the checkpoint that are neither among infos nor only carried (carried.hpp)
 std::vector<StoredTensor const*> match_tensors(OpenCheckpoint const& checkpoint,
                                                std::span<TensorInfo const> infos, bool all_listed);
 

@@ -132,6 +132,7 @@ void CheckpointSave::create(Communicator& communicator, Queue& queue) {
     if (error)
       throw IoError(
           fmt::format("{}: cannot be created: {}", unfinished().string(), error.message()));
+    if (options_.carried) link_carried(*options_.carried, unfinished());
   });
 
   // Who creates a file alone knows offsets, size and hash; a sum with everybody else's zeros tells
@@ -146,7 +147,17 @@ void CheckpointSave::create(Communicator& communicator, Queue& queue) {
       fs::path const path = unfinished() / file_names_[k];
       CreatedFile created;
       if (is_index) {
-        created = create_index_file(path, infos_, file_of_, file_names_);
+        std::vector<TensorInfo> infos = infos_;
+        std::vector<int> file_of = file_of_;
+        std::vector<std::string> names = file_names_;
+        if (options_.carried) {
+          for (StoredTensor const& tensor : options_.carried->tensors) {
+            infos.push_back(tensor.info);
+            file_of.push_back(static_cast<int>(names.size()));
+          }
+          names.emplace_back(carried_name);
+        }
+        created = create_index_file(path, infos, file_of, names);
       } else {
         std::vector<TensorInfo const*> tensors;
         std::vector<std::size_t> ids;
@@ -253,6 +264,12 @@ Manifest CheckpointSave::manifest(std::vector<std::vector<Index>> const& hashes)
            runs[i].bytes,
            {std::bit_cast<std::uint64_t>(hashes[rank][2 * i]),
             std::bit_cast<std::uint64_t>(hashes[rank][2 * i + 1])}});
+  }
+  if (options_.carried) {
+    for (StoredTensor const& tensor : options_.carried->tensors)
+      manifest.tensors.push_back(
+          {tensor.info, static_cast<int>(manifest.files.size()), tensor.offset});
+    manifest.files.push_back(options_.carried->file);
   }
   for (CheckpointFile& file : manifest.files)
     std::sort(file.runs.begin(), file.runs.end(),

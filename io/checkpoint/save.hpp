@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/comm/communicator.hpp"
+#include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/directory.hpp"
 #include "io/checkpoint/plan.hpp"
 #include "io/file/tensor_values.hpp"
@@ -17,6 +18,7 @@ struct SaveOptions {
   int files = 1;                            ///< data files; tensors are dealt over them by size
   int keep = 2;                             ///< finished checkpoints that stay, this one included
   std::uint64_t run_bytes = max_run_bytes;  ///< at most so much is written and hashed at a time
+  CarriedTensors const* carried = nullptr;  ///< rank 0's counts; outlives the save
   Announce announce;
 };
 

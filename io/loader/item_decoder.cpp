@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/check.hpp"
+#include "core/model/modality/adapter.hpp"
 
 namespace accord::io {
 namespace {
@@ -78,9 +79,12 @@ ItemDecoder::ItemDecoder(ModelConfig const& model, std::vector<Modality> const& 
       families_[i] = Family::token;
     } else if (config.adapter == "patch") {
       families_[i] = Family::patch;
+    } else if (config.adapter == "convolution") {
+      families_[i] = Family::convolution;
     } else {
       throw UsageError(fmt::format(
-          "modality {}: no reader for the items of adapter \"{}\" (known: \"token\", \"patch\")",
+          "modality {}: no reader for the items of adapter \"{}\" (known: \"token\", \"patch\", "
+          "\"convolution\")",
           config.name, config.adapter));
     }
   }
@@ -97,6 +101,8 @@ void ItemDecoder::append(Modality modality, std::span<std::byte const> bytes, st
     case Family::patch:
       return append_picture(modalities_[m], pictures_[m], bytes, key,
                             places.empty() ? nullptr : places[m], input, lengths, scratch);
+    case Family::convolution:
+      return append_sound(modalities_[m], bytes, input, lengths);
     case Family::none:
       break;
   }
@@ -122,6 +128,16 @@ void ItemDecoder::append_picture(ModalityConfig const& config, PictureOptions co
              static_cast<int>(config.size), reinterpret_cast<std::uint8_t*>(out), scratch.resize);
   Index const side = config.size / config.patch;
   lengths.push_back(side * side + 1);
+}
+
+void ItemDecoder::append_sound(ModalityConfig const& config, std::span<std::byte const> bytes,
+                               ModalityInput& input, std::vector<Index>& lengths) const {
+  std::vector<float> const samples =
+      waveform(decode_sound(bytes), {config.sample_rate, config.min_seconds, config.max_seconds});
+  std::size_t const size = samples.size() * sizeof(float);
+  std::memcpy(extend(input, DType::float32, size, nullptr), samples.data(), size);
+  lengths.push_back(
+      adapter_family(config.adapter).tokens(config, static_cast<Index>(samples.size())));
 }
 
 std::vector<std::uint8_t> ItemDecoder::word_starts(Modality modality,

@@ -10,6 +10,7 @@
 #include "core/base/rng.hpp"
 #include "core/model/batch.hpp"
 #include "core/model/config.hpp"
+#include "io/media/audio.hpp"
 #include "io/media/crop.hpp"
 #include "io/media/image.hpp"
 #include "io/text/tokenizer.hpp"
@@ -57,13 +58,15 @@ class ItemDecoder {
   Index maskable(Modality modality, Index length) const;
 
  private:
-  enum class Family : std::uint8_t { none, token, patch };
+  enum class Family : std::uint8_t { none, token, patch, convolution };
 
   void append_text(ModalityConfig const& config, std::span<std::byte const> bytes,
                    ModalityInput& input, std::vector<Index>& lengths) const;
   void append_picture(ModalityConfig const& config, PictureOptions const& options,
                       std::span<std::byte const> bytes, std::uint64_t key, std::byte* place,
                       ModalityInput& input, std::vector<Index>& lengths, Scratch& scratch) const;
+  void append_sound(ModalityConfig const& config, std::span<std::byte const> bytes,
+                    ModalityInput& input, std::vector<Index>& lengths) const;
 
   std::vector<ModalityConfig> modalities_;
   std::vector<Family> families_;

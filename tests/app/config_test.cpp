@@ -250,7 +250,7 @@ TEST(Config, ContradictionsAreRefused) {
               HasSubstr("among its student"));
   EXPECT_THAT(error_with({"schedule.warmup_steps=10"}), HasSubstr("leaves nothing"));
   EXPECT_THAT(error_with({"data.shift=3"}), HasSubstr("data.crop = \"shift\""));
-  EXPECT_THAT(error_with({"train.stage=2"}), HasSubstr("train.stage = 2"));
+  EXPECT_THAT(error_with({"train.stage=3"}), HasSubstr("train.stage = 3"));
 }
 
 TEST(Config, WhatDoesNothingYetIsRefusedByName) {

@@ -68,8 +68,47 @@ inline ModelConfig tiny_model_config(Index layers = 3, double drop_path = 0.4) {
   return config;
 }
 
-/// Samples at positions [first, first + count), captions of unequal length (all of `equal_length`
-/// rows if given): a pure function of the position.
+/// Stage 2: text and audio, of the same sizes; text and the shared layers are frozen.
+inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 0.4) {
+  using Kind = ObjectiveConfig::Kind;
+  ModelConfig config = tiny_model_config(layers, drop_path);
+  config.modalities[0].joint_mask = "independent";
+  config.modalities[1] = {.name = "audio",
+                          .adapter = "convolution",
+                          .positions = 30,
+                          .bucket_size = 8,
+                          .sample_rate = 100,
+                          .min_seconds = 0.3,
+                          .max_seconds = 0.9,
+                          .channels = 6,
+                          .kernels = {5, 3},
+                          .strides = {3, 2},
+                          .position_kernel = 3,
+                          .position_groups = 4,
+                          .position_layers = 2,
+                          .mask = "block",
+                          .mask_ratio = 0.55,
+                          .joint_mask = "independent",
+                          .joint_mask_ratio = 0.45};
+  config.objectives = {
+      {.name = "atc", .kind = Kind::contrast, .weight = 1, .student = {1}, .teacher = {0}},
+      {"dcl_audio_audio", Kind::denoise, 1, {1}, {0, 1}, 1},
+      {"dcl_al_text", Kind::denoise, 0.5, {0, 1}, {0, 1}, 0},
+      {"dcl_al_audio", Kind::denoise, 0.5, {0, 1}, {0, 1}, 1},
+  };
+  std::string const layer = "encoder_wrapper.fusion_model.layers.*.";
+  config.frozen = {"text_proj.",
+                   "encoder_wrapper.text_adapter.",
+                   "encoder_wrapper.fusion_model.text_layer_norm.",
+                   layer + "self_attn",
+                   layer + "final_layer_norm.",
+                   layer + "gamma_",
+                   layer + "text_ffn."};
+  return config;
+}
+
+/// Samples at positions [first, first + count), captions and sounds of unequal length (captions of
+/// `equal_length` rows and sounds of the greatest if given): a pure function of the position.
 inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Index count,
                              Index equal_length = 0, std::uint32_t seed = 11) {
   MicroBatch batch;
@@ -102,6 +141,21 @@ inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Ind
         append(batch.inputs[m], ids);
         batch.lengths[m].push_back(n + 2);
         items.push_back({n, starts[m]});
+      } else if (modality.adapter == "convolution") {
+        auto const rate = static_cast<double>(modality.sample_rate);
+        auto const least = static_cast<Index>(modality.min_seconds * rate),
+                   most = static_cast<Index>(modality.max_seconds * rate);
+        Index const n =
+            equal_length ? most
+                         : least + draws.below(static_cast<std::uint32_t>(most - least), p, 104, 0);
+        std::vector<float> samples;
+        for (Index i = 0; i < n; ++i)
+          samples.push_back(
+              static_cast<float>(draws.word(p, 105, static_cast<std::uint32_t>(i)) * 0x1p-31 - 1));
+        batch.inputs[m].dtype = DType::float32;
+        append(batch.inputs[m], samples);
+        batch.lengths[m].push_back(adapter_family(modality.adapter).tokens(modality, n));
+        items.push_back({batch.lengths[m].back() - 1, {}});
       } else {
         std::vector<std::uint8_t> pixels;
         for (Index i = 0; i < modality.size * modality.size * 3; ++i)

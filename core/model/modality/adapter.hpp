@@ -56,12 +56,16 @@ struct AdapterContext {
   ParameterScope scope;  ///< `<wrapper>.<modality>_adapter`
   Index embed_dim;
   DType dtype;
+  /// Convolutions see each item padded to the longest of its pool of so many consecutive samples,
+  /// as the official code does (quirks Q5, Q6); 0: unpadded.
+  Index pad_pool = 0;
 };
 
 /// The absolute position table the decoder adds for this modality: its official name and rows.
 struct PositionTable {
   std::string name;
   Index rows;
+  bool mask_embedding = false;  ///< beside it stands an official parameter that nothing reads (Q16)
 };
 
 /// One adapter family, for [[modality]] adapter = "<name>".

@@ -118,7 +118,10 @@ MaskFlags block_mask(Index count, double ratio, MaskDraws const& source) {
 
 MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
   std::string kind = config.mask;
-  if (kind.empty()) kind = config.adapter == "token" ? "whole_word" : "uniform";
+  if (kind.empty())
+    kind = config.adapter == "token"   ? "whole_word"
+           : config.adapter == "patch" ? "uniform"
+                                       : "block";
   Rule rule;
   if (kind == "whole_word" && config.adapter == "token") {
     rule.kind = Kind::whole_word;
@@ -139,6 +142,11 @@ MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
                                    config.name, key, ratio));
   rule.ratio = config.mask_ratio;
   rule.joint_ratio = config.joint_mask_ratio;
+  if (config.joint_mask != "complement" && config.joint_mask != "independent")
+    throw UsageError(
+        fmt::format("modality.{}.joint_mask = \"{}\": expected \"complement\" or \"independent\"",
+                    config.name, config.joint_mask));
+  rule.complement = config.joint_mask == "complement";
   rule.end_mark = config.adapter == "token";
   return rule;
 }
@@ -151,14 +159,15 @@ MaskSampler::MaskSampler(ModelConfig const& config, std::uint32_t seed)
       rules_[static_cast<std::size_t>(passes_[p].modalities[0])].own_pass = static_cast<int>(p);
 }
 
-MaskFlags MaskSampler::own_mask(Rule const& rule, MaskItem const& item, MaskDraws const& draws) {
+MaskFlags MaskSampler::own_mask(Rule const& rule, double ratio, MaskItem const& item,
+                                MaskDraws const& draws) {
   switch (rule.kind) {
     case Kind::whole_word:
-      return whole_word_mask(item.word_start, rule.ratio, draws);
+      return whole_word_mask(item.word_start, ratio, draws);
     case Kind::uniform:
-      return uniform_mask(item.count, rule.ratio, draws);
+      return uniform_mask(item.count, ratio, draws);
     case Kind::block:
-      return block_mask(item.count, rule.ratio, draws);
+      return block_mask(item.count, ratio, draws);
   }
   return {};
 }
@@ -170,12 +179,12 @@ MaskFlags MaskSampler::sample(std::uint64_t position, int pass, int segment,
       rules_[static_cast<std::size_t>(modalities[static_cast<std::size_t>(segment)])];
   MaskDraws const here{draws_, position, stream_of(pass),
                        static_cast<std::uint32_t>(segment) * kDrawsPerSegment};
-  if (modalities.size() == 1) return own_mask(rule, item, here);
-  if (rule.kind == Kind::block) return block_mask(item.count, rule.joint_ratio, here);
+  if (modalities.size() == 1) return own_mask(rule, rule.ratio, item, here);
+  if (!rule.complement) return own_mask(rule, rule.joint_ratio, item, here);
   MaskDraws const alone =
       rule.own_pass >= 0 ? MaskDraws{draws_, position, stream_of(rule.own_pass), 0}
                          : MaskDraws{draws_, position, here.stream, kDrawsOfOwnMask + here.first};
-  return joint_mask(own_mask(rule, item, alone), rule.joint_ratio, here);
+  return joint_mask(own_mask(rule, rule.ratio, item, alone), rule.joint_ratio, here);
 }
 
 void MaskSampler::append(std::uint64_t position, std::span<MaskItem const> items,

@@ -51,9 +51,10 @@ struct MaskItem {
 };
 
 /// Draws every mask of a sample for the passes of a model. The mask of segment s of pass p takes
-/// its draws from stream_of(p), beginning at s << 16. A joint mask reads the mask that its modality
-/// has alone, in the masked unimodal pass; where the objectives have no such pass, one is drawn for
-/// it in the joint pass's stream, beginning at (1 << 20) + (s << 16).
+/// its draws from stream_of(p), beginning at s << 16. In a joint pass a modality's mask is of its
+/// own kind, or complements the mask that it has alone, in the masked unimodal pass; where the
+/// objectives have no such pass, one is drawn for it in the joint pass's stream, beginning at (1 <<
+/// 20) + (s << 16).
 class MaskSampler {
  public:
   /// \throws UsageError if a modality of a masked pass names an unknown kind of mask, or a ratio
@@ -74,11 +75,13 @@ class MaskSampler {
   struct Rule {
     Kind kind = Kind::uniform;
     double ratio = 0, joint_ratio = 0;
-    bool end_mark = false;  ///< the sequence ends with one more token, never masked
-    int own_pass = -1;      ///< its masked unimodal pass
+    bool complement = true;  ///< in a joint pass
+    bool end_mark = false;   ///< the sequence ends with one more token, never masked
+    int own_pass = -1;       ///< its masked unimodal pass
   };
   static Rule rule_of(ModalityConfig const& config);
-  static MaskFlags own_mask(Rule const& rule, MaskItem const& item, MaskDraws const& draws);
+  static MaskFlags own_mask(Rule const& rule, double ratio, MaskItem const& item,
+                            MaskDraws const& draws);
 
   std::vector<Pass> passes_;
   std::vector<Rule> rules_;  // by Modality

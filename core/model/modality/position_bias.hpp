@@ -16,18 +16,18 @@ struct BucketMatrix {
   std::vector<std::int32_t> bucket;
 };
 
+/// How many positions log_buckets covers, as the official index matrix.
+inline constexpr Index max_log_positions = 1024;
+
 /// Logarithmic distance buckets of a 1-D sequence: exact up to beta / 2, then logarithmic up to
 /// distance 1023; the class token's row, column and corner have rows of their own. Table rows:
-/// log_bucket_rows(beta). size <= 1024.
+/// log_bucket_rows(beta). size <= max_log_positions.
 BucketMatrix log_buckets(Index size, Index beta);
 constexpr Index log_bucket_rows(Index beta) { return 2 * beta + 2; }
 
 /// 2-D offsets on a side x side grid behind a class token. Table rows: grid_bucket_rows(side).
 BucketMatrix grid_buckets(Index side);
 constexpr Index grid_bucket_rows(Index side) { return (2 * side - 1) * (2 * side - 1) + 3; }
-
-/// How many positions the official index matrix of log_buckets covers.
-inline constexpr Index max_log_positions = 1024;
 
 /// The matrix as the official adapters store it.
 Buffer bucket_buffer(BucketMatrix matrix);

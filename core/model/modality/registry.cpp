@@ -1,10 +1,11 @@
+#include "core/model/modality/convolution.hpp"
 #include "core/model/modality/patch.hpp"
 #include "core/model/modality/token.hpp"
 
 namespace accord {
 namespace {
 
-AdapterFamily const* const families[] = {&token_family, &patch_family};
+AdapterFamily const* const families[] = {&token_family, &patch_family, &convolution_family};
 
 }  // namespace
 

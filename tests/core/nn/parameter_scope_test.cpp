@@ -27,5 +27,16 @@ TEST(ParameterScope, AFusedGroupIsFrozenAsAWhole) {
   }
 }
 
+TEST(ParameterScope, AStarInAPrefixStandsForOnePartOfTheName) {
+  EXPECT_TRUE(begins_with("layers.3.text_ffn.0", "layers.*.text_ffn."));
+  EXPECT_TRUE(begins_with("layers.37.gamma_1", "layers.*.gamma_"));
+  EXPECT_FALSE(begins_with("layers.3.audio_ffn.0", "layers.*.text_ffn."));
+  EXPECT_FALSE(begins_with("layers.3.4.text_ffn.0", "layers.*.text_ffn."));
+  EXPECT_FALSE(begins_with("layers", "layers.*.text_ffn."));
+  EXPECT_TRUE(begins_with("layers.3", "layers.*"));
+  EXPECT_TRUE(begins_with("layers.3", ""));
+  EXPECT_FALSE(begins_with("layers.3", "layers.30"));
+}
+
 }  // namespace
 }  // namespace accord

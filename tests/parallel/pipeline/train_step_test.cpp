@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "core/comm/self_communicator.hpp"
 #include "tests/support/tiny_model.hpp"
@@ -123,57 +124,60 @@ TEST_F(StepTest, GradientsMatchFiniteDifferences) {
 }
 
 TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
-  ModelConfig config = tiny_model_config(2);
-  config.objectives.resize(1);
-  config.decoder.layers = 0;
-  Queue queue(Backend::reference);
-  SelfCommunicator self;
-  Model model(queue, config, DType::float64, self, Model::whole(config));
-  model.initialise(queue, InitMode::dense, 5);
-  MeshGroups groups;
-  TrainStep step(queue, model, groups, {.global_batch = 3, .seed = 9});
-  std::vector<MicroBatch> batches;
-  batches.push_back(tiny_batch(config, 0, 3));
-  ParameterStore& store = model.parameters();
-  auto loss = [&] {
-    store.zero_gradients(queue);
-    return step.run(batches).terms[0];
-  };
-  for (int id = 0; id < store.count(); ++id) {
-    View const value = store.value(id);
-    double* values = value.as<double>();
-    for (Index k : {Index{0}, value.size() / 2, value.size() - 1}) {
-      double const h = 1e-5, was = values[k];
-      values[k] = was + h;
-      double const up = loss();
-      values[k] = was - h;
-      double const down = loss();
-      values[k] = was;
-      loss();
-      double const analytic = store.gradient(id).as<double>()[k];
-      EXPECT_NEAR(analytic, (up - down) / (2 * h), 1e-8 + 1e-6 * std::abs(analytic))
-          << store.spec(id).name << "[" << k << "]";
+  for (ModelConfig config : {tiny_model_config(2), tiny_audio_model_config(2)}) {
+    config.objectives.resize(1);
+    config.decoder.layers = 0;
+    Queue queue(Backend::reference);
+    SelfCommunicator self;
+    Model model(queue, config, DType::float64, self, Model::whole(config));
+    model.initialise(queue, InitMode::dense, 5);
+    MeshGroups groups;
+    TrainStep step(queue, model, groups, {.global_batch = 3, .seed = 9});
+    std::vector<MicroBatch> batches;
+    batches.push_back(tiny_batch(config, 0, 3));
+    ParameterStore& store = model.parameters();
+    auto loss = [&] {
+      store.zero_gradients(queue);
+      return step.run(batches).terms[0];
+    };
+    for (int id = 0; id < store.count(); ++id) {
+      if (!store.spec(id).trainable) continue;
+      View const value = store.value(id);
+      double* values = value.as<double>();
+      for (Index k : {Index{0}, value.size() / 2, value.size() - 1}) {
+        double const h = 1e-5, was = values[k];
+        values[k] = was + h;
+        double const up = loss();
+        values[k] = was - h;
+        double const down = loss();
+        values[k] = was;
+        loss();
+        double const analytic = store.gradient(id).as<double>()[k];
+        EXPECT_NEAR(analytic, (up - down) / (2 * h), 1e-8 + 1e-6 * std::abs(analytic))
+            << store.spec(id).name << "[" << k << "]";
+      }
     }
   }
 }
 
 TEST_F(StepTest, PackedStepEqualsThePlainPaddedOne) {
-  ModelConfig config = tiny_model_config();
-  config.loss.denoising_pool = 5;
-  Outcome const plain =
-      run(config, Backend::reference, 5, 5, {.skip_branches = false, .pad = true});
-  Outcome const packed = run(config, Backend::cpu, 5, 5);
-  expect_equal(packed, plain, 1e-12, 1e-11);
+  for (ModelConfig config : {tiny_model_config(), tiny_audio_model_config()}) {
+    config.loss.denoising_pool = 5;
+    Outcome const plain =
+        run(config, Backend::reference, 5, 5, {.skip_branches = false, .pad = true});
+    Outcome const packed = run(config, Backend::cpu, 5, 5);
+    expect_equal(packed, plain, 1e-12, 1e-11);
+  }
 }
 
 TEST_F(StepTest, MicroBatchesChangeNothing) {
-  ModelConfig const config = tiny_model_config();
-  for (ContrastGradient gradient : {ContrastGradient::exact, ContrastGradient::anchor}) {
-    StepOptions const options{.contrast_gradient = gradient};
-    Outcome const whole = run(config, Backend::cpu, 8, 8, options);
-    expect_equal(run(config, Backend::cpu, 8, 4, options), whole, 1e-12, 1e-11);
-    expect_equal(run(config, Backend::cpu, 8, 2, options), whole, 1e-12, 1e-11);
-  }
+  for (ModelConfig const& config : {tiny_model_config(), tiny_audio_model_config()})
+    for (ContrastGradient gradient : {ContrastGradient::exact, ContrastGradient::anchor}) {
+      StepOptions const options{.contrast_gradient = gradient};
+      Outcome const whole = run(config, Backend::cpu, 8, 8, options);
+      expect_equal(run(config, Backend::cpu, 8, 4, options), whole, 1e-12, 1e-11);
+      expect_equal(run(config, Backend::cpu, 8, 2, options), whole, 1e-12, 1e-11);
+    }
 }
 
 TEST_F(StepTest, RecomputingChangesNothing) {
@@ -184,10 +188,34 @@ TEST_F(StepTest, RecomputingChangesNothing) {
 }
 
 TEST_F(StepTest, ParityModeEqualsTheDefaultWhenLengthsAreEqual) {
-  ModelConfig config = tiny_model_config();
-  Outcome const masked = run(config, Backend::cpu, 4, 4, {}, 6);
-  config.parity.decoder_key_mask = false;
-  expect_equal(run(config, Backend::cpu, 4, 4, {}, 6), masked, 1e-12, 1e-12);
+  for (ModelConfig config : {tiny_model_config(), tiny_audio_model_config()}) {
+    Outcome const masked = run(config, Backend::cpu, 4, 4, {}, 6);
+    config.parity = {.decoder_key_mask = false, .audio_pad_zero = false};
+    expect_equal(run(config, Backend::cpu, 4, 4, {}, 6), masked, 1e-12, 1e-12);
+  }
+}
+
+TEST_F(StepTest, ParityModeLetsSoundsSeeThePaddingOfTheirPool) {
+  ModelConfig config = tiny_audio_model_config();
+  Outcome const alone = run(config, Backend::cpu, 4, 4);
+  config.parity.audio_pad_zero = false;
+  Outcome const padded = run(config, Backend::cpu, 4, 4);
+  EXPECT_GT(std::abs(padded.terms[0] - alone.terms[0]), 1e-6);
+  config.loss.denoising_pool = 1;  // each sound a pool of its own
+  EXPECT_NEAR(run(config, Backend::cpu, 4, 4).terms[0], alone.terms[0], 1e-12);
+}
+
+TEST_F(StepTest, AFrozenSideGetsNoPassWithGradient) {
+  std::vector<Pass> const passes = resolve_passes(tiny_audio_model_config());
+  ASSERT_EQ(passes.size(), 5u);
+  EXPECT_EQ(passes[0], (Pass{.modalities = {0}, .contrasted = true}));
+  EXPECT_EQ(passes[1], (Pass{.modalities = {1}, .gradient = true, .contrasted = true}));
+  EXPECT_EQ(passes[2], (Pass{.modalities = {0, 1}}));
+  EXPECT_EQ(passes[3], (Pass{.modalities = {1}, .masked = true, .gradient = true}));
+  EXPECT_EQ(passes[4], (Pass{.modalities = {0, 1}, .masked = true, .gradient = true}));
+  ModelConfig thawed = tiny_audio_model_config();
+  thawed.frozen.erase(thawed.frozen.begin() + 3);  // the shared attention trains
+  EXPECT_TRUE(resolve_passes(thawed)[0].gradient);
 }
 
 TEST_F(StepTest, ParityModeAttendsToPaddedSlots) {
@@ -199,8 +227,11 @@ TEST_F(StepTest, ParityModeAttendsToPaddedSlots) {
   EXPECT_EQ(parity.terms[0], masked.terms[0]);
 }
 
-TEST(Model, HasTheOfficialNumberOfParametersInStageOne) {
-  ModelConfig config = tiny_model_config();
+namespace {
+
+// Names and sizes of the parameters of the 4B model over some modalities, without their memory.
+std::map<std::string, Index> official_parameters(std::vector<ModalityConfig> modalities) {
+  ModelConfig config;
   config.encoder = {.embed_dim = 1536,
                     .layers = 40,
                     .heads = 24,
@@ -208,21 +239,33 @@ TEST(Model, HasTheOfficialNumberOfParametersInStageOne) {
                     .layer_scale_init = 1e-6,
                     .drop_path = 0.4};
   config.decoder = {.embed_dim = 768, .layers = 2, .heads = 12, .ffn_dim = 2048};
-  config.modalities[0] = {.name = "text", .adapter = "token"};
-  config.modalities[1] = {.name = "image", .adapter = "patch"};
-  Queue queue(Backend::cpu);
-  SelfCommunicator self;
-  // Named parameters without their memory: the count is that of spec 1.11.
-  ParameterStore store;
-  ParameterScope::Rules const rules;
-  ParameterScope const scope(store, rules);
-  TensorParallelRegion const region(self);
-  Encoder const encoder(queue, scope / "encoder_wrapper", config, DType::float32, region,
-                        Model::whole(config));
-  Decoder const decoder(scope, config, DType::float32, region);
-  for (ModalityConfig const& m : config.modalities) Projection(scope, m.name, 1536);
-  Index count = 1;  // logit_scale
-  for (int id = 0; id < store.count(); ++id) count += store.spec(id).shape.size();
-  EXPECT_EQ(count, 2759268497);
-  EXPECT_EQ(store.count() + 1, 1174);
+  config.modalities = std::move(modalities);
+  std::map<std::string, Index> sizes;
+  for (ParameterSpec const& parameter : Model::describe(config))
+    sizes[parameter.name] = parameter.shape.size();
+  return sizes;
+}
+
+Index total(std::map<std::string, Index> const& sizes) {
+  Index sum = 0;
+  for (auto const& [name, size] : sizes) sum += size;
+  return sum;
+}
+
+}  // namespace
+
+TEST(Model, HasTheOfficialNumbersOfParameters) {
+  ModalityConfig const text{.name = "text", .adapter = "token"},
+      image{.name = "image", .adapter = "patch"},
+      audio{.name = "audio", .adapter = "convolution", .positions = 1026, .bucket_size = 512};
+  auto const first = official_parameters({text, image}),
+             second = official_parameters({text, audio});
+  EXPECT_EQ(total(first), 2759268497);
+  EXPECT_EQ(first.size(), 1174u);
+  EXPECT_EQ(total(second), 2775509857);
+  EXPECT_EQ(total(official_parameters({text, image, audio})), 3926288577);
+  // What stage 2 carries through from stage 1 makes it the whole.
+  auto all = second;
+  all.insert(first.begin(), first.end());
+  EXPECT_EQ(total(all), 3926288577);
 }

@@ -206,6 +206,19 @@ TEST(MaskSampler, DrawsTheMissingMaskWhereNoUnimodalPassIsMasked) {
   for (std::size_t i = 0; i < share.size(); ++i) expect_share(share[i], 11. / 16, 0, i);
 }
 
+TEST(MaskSampler, DrawsAnIndependentMaskWithTheJointShareWhereToldTo) {
+  ModelConfig config = stage_one();
+  config.modalities[0].joint_mask = "independent";
+  MaskSampler const sampler(config, kSeed);
+  MaskItem const item{19, kWordStart};
+  auto const whole_words = [&](std::uint64_t p) {
+    return whole_word_mask(kWordStart, 0.4, {Draws(kSeed, Purpose::mask), p, stream_of(5), 0});
+  };
+  for (std::uint64_t p = 0; p < 20; ++p) EXPECT_EQ(sampler.sample(p, 5, 0, item), whole_words(p));
+  config.modalities[0].joint_mask = "either";
+  EXPECT_THROW(MaskSampler(config, 1), UsageError);
+}
+
 TEST(MaskSampler, DependsOnSeedPositionAndPass) {
   std::vector<MaskItem> const items = {{19, kWordStart}, {256, {}}};
   MaskSampler const sampler(stage_one(), kSeed);
