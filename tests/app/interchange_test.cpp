@@ -421,13 +421,21 @@ TEST(Branch, SizesAreThoseOfThePaper) {
   };
   auto const all = [](std::string const&) { return true; };
   app::Config const config = app::parse_config(
-      "[model]\npreset = \"onepeace-4b\"\n[train]\nsteps = 9\nglobal_batch = 64\n", "4b.toml",
-      {"modality.text.vocabulary=50264"});
-  std::vector<Modality> const pair = app::modalities_named(config.model, {"text", "image"});
-  EXPECT_EQ(count(app::branch_of(config, pair, app::DecoderPart::with).model, all), 2759268497);
-  EXPECT_EQ(count(app::branch_of(config, pair, app::DecoderPart::without).model, all), 2730320785);
+      "[model]\npreset = \"onepeace-4b\"\n[[modality]]\nname = \"audio\"\n"
+      "adapter = \"convolution\"\n[train]\nsteps = 9\nglobal_batch = 64\n",
+      "4b.toml", {"modality.text.vocabulary=50264"});
+  auto const branch = [&](std::vector<std::string> const& names, app::DecoderPart decoder) {
+    return app::branch_of(config, app::modalities_named(config.model, names), decoder).model;
+  };
+  app::DecoderPart const with = app::DecoderPart::with, without = app::DecoderPart::without;
+  EXPECT_EQ(count(branch({"text", "image"}, with), all), 2759268497);
+  EXPECT_EQ(count(branch({"text", "audio"}, with), all), 2775509857);
+  EXPECT_EQ(count(branch({"text", "image", "audio"}, with), all), 3926288577);
+  EXPECT_EQ(count(branch({"text", "image"}, without), all), 2730320785);
+  EXPECT_EQ(count(branch({"text", "audio"}, without), all), 2745970785);
+  EXPECT_EQ(count(branch({"text", "image", "audio"}, without), all), 3884740545);
   // The published figure leaves out final norm, projection and temperature.
-  EXPECT_EQ(count(app::branch_of(config, {pair[1]}, app::DecoderPart::without).model,
+  EXPECT_EQ(count(branch({"image"}, without),
                   [](std::string const& name) {
                     return name != "logit_scale" && name.find("image_layer_norm") == name.npos &&
                            !name.starts_with("image_proj");
