@@ -216,8 +216,8 @@ Config assemble(std::vector<Entry> const& entries) {
     if (!target.key->belongs_to(modality->adapter))
       throw UsageError(fmt::format(
           "{}: {} belongs to modalities with adapter = \"{}\"; \"{}\" has adapter = \"{}\"",
-          entries[i].where, dotted(entries[i].path), fmt::join(target.key->adapters, "\" or \""),
-          modality->name, modality->adapter));
+          entries[i].where, dotted(entries[i].path), joined(target.key->adapters), modality->name,
+          modality->adapter));
   }
   return config;
 }
@@ -304,10 +304,9 @@ std::string configuration_reference() {
     Config scratch = fresh;
     void* const table = section.table(scratch, "NAME");
     for (Key const& key : section.keys)
-      out += fmt::format(
-          "| `{}`{} | `{}` | {} | {} |\n", key.name,
-          key.adapters.empty() ? "" : fmt::format(" ({})", fmt::join(key.adapters, ", ")),
-          to_toml(key.get(scratch, table)), key.expectation(), key.doc);
+      out += fmt::format("| `{}`{} | `{}` | {} | {} |\n", key.name,
+                         key.adapters.empty() ? "" : fmt::format(" ({})", joined(key.adapters)),
+                         to_toml(key.get(scratch, table)), key.expectation(), key.doc);
     out += '\n';
   }
   return out;

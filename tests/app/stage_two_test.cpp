@@ -102,8 +102,9 @@ TEST_F(StageTwo, TrainsExactlyThePublishedPartsAndCarriesTheRest) {
     EXPECT_TRUE(before.contains(name) || name.find("audio") != std::string::npos) << name;
   // Moments exist of what trains alone.
   for (io::StoredTensor const& tensor : checkpoint("al").manifest.tensors)
-    if (tensor.info.kind == "exp_avg")
+    if (tensor.info.kind == "exp_avg") {
       EXPECT_TRUE(trains_in_stage_two(tensor.info.name)) << tensor.info.name;
+    }
 }
 
 TEST_F(StageTwo, IsTheSameOnTwoRanksAndAfterAStop) {
