@@ -31,10 +31,10 @@ Inference::Inference(Queue& queue, Communicator& world, std::filesystem::path co
       alone_(std::make_unique<SelfCommunicator>()),
       model_(std::make_unique<Model>(queue, config_.model, DType::float32, *alone_,
                                      Model::whole(config_.model))) {
-  load();
+  load(announce);
 }
 
-void Inference::load() {
+void Inference::load(io::Announce const& announce) {
   ParameterStore& store = model_->parameters();
   std::vector<io::TensorInfo> infos;
   std::vector<io::Piece> pieces;
@@ -45,6 +45,7 @@ void Inference::load() {
   }
   io::LoadOptions options;
   options.unlisted = io::Unlisted::skip;
+  options.announce = announce;
   io::load_tensors(world_, queue_, checkpoint_, infos, pieces, options);
 }
 

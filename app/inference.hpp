@@ -26,7 +26,7 @@ class Inference {
                    std::function<void(Index done, Index total)> const& progress);
 
  private:
-  void load();
+  void load(io::Announce const& announce);
 
   Queue& queue_;
   Communicator& world_;

@@ -31,6 +31,20 @@ void RunFolder::begin(std::string const& configuration_toml) const {
   io::write_file_atomically(directory_ / "config.toml", configuration_toml);
 }
 
+std::vector<std::filesystem::path> RunFolder::set_aside_metrics() const {
+  std::vector<std::filesystem::path> moved;
+  for (std::filesystem::path const& path : {metrics(), validation()}) {
+    if (!std::filesystem::is_regular_file(path) || std::filesystem::file_size(path) == 0) continue;
+    std::filesystem::path to;
+    int number = 1;
+    do to = directory_ / fmt::format("{}-{}.jsonl", path.stem().string(), number++);
+    while (std::filesystem::exists(to));
+    io::rename_durably(path, to);
+    moved.push_back(to);
+  }
+  return moved;
+}
+
 void RunFolder::add_event(std::int64_t step, std::string const& text) const {
   double const now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

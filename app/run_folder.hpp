@@ -30,6 +30,9 @@ class RunFolder {
 
   /// Takes away the record of an earlier run that ended here: this one has not. Call first.
   void begin(std::string const& configuration_toml) const;
+  /// For a run from its first step on: what another run left in metrics() and validation() goes to
+  /// the first free of metrics-1.jsonl, metrics-2.jsonl, ... Returns the new paths. \throws IoError
+  std::vector<std::filesystem::path> set_aside_metrics() const;
   void add_event(std::int64_t step, std::string const& text) const;
   /// Writes run.json, the last thing of all; durable when it returns.
   void end(io::RunRecord const& record) const;

@@ -92,7 +92,8 @@ class TrainRun {
 
   /// Ranks that disagree would hang or train nonsense: another binary on one node, another file.
   Config require_same(Config const& config) {
-    std::vector<parallel::AgreementItem> items{{"the program", build_description()}};
+    std::vector<parallel::AgreementItem> items{{"the program", build_description()},
+                                               {"the program's file", binary_hash()}};
     std::istringstream text(to_toml(config));
     std::string section;
     for (std::string line; std::getline(text, line);) {
@@ -127,6 +128,11 @@ class TrainRun {
     if (!first()) return;
     print_head(begun);
     folder_->begin(to_toml(config()));
+    if (training_.completed() == 0)
+      for (std::filesystem::path const& moved : folder_->set_aside_metrics())
+        std::cerr << fmt::format("{}: holds the metrics that an earlier run left here",
+                                 moved.string())
+                  << std::endl;
     folder_->add_event(training_.completed(), fmt::format("{}: {}", begun, layout()));
     metrics_ = std::make_unique<MetricsFile>(folder_->metrics(), training_.completed());
     events_ =

@@ -1,0 +1,41 @@
+#include "app/run_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/build_info.hpp"
+#include "io/file/file.hpp"
+#include "io/file/hash.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace accord::app {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class RunFolderTest : public TemporaryFolder {};
+
+TEST_F(RunFolderTest, ANewRunSetsTheMetricsOfAnotherAside) {
+  RunFolder const run(folder_);
+  EXPECT_THAT(run.set_aside_metrics(), IsEmpty());
+  write_file(run.metrics(), "");
+  EXPECT_THAT(run.set_aside_metrics(), IsEmpty());
+  write_file(run.metrics(), "first\n");
+  EXPECT_THAT(run.set_aside_metrics(), ElementsAre(folder_ / "metrics-1.jsonl"));
+  write_file(run.metrics(), "second\n");
+  write_file(run.validation(), "seen\n");
+  EXPECT_THAT(run.set_aside_metrics(),
+              ElementsAre(folder_ / "metrics-2.jsonl", folder_ / "validation-1.jsonl"));
+  EXPECT_EQ(io::read_file(folder_ / "metrics-1.jsonl"), "first\n");
+  EXPECT_EQ(io::read_file(folder_ / "metrics-2.jsonl"), "second\n");
+  EXPECT_FALSE(std::filesystem::exists(run.metrics()));
+}
+
+TEST(BuildInfo, KnowsTheProgramsFile) {
+  std::string const file = io::read_file(std::filesystem::read_symlink("/proc/self/exe"));
+  EXPECT_EQ(binary_hash(), io::to_hex(io::hash128(std::as_bytes(std::span(file)))));
+}
+
+}  // namespace
+}  // namespace accord::app
