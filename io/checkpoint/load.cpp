@@ -91,6 +91,7 @@ std::optional<OpenCheckpoint> load_newest(Communicator& communicator, Queue& que
       if (next == 0) found = list_checkpoints(directory);
       candidate = open_next(found, next, options.announce);
       if (!candidate && !found.empty()) throw none_usable(directory);
+      if (candidate && options.check) options.check(*candidate);
     });
     candidate = broadcast_checkpoint(communicator, queue, std::move(candidate));
     if (!candidate) return std::nullopt;

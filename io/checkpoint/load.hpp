@@ -1,6 +1,7 @@
 #pragma once
 // Loads a checkpoint at any number of ranks, whatever number saved it.
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -15,6 +16,9 @@ enum class Unlisted : std::uint8_t { refuse, skip };
 struct LoadOptions {
   Unlisted unlisted = Unlisted::refuse;
   Announce announce;
+  /// load_newest: called on rank 0 with each checkpoint that opened, before its tensors are looked
+  /// at. What it throws ends the loading, on all ranks.
+  std::function<void(OpenCheckpoint const&)> check;
 };
 
 /// Collective. Rank 0 opens `path` (a checkpoint, or a folder of which it takes the newest that

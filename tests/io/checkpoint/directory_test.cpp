@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <mutex>
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
@@ -85,6 +86,37 @@ TEST_F(CheckpointFolder, FallsBackToTheNewestGoodOneAndSaysSo) {
   ASSERT_EQ(notices.size(), 2u);
   EXPECT_THAT(notices[0], HasSubstr("step-00000030 is not usable"));
   EXPECT_THAT(notices[1], HasSubstr("step-00000020 is not usable"));
+}
+
+TEST_F(CheckpointFolder, ShowsTheCallerEachThatOpensAndEndsWhereHeRefuses) {
+  for (Index step : {10, 20, 30}) save_sample(folder_, step, keeping(3));
+  damage_manifest(30);
+  damage_values(20);
+  std::mutex mutex;
+  std::vector<Index> shown;
+  std::vector<std::string> notices;
+  parallel::ThreadGroup(2).run([&](Communicator& world) {
+    Queue queue(Backend::reference);
+    Holding holding(sample_infos(), world.rank(), world.size(), 3);
+    LoadOptions options;
+    options.announce = [&](std::string const& text) {
+      std::lock_guard const lock(mutex);
+      notices.push_back(text);
+    };
+    options.check = [&](OpenCheckpoint const& checkpoint) {
+      std::lock_guard const lock(mutex);
+      shown.push_back(checkpoint.manifest.step);
+      if (checkpoint.manifest.step == 10) throw UsageError("another model");
+    };
+    try {
+      load_newest(world, queue, folder_, sample_infos(), holding.pieces(), options);
+      ADD_FAILURE() << "loaded what the caller refused";
+    } catch (Error const& error) {
+      EXPECT_EQ(error.exit_code(), ExitCode::usage);
+    }
+  });
+  EXPECT_THAT(shown, ElementsAre(20, 10));
+  EXPECT_EQ(notices.size(), 2u);  // each damaged one once
 }
 
 TEST_F(CheckpointFolder, IsRefusedWhenNoneIsGood) {
