@@ -60,24 +60,18 @@ void CheckpointTensors::add(std::vector<io::Piece>& pieces, std::size_t kind,
       pieces.push_back({number, piece.logical_begin, piece.values.size(), piece.values.data()});
 }
 
-std::vector<std::string> CheckpointTensors::keep_only(
-    std::function<bool(io::TensorInfo const&)> const& keep) {
+void CheckpointTensors::keep_only(std::function<bool(io::TensorInfo const&)> const& keep) {
   std::vector<io::TensorInfo> kept;
-  std::vector<std::string> dropped;
   std::vector<int> moved;
   for (io::TensorInfo const& info : infos_) {
     bool const stays = keep(info);
     moved.push_back(stays ? static_cast<int>(kept.size()) : -1);
-    if (stays)
-      kept.push_back(info);
-    else
-      dropped.push_back(info.name);
+    if (stays) kept.push_back(info);
   }
   for (std::vector<int>& numbers : number_)
     for (int& number : numbers)
       if (number >= 0) number = moved[static_cast<std::size_t>(number)];
   infos_ = std::move(kept);
-  return dropped;
 }
 
 }  // namespace accord::app

@@ -26,8 +26,8 @@ class CheckpointTensors {
   /// are split. Collective over the tensor-parallel group; copies live as long as this.
   std::vector<io::ConstPiece> pieces_to_save(Queue& queue, Communicator& tensor);
 
-  /// Drops the tensors that `keep` refuses and returns their names.
-  std::vector<std::string> keep_only(std::function<bool(io::TensorInfo const&)> const& keep);
+  /// Drops the tensors that `keep` refuses.
+  void keep_only(std::function<bool(io::TensorInfo const&)> const& keep);
 
  private:
   void add(std::vector<io::Piece>& pieces, std::size_t kind,

@@ -133,8 +133,6 @@ void check(Config const& config);
 /// choices.
 void check_layout(Config const& config, int world_size, Backend backend);
 
-/// True when some objective is a denoising one, so that samples come in pools.
-bool denoises(ModelConfig const& model);
 /// Sources to train on: [[data.source]], or the one of data.train. \throws UsageError when there is
 /// none.
 std::vector<DataSource> training_sources(DataConfig const& data);

@@ -138,12 +138,6 @@ void check_objective(ObjectiveConfig const& objective, ModelConfig const& model)
 
 }  // namespace
 
-bool denoises(ModelConfig const& model) {
-  return std::any_of(
-      model.objectives.begin(), model.objectives.end(),
-      [](ObjectiveConfig const& o) { return o.kind == ObjectiveConfig::Kind::denoise; });
-}
-
 void check(Config const& config) {
   ModelConfig const& model = config.model;
   check_stack(model.encoder, "model");

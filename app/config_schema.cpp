@@ -341,9 +341,11 @@ Section train_section() {
           may_change(key<T>("steps", &T::steps,
                             "optimizer steps; exactly one of steps and epochs is given")
                          .at_least(0)),
-          may_change(key<T>("epochs", &T::epochs,
-                            "passes over the data; exactly one of steps and epochs is given")
-                         .at_least(0)),
+          may_change(
+              key<T>("epochs", &T::epochs,
+                     "passes over the data as they are when the run begins; exactly one of steps "
+                     "and epochs is given")
+                  .at_least(0)),
           key<T>("global_batch", &T::global_batch, "samples per step over all ranks").at_least(0),
           may_change(
               key<T>("micro_batch", &T::micro_batch,

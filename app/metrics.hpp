@@ -39,7 +39,9 @@ class MetricsFile {
   MetricsFile(std::filesystem::path path, std::int64_t step);
 
   /// \throws IoError, a full disk named as such.
-  void write(MetricsLine const& line);
+  void write(MetricsLine const& line) { write(to_json(line)); }
+  /// A JSON object with a "step", and the end of its line.
+  void write(std::string const& line);
 
  private:
   std::filesystem::path path_;

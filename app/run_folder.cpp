@@ -33,7 +33,7 @@ void RunFolder::begin(std::string const& configuration_toml) const {
 
 std::vector<std::filesystem::path> RunFolder::set_aside_metrics() const {
   std::vector<std::filesystem::path> moved;
-  for (std::filesystem::path const& path : {metrics(), validation()}) {
+  for (std::filesystem::path const& path : {metrics(), validation(), skipped()}) {
     if (!std::filesystem::is_regular_file(path) || std::filesystem::file_size(path) == 0) continue;
     std::filesystem::path to;
     int number = 1;

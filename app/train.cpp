@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "app/bit_conditions.hpp"
 #include "app/build_info.hpp"
 #include "app/commands.hpp"
 #include "app/launch.hpp"
@@ -16,6 +17,7 @@
 #include "app/options.hpp"
 #include "app/progress.hpp"
 #include "app/run_folder.hpp"
+#include "app/skipped_samples.hpp"
 #include "app/stop.hpp"
 #include "app/tensorboard.hpp"
 #include "app/text.hpp"
@@ -76,7 +78,6 @@ class TrainRun {
     if (first()) folder_ = std::make_unique<RunFolder>(config().log.directory);
     start();
     Stop const stop = loop();
-    if (saved_ < training_.completed()) save();
     trace_.finish();
     if (first()) {
       std::cout << trace_.report() << std::flush;
@@ -114,13 +115,18 @@ class TrainRun {
     if (auto const checkpoint = training_.resume(announce())) {
       begun = fmt::format("resumed from {}", checkpoint->folder.string());
       checkpoint_ = checkpoint->folder.string();
+      if (first())
+        for (std::string const& change : changed_conditions(
+                 checkpoint->manifest.documents.run, bit_conditions(queue_, training_.mesh())))
+          announce()(fmt::format("{}: {}: goes on equal to rounding, not bit for bit", checkpoint_,
+                                 change));
     } else if (!config().train.init_from.empty()) {
       begun = fmt::format(
           "started from the weights of {}",
           training_.initialise_from(config().train.init_from, announce()).folder.string());
     }
-    saved_ = training_.completed();
     training_.open_data();
+    listed_ = training_.skipped_samples();
     if (!config().data.validation.empty())
       validation_ = std::make_unique<Validation>(queue_, *training_.groups().data, config(),
                                                  training_.tokenizer());
@@ -137,6 +143,7 @@ class TrainRun {
     metrics_ = std::make_unique<MetricsFile>(folder_->metrics(), training_.completed());
     events_ =
         std::make_unique<EventFile>(folder_->directory() / event_file_name, training_.completed());
+    skipped_lines_ = std::make_unique<MetricsFile>(folder_->skipped(), training_.completed());
     if (validation_)
       validation_lines_ =
           std::make_unique<MetricsFile>(folder_->validation(), training_.completed());
@@ -188,6 +195,8 @@ class TrainRun {
                       "step", training_.total_steps(), training_.completed());
     Interval interval;
     last_save_ = Progress::steady_seconds();
+    // A run that was stopped there is asked again to stop there, not a step later.
+    if (stops_after(training_.completed())) return Stop::after_step;
     while (training_.completed() < training_.total_steps()) {
       trace_.next_step(training_.completed() + 1);
       StepReport const report = training_.step();
@@ -199,9 +208,11 @@ class TrainRun {
       }
       if (validation_due(report.step)) validate(report.step, progress, interval);
       progress.show(report.step, fmt::format("loss {:.3f}", report.loss));
-      Stop const stop = stop_now(report.step);
-      if (stop != Stop::no || save_due(report.step)) {
+      // Done is done, whatever asks it to stop.
+      Stop const stop = last ? Stop::no : stop_now(report.step);
+      if (last || stop != Stop::no || save_due(report.step)) {
         save();
+        interval.began += save_seconds_;  // the time is no step's
         progress.message(fmt::format("step {}: saved {}", report.step, checkpoint_));
       }
       if (stop != Stop::no) return stop;
@@ -209,14 +220,17 @@ class TrainRun {
     return Stop::no;
   }
 
+  bool stops_after(Index step) const {
+    Index const last = config().train.stop_after_step;
+    return last > 0 && step >= last && step < training_.total_steps();
+  }
+
   /// Collective: ranks see signals and clocks of their own and must act alike.
   Stop stop_now(Index step) {
     TraceSpan const span(queue_, Activity::communication, "stop");
     double const seconds = Progress::steady_seconds();
     Stop mine = Stop::no;
-    if (config().train.stop_after_step > 0 && step >= config().train.stop_after_step &&
-        step < training_.total_steps())
-      mine = Stop::after_step;
+    if (stops_after(step)) mine = Stop::after_step;
     if (config().train.stop_before_seconds > 0 &&
         seconds - began_ + reserve() > config().train.stop_before_seconds)
       mine = Stop::time;
@@ -257,13 +271,33 @@ class TrainRun {
 
   void save() {
     double const began = Progress::steady_seconds();
-    checkpoint_ =
-        training_.save({{"build", build_description()}, {"layout", layout()}}, announce()).string();
-    saved_ = training_.completed();
+    list_skipped();
+    std::map<std::string, std::string> notes = bit_conditions(queue_, training_.mesh());
+    notes["build"] = build_description();
+    checkpoint_ = training_.save(std::move(notes), announce()).string();
     last_save_ = Progress::steady_seconds();
     save_seconds_ = last_save_ - began;
     if (first())
-      folder_->add_event(saved_, fmt::format("saved {} in {:.2f} s", checkpoint_, save_seconds_));
+      folder_->add_event(training_.completed(),
+                         fmt::format("saved {} in {:.2f} s", checkpoint_, save_seconds_));
+  }
+
+  /// Collective. Writes down what was replaced since the last call; returns the number of all.
+  Index list_skipped() {
+    Index const count = training_.skipped_samples();
+    if (count == listed_) return count;
+    constexpr Index most_announced = 20;
+    for (io::SkippedSample const& skipped : training_.take_skipped()) {
+      skipped_lines_->write(skipped_line(skipped, config().train.global_batch));
+      if (announced_++ < most_announced)
+        announce()(fmt::format("position {} took another sample: {}, sample {} (key '{}'): {}",
+                               skipped.position, skipped.source, skipped.sample, skipped.key,
+                               skipped.reason));
+      if (announced_ == most_announced)
+        announce()(fmt::format("more of them are listed in {} only", folder_->skipped().string()));
+    }
+    listed_ = count;
+    return count;
   }
 
   void log(StepReport const& report, Interval const& interval) {
@@ -277,7 +311,7 @@ class TrainRun {
     world_->all_reduce(queue_, View(worst, DType::float64, Shape{2}), Reduce::max);
     double flops[2] = {interval.model_flops, interval.executed_flops};
     world_->all_reduce(queue_, View(flops, DType::float64, Shape{2}));
-    Index const skipped = training_.skipped_samples();
+    Index const skipped = list_skipped();
     if (!first()) return;
 
     Index const batch = config().train.global_batch;
@@ -322,8 +356,9 @@ class TrainRun {
   std::unique_ptr<EventFile> events_;              // likewise
   std::unique_ptr<Validation> validation_;         // null without data.validation
   std::unique_ptr<MetricsFile> validation_lines_;  // world rank 0 alone
+  std::unique_ptr<MetricsFile> skipped_lines_;     // likewise
+  Index listed_ = 0, announced_ = 0;               // samples that were replaced
   std::string checkpoint_;                         // the newest durable one
-  Index saved_ = 0;                                // its step
   bool save_by_time_ = false;
   double last_save_ = 0, save_seconds_ = 0, longest_step_ = 0;
 };

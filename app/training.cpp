@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
 
 #include "app/config_compare.hpp"
+#include "app/inheritance.hpp"
 #include "app/launch.hpp"
+#include "app/skipped_samples.hpp"
 #include "app/stored_config.hpp"
 #include "core/base/check.hpp"
 #include "core/base/trace.hpp"
@@ -108,13 +112,13 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
 }
 
 std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce) {
-  // The configuration first: with another model the tensors would not fit, and say less about why.
-  if (world_.rank() == 0)
-    if (auto const newest = io::find_newest(config_.checkpoint.directory, announce))
-      require_resumable(newest->manifest.documents.configuration, config_, newest->folder);
   CheckpointTensors tensors = checkpoint_tensors(Moments::with);
   io::LoadOptions options;
   options.announce = announce;
+  // The configuration first: with another model the tensors would not fit, and say less about why.
+  options.check = [this](io::OpenCheckpoint const& found) {
+    require_resumable(found.manifest.documents.configuration, config_, found.folder);
+  };
   std::optional<io::OpenCheckpoint> checkpoint =
       io::load_newest(world_, queue_, config_.checkpoint.directory, tensors.infos(),
                       tensors.pieces(parallel::Copies::all), options);
@@ -134,6 +138,11 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
     skipped_before_ = std::stoll(note->second);
   if (world_.rank() == 0) carried_ = io::carried_by(*checkpoint);
   if (carried_) carried_configuration_ = manifest.documents.run.at(carried_from);
+  if (auto const note = manifest.documents.run.find("total_steps");
+      note != manifest.documents.run.end() &&
+      parse_config(manifest.documents.configuration, checkpoint->folder.string()).train.epochs ==
+          config_.train.epochs)
+    total_steps_before_ = std::stoll(note->second);
   return checkpoint;
 }
 
@@ -142,16 +151,32 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   io::OpenCheckpoint checkpoint = io::open_together(world_, queue_, path, announce);
   CheckpointTensors tensors = checkpoint_tensors(Moments::without);
   std::vector<io::TensorInfo> const used = tensors.infos();
-  // A new run begins with its own temperature (spec 2.4), and with fresh values of what the source
-  // does not know.
-  for (std::string const& name : tensors.keep_only([&](io::TensorInfo const& info) {
-         if (info.name == "logit_scale") return false;
-         return std::any_of(
-             checkpoint.manifest.tensors.begin(), checkpoint.manifest.tensors.end(),
-             [&](io::StoredTensor const& stored) { return stored.info.path() == info.path(); });
-       }))
-    if (world_.rank() == 0 && announce && name != "logit_scale")
-      announce(fmt::format("{}: has no {}, which starts afresh", checkpoint.folder.string(), name));
+  std::vector<std::string> run, source, modalities;
+  for (ParameterSpec const& parameter : parameters_) run.push_back(parameter.name);
+  for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
+    if (stored.info.kind == "weight") source.push_back(stored.info.name);
+  for (ModalityConfig const& modality : config_.model.modalities)
+    modalities.push_back(modality.name);
+  Inheritance const parts = inherit(run, source, modalities);
+  if (!parts.missing.empty())
+    throw DataError(fmt::format(
+        "train.init_from: {} has no {}, though it has the parts these belong to: it is of another "
+        "model; take its [model] and [[modality]] keys (`accord checkpoint inspect` shows them)",
+        checkpoint.folder.string(), shortened(parts.missing)));
+  if (world_.rank() == 0 && announce) {
+    std::string const folder = checkpoint.folder.string();
+    if (!parts.fresh.empty())
+      announce(fmt::format("{}: has no {}: {} tensors of new parts start afresh", folder,
+                           shortened(parts.fresh), parts.fresh.size()));
+    if (!parts.unused.empty())
+      announce(fmt::format("{}: {} tensors have no use here: {}", folder, parts.unused.size(),
+                           shortened(parts.unused)));
+  }
+  // A new run begins with its own temperature (spec 2.4).
+  tensors.keep_only([&](io::TensorInfo const& info) {
+    return info.name != "logit_scale" &&
+           std::find(parts.fresh.begin(), parts.fresh.end(), info.name) == parts.fresh.end();
+  });
   io::LoadOptions options;
   options.unlisted = io::Unlisted::skip;
   options.announce = announce;
@@ -179,16 +204,22 @@ void Training::open_data() {
     loader.threads = loader_threads(config_);
     loader_ = std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
     steps_per_epoch_ = loader_->steps_per_epoch();
-    // Nodes whose copies of the data differ would train on samples twice, or never.
-    parallel::require_agreement(queue_, *groups_.data,
-                                {{"the data's index", io::to_json(loader_->state())}});
+    // Nodes whose copies of the data differ would train on samples twice, or never; those that
+    // differ in what was appended, from the next epoch on.
+    std::vector<parallel::AgreementItem> items;
+    for (auto const& [source, hash] : loader_->indexes())
+      items.push_back({"the index of data source " + source, hash});
+    items.push_back({"the place in the data", io::to_json(loader_->state())});
+    parallel::require_agreement(queue_, *groups_.data, items);
   }
   groups_.replica->broadcast(queue_, View(&steps_per_epoch_, DType::uint64, Shape{1}), 0);
   schedule_ = {config_.schedule.learning_rate, config_.schedule.min_learning_rate,
                config_.schedule.warmup_steps,
                config_.train.steps > 0
                    ? config_.train.steps
-                   : config_.train.epochs * static_cast<Index>(steps_per_epoch_)};
+                   // What was appended since the run began does not bend its schedule.
+                   : total_steps_before_.value_or(config_.train.epochs *
+                                                  static_cast<Index>(steps_per_epoch_))};
   if (schedule_.warmup_steps >= schedule_.steps)
     throw UsageError(fmt::format(
         "schedule.warmup_steps = {} leaves nothing of the {} steps of train.epochs = {}",
@@ -251,6 +282,14 @@ Index Training::skipped_samples() {
   return skipped_before_ + skipped;
 }
 
+std::vector<io::SkippedSample> Training::take_skipped() {
+  std::span<io::SkippedSample const> mine;
+  if (loader_)
+    mine = std::span(loader_->skipped())
+               .subspan(std::exchange(skips_taken_, loader_->skipped().size()));
+  return gather_skipped(queue_, world_, mine);
+}
+
 std::filesystem::path Training::save(std::map<std::string, std::string> notes,
                                      io::Announce const& announce) {
   TraceSpan const span(queue_, Activity::storage, "checkpoint");
@@ -261,6 +300,7 @@ std::filesystem::path Training::save(std::map<std::string, std::string> notes,
   documents.tokenizer = tokenizer_->files();
   documents.run = std::move(notes);
   documents.run["skipped_samples"] = std::to_string(skipped_samples());
+  documents.run["total_steps"] = std::to_string(total_steps());
   io::SaveOptions options;
   options.files = static_cast<int>(config_.checkpoint.files);
   options.keep = config_.checkpoint.keep > 0 ? static_cast<int>(config_.checkpoint.keep)

@@ -47,8 +47,9 @@ class Training {
   /// checkpoint.directory; empty if there is none. \throws UsageError naming keys that differ from
   /// the checkpoint's and must not, DataError when there are checkpoints but none is good
   std::optional<io::OpenCheckpoint> resume(io::Announce const& announce);
-  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; those it has no use
-  /// for are passed on to the checkpoints saved. \throws DataError
+  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; parts that it has not
+  /// at all keep their initial values, those it has no use for are passed on to the checkpoints
+  /// saved. \throws DataError if a part is there but not whole
   io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
                                      io::Announce const& announce);
   /// Collective. Opens the data where resume() left them, or at the start. Call once, before the
@@ -68,11 +69,15 @@ class Training {
   std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
   parallel::MeshShape const& mesh() const { return mesh_; }
   Index completed() const { return optimizer_->completed(); }
+  /// Of train.epochs: what they were when the run began.
   Index total_steps() const { return schedule_.steps; }               ///< known after open_data()
   std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }  ///< likewise
   /// Collective. Samples that could not be read and were replaced, on all ranks, since the start of
   /// the run.
   Index skipped_samples();
+  /// Collective. Those of them that this has not returned before, by position, on rank 0; nothing
+  /// on the others.
+  std::vector<io::SkippedSample> take_skipped();
 
   /// Of the whole model.
   std::vector<ParameterSpec> const& parameters() const { return parameters_; }
@@ -101,10 +106,12 @@ class Training {
   std::unique_ptr<io::Loader> loader_;  ///< on the first rank of a replica alone: it reads
   std::uint64_t steps_per_epoch_ = 0;
   std::optional<io::OrderState> data_start_;
+  std::optional<Index> total_steps_before_;  ///< of the run this one resumes, for the same epochs
   Schedule schedule_;
   std::optional<io::CarriedTensors> carried_;  ///< rank 0's
   std::string carried_configuration_;          ///< that of their modalities, likewise
   Index skipped_before_ = 0;                   ///< by the runs this one resumes
+  std::size_t skips_taken_ = 0;                ///< of this rank's
 };
 
 }  // namespace accord::app

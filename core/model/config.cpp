@@ -8,6 +8,12 @@
 
 namespace accord {
 
+bool denoises(ModelConfig const& config) {
+  return std::any_of(
+      config.objectives.begin(), config.objectives.end(),
+      [](ObjectiveConfig const& o) { return o.kind == ObjectiveConfig::Kind::denoise; });
+}
+
 int find_modality(ModelConfig const& config, std::string const& name) {
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
     if (config.modalities[m].name == name) return static_cast<int>(m);

@@ -95,7 +95,7 @@ struct LossConfig {
 
 struct ModelConfig {
   StackConfig encoder;
-  StackConfig decoder;  ///< layers = 0: no decoder (no denoise objective)
+  StackConfig decoder;  ///< built if some objective denoises
   std::vector<ModalityConfig> modalities;
   std::vector<ObjectiveConfig> objectives;
   LossConfig loss;
@@ -105,6 +105,8 @@ struct ModelConfig {
       no_decay;  ///< names that are not decayed beside biases and 1-D tensors (spec 4.2, Q7)
 };
 
+/// Whether some objective is a denoising one: samples come in pools then, and there is a decoder.
+bool denoises(ModelConfig const& config);
 /// -1 when there is none of that name.
 int find_modality(ModelConfig const& config, std::string const& name);
 

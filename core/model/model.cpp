@@ -22,8 +22,7 @@ Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator&
   ParameterScope const scope(store_, rules_);
   encoder_.emplace(queue, scope / "encoder_wrapper", config_, dtype, region, chunks_);
   if (chunks_.back().last) {
-    if (config_.decoder.layers > 0)
-      decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
+    if (denoises(config_)) decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
     for (ModalityConfig const& modality : config_.modalities)
       projections_.emplace_back(scope, modality.name, config_.encoder.embed_dim);
     logit_scale_ = scope.add({"logit_scale", {}, constant_init(std::log(1 / 0.07))});

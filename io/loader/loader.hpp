@@ -39,6 +39,7 @@ class Loader {
   /// To continue with the step that is about to begin. \pre the last step was taken whole
   OrderState state() const;
   std::uint64_t epoch() const { return loader_.order().epoch(position()); }
+  std::map<std::string, std::string> indexes() const { return loader_.indexes(); }
   std::uint64_t steps_per_epoch() const { return loader_.order().steps_per_epoch(); }
 
   /// Those met since the construction in what next() gave.

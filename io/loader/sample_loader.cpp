@@ -101,6 +101,12 @@ SampleLoader::SampleLoader(SampleConfig const& config, double share)
   }
 }
 
+std::map<std::string, std::string> SampleLoader::indexes() const {
+  std::map<std::string, std::string> hashes;
+  for (Source const& source : sources_) hashes.emplace(source.name, source.dataset.hash());
+  return hashes;
+}
+
 LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& scratch,
                                 ItemDecoder::Places const& places) const {
   LoadedSample loaded;

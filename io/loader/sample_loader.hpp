@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,6 +74,8 @@ class SampleLoader {
   LoadedSample load(std::uint64_t position, ItemDecoder::Scratch& scratch,
                     ItemDecoder::Places const& places = {}) const;
   Order const& order() const { return order_; }
+  /// Hash of the index that each source has now, by name.
+  std::map<std::string, std::string> indexes() const;
   ItemDecoder const& decoder() const { return decoder_; }
   /// Those that some pass reads, ascending.
   std::vector<Modality> const& used() const { return used_; }

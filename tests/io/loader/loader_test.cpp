@@ -116,6 +116,9 @@ TEST_F(LoaderTest, GoesOnWithAppendedShardsAtTheNextEpoch) {
   for (int step = 0; step < 2; ++step) loader.next();
   samples.start = loader.state();
   add_shard(dataset_, {make_pair(100), make_pair(101), make_pair(102)});
+  Loader const resumed(samples, {4, 0, 1, 1, 0});
+  EXPECT_EQ(resumed.state(), loader.state());
+  EXPECT_NE(resumed.indexes(), loader.indexes());  // what comes next is not the same
   auto const rest = read_steps(samples, {4, 0, 1, 1, 0}, 9);
   for (std::uint64_t p = 8; p < 20; ++p) EXPECT_EQ(rest.at(p), expected.at(p));
   std::string second_epoch;

@@ -1,0 +1,38 @@
+#include "app/skipped_samples.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "parallel/comm/gather_text.hpp"
+
+namespace accord::app {
+
+std::vector<io::SkippedSample> gather_skipped(Queue& queue, Communicator& world,
+                                              std::span<io::SkippedSample const> mine) {
+  nlohmann::json list = nlohmann::json::array();
+  for (io::SkippedSample const& s : mine)
+    list.push_back({s.position, s.source, s.key, s.sample, s.reason});
+  std::vector<io::SkippedSample> all;
+  for (std::string const& text : parallel::gather_text(
+           queue, world, list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)))
+    if (world.rank() == 0)
+      for (nlohmann::json const& s : nlohmann::json::parse(text))
+        all.push_back({s[0], s[1], s[2], s[3], s[4]});
+  // Those of one position were met one after another.
+  std::stable_sort(all.begin(), all.end(),
+                   [](auto const& a, auto const& b) { return a.position < b.position; });
+  return all;
+}
+
+std::string skipped_line(io::SkippedSample const& skipped, Index global_batch) {
+  nlohmann::ordered_json const line = {
+      {"step", skipped.position / static_cast<std::uint64_t>(global_batch) + 1},
+      {"position", skipped.position},
+      {"source", skipped.source},
+      {"sample", skipped.sample},
+      {"key", skipped.key},
+      {"reason", skipped.reason}};
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace accord::app
