@@ -131,8 +131,15 @@ void check_objective(ObjectiveConfig const& objective, ModelConfig const& model)
               model.modalities[static_cast<std::size_t>(objective.modality)].name);
       break;
     case ObjectiveConfig::Kind::classify:
-      throw UsageError(fmt::format(
-          "{}.kind = \"classify\" is not available yet; use \"contrast\" or \"denoise\"", at));
+      require(objective.teacher.empty(), "{}.teacher: a classification has none; labels teach it",
+              at);
+      require(objective.modality >= 0 && contains(objective.student, objective.modality),
+              "{}.modality is not set; say which of its modalities the head reads", at);
+      require(objective.class_names.empty() || objective.classes == 0 ||
+                  static_cast<Index>(objective.class_names.size()) == objective.classes,
+              "{0}.class_names names {1} classes, but {0}.classes = {2}", at,
+              objective.class_names.size(), objective.classes);
+      break;
   }
 }
 
@@ -145,6 +152,11 @@ void check(Config const& config) {
   require(!model.modalities.empty(), "there is no [[modality]]");
   for (ModalityConfig const& modality : model.modalities) check_modality(modality, model);
   for (ObjectiveConfig const& objective : model.objectives) check_objective(objective, model);
+  require(std::count_if(model.objectives.begin(), model.objectives.end(),
+                        [](ObjectiveConfig const& o) {
+                          return o.kind == ObjectiveConfig::Kind::classify;
+                        }) <= 1,
+          "there are several classify terms; keep one: samples have one set of labels");
 
   TrainConfig const& train = config.train;
   require(train.steps == 0 || train.epochs == 0,

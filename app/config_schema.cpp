@@ -58,6 +58,9 @@ Section model_section() {
                      "stochastic depth of the last layer, growing linearly from 0 in the first")
                      .at_least(0)
                      .at_most(0.99));
+  keys.push_back(key<Config>(
+      "layer_position_bias", [](Config& c) -> bool& { return c.model.layer_position_bias; },
+      "position-bias tables of each layer's own, for fine-tuning, instead of one for all"));
   return section({"model"}, encoder_of, "The encoder.", std::move(keys));
 }
 
@@ -237,6 +240,15 @@ Section objective_section() {
               "contrast: the other side; denoise: modalities of the whole pass that is predicted"),
           modality,
           key<O>("weight", &O::weight, "factor of the term in the loss").at_least(0),
+          choice<O, Pooling O::*, Pooling>(
+              "pooling", &O::pooling,
+              {{"attention", Pooling::attention}, {"class_token", Pooling::class_token}},
+              "classify: what the head reads, all tokens but the class token by attention, or that "
+              "token alone"),
+          key<O>("classes", &O::classes, "classify: how many; 0: as many as the data name")
+              .at_least(0),
+          key<O>("class_names", &O::class_names,
+                 "classify: by class number; empty: as the data name them"),
       },
       unset);
 }
@@ -306,6 +318,10 @@ Section loss_section() {
               .at_most(0.99),
           key<L>("contrast_label_smoothing", &L::contrast_label_smoothing,
                  "of the cross-modal contrast")
+              .at_least(0)
+              .at_most(0.99),
+          key<L>("classify_label_smoothing", &L::classify_label_smoothing,
+                 "of a classification with one class per sample")
               .at_least(0)
               .at_most(0.99),
           key<L>("tile", &L::tile, "keys per tile of logits: memory and speed only").at_least(1),

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "app/classes.hpp"
 #include "app/data_commands.hpp"
 #include "app/launch.hpp"
 #include "app/progress.hpp"
@@ -71,7 +72,7 @@ int build(io::BuildOptions const& options, parallel::MpiEnvironment const& mpi) 
 void add_data_build(CLI::App& data, Run& run) {
   struct Options {
     io::BuildOptions build;
-    std::string check = "decode", format = "auto";
+    std::string check = "decode", format = "auto", classes;
     double shard_megabytes = 256;
   };
   auto options = std::make_shared<Options>();
@@ -104,8 +105,14 @@ void add_data_build(CLI::App& data, Run& run) {
   command
       ->add_option("--label", b.source.label,
                    "Store class labels: 'cls' for KEY.cls, else a field of KEY.json or a column of "
-                   "the table")
+                   "the table; 'folder' for the name of the folder around each file")
       ->type_name("NAME");
+  command
+      ->add_option("--classes", options->classes,
+                   "File with the name of each class in a line: a sample may then have several, "
+                   "separated by commas")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
   command
       ->add_option("--media-root", b.source.media_root,
                    "Folder that paths in a table start from [the table's]")
@@ -133,7 +140,8 @@ void add_data_build(CLI::App& data, Run& run) {
       "  tsv     first line names the columns: image_id, image, caption or uniq_id, audio, text; "
       "image and audio\n"
       "          are paths below the table's folder, or base64\n"
-      "  folder  any depth; KEY.png with KEY.txt beside it, whose first line is the caption\n"
+      "  folder  any depth; KEY.png with KEY.txt beside it, whose first line is the caption; with\n"
+      "          --label folder the text may be missing (--modalities image)\n"
       "Bad samples are left out and counted by reason in DIR/build-report.json. Under mpirun or "
       "srun the ranks share\n"
       "the work; the result is the same. An interrupted build goes on where it was when run "
@@ -143,6 +151,7 @@ void add_data_build(CLI::App& data, Run& run) {
       io::BuildOptions& build_options = options->build;
       build_options.check =
           options->check == "header" ? io::MediaCheck::header : io::MediaCheck::decode;
+      if (!options->classes.empty()) build_options.classes = read_lines(options->classes);
       build_options.shard_bytes = static_cast<std::uint64_t>(options->shard_megabytes * megabyte);
       using Kind = io::SourceOptions::Kind;
       build_options.source.kind = options->format == "tar"      ? Kind::tar

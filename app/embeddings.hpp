@@ -35,4 +35,11 @@ Embeddings embed_items(Queue& queue, Communicator& world, Model const& model, Co
                        Modality modality,
                        std::function<void(Index done, Index total)> const& progress);
 
+/// Likewise the logits of the model's classification head, where it reads a single modality:
+/// dim = classes. \throws DataError where it reads several, or the dataset lacks what it reads
+Embeddings classify_items(Queue& queue, Communicator& world, Model const& model,
+                          Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer,
+                          io::Dataset const& dataset,
+                          std::function<void(Index done, Index total)> const& progress);
+
 }  // namespace accord::app

@@ -1,4 +1,4 @@
-// `accord eval`: zero-shot retrieval of a checkpoint on a dataset.
+// `accord eval`: retrieval or classification by a checkpoint on a dataset.
 
 #include <fmt/format.h>
 
@@ -7,12 +7,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/classification.hpp"
 #include "app/commands.hpp"
 #include "app/inference.hpp"
 #include "app/launch.hpp"
 #include "app/names.hpp"
 #include "app/options.hpp"
 #include "app/retrieval.hpp"
+#include "app/text.hpp"
 #include "io/file/file.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 
@@ -22,10 +24,18 @@ namespace {
 struct Options {
   std::string checkpoint, data, task = "retrieval", out;
   RetrievalOptions retrieval;
+  std::string modality, templates, classes;  // of a classification
 };
 
 nlohmann::ordered_json to_json(Recall const& recall) {
   return {{"r1", recall.r1}, {"r5", recall.r5}, {"r10", recall.r10}};
+}
+
+void add_origin(nlohmann::ordered_json& json, Options const& options, Inference const& model) {
+  json["task"] = options.task;
+  json["data"] = options.data;
+  json["checkpoint"] = model.checkpoint().folder.string();
+  json["step"] = model.checkpoint().manifest.step;
 }
 
 nlohmann::ordered_json to_json(Options const& options, Inference const& model, Index samples,
@@ -39,10 +49,7 @@ nlohmann::ordered_json to_json(Options const& options, Inference const& model, I
   }
   json["count"] = samples;
   json["chance"] = chance;
-  json["task"] = options.task;
-  json["data"] = options.data;
-  json["checkpoint"] = model.checkpoint().folder.string();
-  json["step"] = model.checkpoint().manifest.step;
+  add_origin(json, options, model);
   json["equal_captions"] = options.retrieval.equal_captions;
   if (options.retrieval.pool > 0) {
     json["pool"] = options.retrieval.pool;
@@ -71,27 +78,106 @@ std::string text_modality(Config const& config) {
   return "text";
 }
 
-int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
-  auto const world = parallel::MpiCommunicator::world();
-  Queue queue(selected_backend());
-  bool const first = mpi.rank() == 0;
-  Inference model(queue, *world, options.checkpoint,
-                  [](std::string const& text) { std::cerr << text << std::endl; });
-  io::Dataset const dataset = io::Dataset::open(options.data);
+void write(Options const& options, nlohmann::ordered_json const& json) {
+  if (options.out.empty()) return;
+  io::write_file_atomically(options.out, json.dump(2) + "\n");
+  std::cout << options.out << '\n';
+}
+
+void evaluate_retrieval(Queue& queue, Communicator& world, Inference& model,
+                        io::Dataset const& dataset, Options const& options) {
+  bool const first = world.rank() == 0;
   std::vector<Embeddings> const embeddings = embed_all(model, dataset, first);
   if (embeddings.size() < 2)
     throw DataError(fmt::format("{}: retrieval needs two of the model's modalities", options.data));
   bool const compare = options.retrieval.equal_captions || options.retrieval.pool > 0;
   std::vector<RetrievalResult> const results =
-      retrieve(queue, *world, embeddings, partners(dataset, text_modality(model.config()), compare),
+      retrieve(queue, world, embeddings, partners(dataset, text_modality(model.config()), compare),
                options.retrieval);
-  if (!first) return 0;
+  if (!first) return;
   print_table(model, results);
-  if (!options.out.empty()) {
-    io::write_file_atomically(options.out,
-                              to_json(options, model, dataset.size(), results).dump(2) + "\n");
-    std::cout << options.out << '\n';
+  write(options, to_json(options, model, dataset.size(), results));
+}
+
+/// What is classified: the modality asked for, or the only one that is no text.
+Modality classified_modality(Inference const& model, io::Dataset const& dataset,
+                             std::string const& wanted) {
+  std::vector<Modality> candidates;
+  std::vector<std::string> names;
+  for (Modality const m : model.modalities_of(dataset)) {
+    ModalityConfig const& modality = model.config().model.modalities[static_cast<std::size_t>(m)];
+    if (modality.adapter == "token" || (!wanted.empty() && modality.name != wanted)) continue;
+    candidates.push_back(m);
+    names.push_back(modality.name);
   }
+  if (candidates.empty())
+    throw DataError(fmt::format("{}: holds no {} that the model embeds", dataset.path().string(),
+                                wanted.empty() ? "picture or sound" : wanted));
+  if (candidates.size() > 1)
+    throw UsageError(fmt::format("--modality: say which of {} to classify", joined(names)));
+  return candidates.front();
+}
+
+void require_same_classes(Inference const& model, io::Dataset const& dataset) {
+  ModelConfig const& config = model.config().model;
+  ObjectiveConfig const& head =
+      config.objectives[static_cast<std::size_t>(find_classification(config))];
+  if (dataset.index().classes != head.class_names)
+    throw DataError(fmt::format(
+        "{}: its {} classes are not the {} that the model's head knows, in the same order; "
+        "--templates classifies without the head",
+        dataset.path().string(), dataset.index().classes.size(), head.class_names.size()));
+}
+
+void evaluate_classification(Inference& model, io::Dataset const& dataset, bool first,
+                             Options const& options) {
+  ModelConfig const& config = model.config().model;
+  bool const zero_shot = find_classification(config) < 0 || !options.templates.empty();
+  std::vector<std::string> templates;
+  ClassScores scores;
+  if (zero_shot) {
+    Modality const m = classified_modality(model, dataset, options.modality);
+    templates =
+        prompt_templates(options.templates, config.modalities[static_cast<std::size_t>(m)].adapter);
+    Modality const text = find_modality(config, text_modality(model.config()));
+    if (text < 0)
+      throw DataError(fmt::format("{}: the model reads no text, which zero-shot classes need",
+                                  options.checkpoint));
+    scores = zero_shot_scores(model, text, embed(model, dataset, m, first),
+                              class_names(dataset, options.classes), templates);
+  } else {
+    require_same_classes(model, dataset);
+    scores = head_scores(classify(model, dataset, first));
+  }
+  ClassificationResult const result = classify(scores, labels_of(dataset, scores.classes));
+  if (!first) return;
+  std::cout << fmt::format("accuracy {:.2f} % of {}, among {} classes (chance {:.2f} %)\n",
+                           100 * result.accuracy, result.count, scores.classes,
+                           100.0 / static_cast<double>(scores.classes));
+  if (result.multi_hot)
+    std::cout << fmt::format("mean average precision {:.4f}\n", result.mean_average_precision);
+  nlohmann::ordered_json json;
+  json["accuracy"] = result.accuracy;
+  if (result.multi_hot) json["map"] = result.mean_average_precision;
+  json["count"] = result.count;
+  json["classes"] = scores.classes;
+  json["modality"] = config.modalities[static_cast<std::size_t>(scores.modality)].name;
+  json["method"] = zero_shot ? "zero-shot" : "head";
+  if (zero_shot) json["templates"] = templates;
+  add_origin(json, options, model);
+  write(options, json);
+}
+
+int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
+  auto const world = parallel::MpiCommunicator::world();
+  Queue queue(selected_backend());
+  Inference model(queue, *world, options.checkpoint,
+                  [](std::string const& text) { std::cerr << text << std::endl; });
+  io::Dataset const dataset = io::Dataset::open(options.data);
+  if (options.task == "retrieval")
+    evaluate_retrieval(queue, *world, model, dataset, options);
+  else
+    evaluate_classification(model, dataset, mpi.rank() == 0, options);
   return 0;
 }
 
@@ -100,7 +186,7 @@ int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
 void add_eval(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
-      "eval", "Measure zero-shot retrieval of a checkpoint on a dataset; under mpirun too");
+      "eval", "Measure retrieval or classification by a checkpoint on a dataset; under mpirun too");
   command
       ->add_option("--checkpoint", options->checkpoint,
                    "Checkpoint, or folder of which the newest is taken")
@@ -110,7 +196,7 @@ void add_eval(CLI::App& app, Run& run) {
       ->type_name("FOLDER")
       ->required();
   command->add_option("--task", options->task, "What to measure")
-      ->check(CLI::IsMember({"retrieval"}))
+      ->check(CLI::IsMember({"retrieval", "classify"}))
       ->capture_default_str();
   command->add_option("--out", options->out, "Also write the figures as JSON")->type_name("FILE");
   command->add_flag("--equal-captions", options->retrieval.equal_captions,
@@ -125,6 +211,18 @@ void add_eval(CLI::App& app, Run& run) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command->add_option("--modality", options->modality,
+                      "classify: what, where the dataset holds several kinds [the only one]");
+  command
+      ->add_option("--templates", options->templates,
+                   "classify: prompts with {} for the name of a class, a file with one per line or "
+                   "one prompt [the model's own head; without one \"a photo of a {}\", of sounds "
+                   "\"This is a sound of {}\"]")
+      ->type_name("FILE|TEXT");
+  command
+      ->add_option("--classes", options->classes,
+                   "classify: file with the name of each class in a line [those of the dataset]")
+      ->type_name("FILE");
   command->callback([options, &run] {
     run = [options] {
       return launch([&](parallel::MpiEnvironment const& mpi) { return evaluate(mpi, *options); });

@@ -9,6 +9,7 @@
 #include "app/progress.hpp"
 #include "app/stored_config.hpp"
 #include "core/comm/self_communicator.hpp"
+#include "io/loader/item_decoder.hpp"
 
 namespace accord::app {
 namespace {
@@ -58,18 +59,59 @@ Embeddings Inference::embed(io::Dataset const& dataset, Modality modality,
   return embed_items(queue_, world_, *model_, config_, tokenizer_, dataset, modality, progress);
 }
 
+Embeddings Inference::classify(io::Dataset const& dataset,
+                               std::function<void(Index, Index)> const& progress) {
+  return classify_items(queue_, world_, *model_, config_, tokenizer_, dataset, progress);
+}
+
+std::vector<float> Inference::embed_texts(Modality modality,
+                                          std::vector<std::string> const& texts) {
+  constexpr std::size_t at_once = 64;
+  io::ItemDecoder const decoder(config_.model, {modality}, tokenizer_, {}, config_.train.seed);
+  io::ItemDecoder::Scratch scratch;
+  std::vector<float> all;
+  for (std::size_t begin = 0; begin < texts.size(); begin += at_once) {
+    MicroBatch batch = io::empty_batch(config_.model.modalities.size());
+    for (std::size_t i = begin; i < std::min(begin + at_once, texts.size()); ++i) {
+      decoder.append(modality, std::as_bytes(std::span(texts[i])), i, batch, scratch);
+      batch.positions.push_back(i);
+    }
+    std::vector<float> const z = to_host<float>(queue_, model_->embed(queue_, batch, modality));
+    all.insert(all.end(), z.begin(), z.end());
+  }
+  return all;
+}
+
+namespace {
+
+/// Shows progress from the moment that the total is known.
+std::function<void(Index, Index)> shown(std::string const& unit, bool first_rank) {
+  return
+      [unit, first_rank, progress = std::shared_ptr<Progress>()](Index done, Index total) mutable {
+        if (!progress)
+          progress = std::make_shared<Progress>(
+              std::cerr, first_rank ? Progress::style_of_stderr() : Progress::Style::silent, unit,
+              total);
+        progress->show(done);
+      };
+}
+
+}  // namespace
+
+Embeddings embed(Inference& model, io::Dataset const& dataset, Modality modality, bool first_rank) {
+  std::string const& name =
+      model.config().model.modalities[static_cast<std::size_t>(modality)].name;
+  return model.embed(dataset, modality, shown(name + " item", first_rank));
+}
+
+Embeddings classify(Inference& model, io::Dataset const& dataset, bool first_rank) {
+  return model.classify(dataset, shown("item", first_rank));
+}
+
 std::vector<Embeddings> embed_all(Inference& model, io::Dataset const& dataset, bool first_rank) {
   std::vector<Embeddings> embeddings;
-  for (Modality const m : model.modalities_of(dataset)) {
-    std::unique_ptr<Progress> progress;  // made when the total is known
-    embeddings.push_back(model.embed(dataset, m, [&](Index done, Index total) {
-      if (!progress)
-        progress = std::make_unique<Progress>(
-            std::cerr, first_rank ? Progress::style_of_stderr() : Progress::Style::silent,
-            model.config().model.modalities[static_cast<std::size_t>(m)].name + " item", total);
-      progress->show(done);
-    }));
-  }
+  for (Modality const m : model.modalities_of(dataset))
+    embeddings.push_back(embed(model, dataset, m, first_rank));
   return embeddings;
 }
 

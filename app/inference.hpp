@@ -24,6 +24,11 @@ class Inference {
   std::vector<Modality> modalities_of(io::Dataset const& dataset) const;
   Embeddings embed(io::Dataset const& dataset, Modality modality,
                    std::function<void(Index done, Index total)> const& progress);
+  /// classify_items() of this model, which has a head.
+  Embeddings classify(io::Dataset const& dataset,
+                      std::function<void(Index done, Index total)> const& progress);
+  /// The embeddings of texts [texts * dim], on this rank alone.
+  std::vector<float> embed_texts(Modality modality, std::vector<std::string> const& texts);
 
  private:
   void load(io::Announce const& announce);
@@ -37,7 +42,11 @@ class Inference {
   std::unique_ptr<Model> model_;
 };
 
-/// Collective. All modalities that dataset and model share, with progress on the first rank.
+/// Collective. One modality of a dataset, with progress on the first rank.
+Embeddings embed(Inference& model, io::Dataset const& dataset, Modality modality, bool first_rank);
+/// Collective. The logits of the model's head, likewise.
+Embeddings classify(Inference& model, io::Dataset const& dataset, bool first_rank);
+/// Collective. All modalities that dataset and model share, likewise.
 std::vector<Embeddings> embed_all(Inference& model, io::Dataset const& dataset, bool first_rank);
 
 }  // namespace accord::app

@@ -324,6 +324,8 @@ class TrainRun {
       line.emplace_back(model.objectives[o].name + "_loss", report.terms[o]);
     for (std::size_t o = 0; o < model.objectives.size(); ++o) {
       ObjectiveConfig const& objective = model.objectives[o];
+      if (objective.kind == ObjectiveConfig::Kind::classify)
+        line.emplace_back(objective.name + "_accuracy", report.accuracy[2 * o]);
       if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
       Modality const a = objective.student.front(), b = objective.teacher.front();
       line.emplace_back(direction_name(model, a, b) + "_accuracy", report.accuracy[2 * o]);

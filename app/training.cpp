@@ -7,8 +7,10 @@
 #include <span>
 #include <utility>
 
+#include "app/classes.hpp"
 #include "app/config_compare.hpp"
 #include "app/inheritance.hpp"
+#include "app/inherited_tables.hpp"
 #include "app/launch.hpp"
 #include "app/skipped_samples.hpp"
 #include "app/stored_config.hpp"
@@ -80,6 +82,7 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
     : queue_(queue), world_(world), config_(std::move(config)), tokenizer_(std::move(tokenizer)) {
   check_layout(config_, world.size(), queue.backend());
   use_vocabulary(config_, tokenizer_->vocabulary());
+  use_classes(config_);
   mesh_ = parallel::make_mesh(world.size(), config_.parallel.pipeline, config_.parallel.tensor);
   groups_ = parallel::make_groups(
       world, mesh_,
@@ -157,7 +160,20 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
     if (stored.info.kind == "weight") source.push_back(stored.info.name);
   for (ModalityConfig const& modality : config_.model.modalities)
     modalities.push_back(modality.name);
-  Inheritance const parts = inherit(run, source, modalities);
+  std::vector<Inherited> const tables =
+      inherited_tensors(parameters_, config_.model, checkpoint.manifest);
+  auto const is_inherited = [&](std::string const& name) {
+    return std::any_of(tables.begin(), tables.end(),
+                       [&](Inherited const& table) { return table.name == name; });
+  };
+  Inheritance parts = inherit(run, source, modalities);
+  std::erase_if(parts.missing, is_inherited);
+  // A head that tells other classes apart starts afresh.
+  for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
+    for (ParameterSpec const& parameter : parameters_)
+      if (stored.info.kind == "weight" && stored.info.name == parameter.name &&
+          parameter.name.starts_with("classify_head.") && stored.info.shape != parameter.shape)
+        parts.fresh.push_back(parameter.name);
   if (!parts.missing.empty())
     throw DataError(fmt::format(
         "train.init_from: {} has no {}, though it has the parts these belong to: it is of another "
@@ -174,7 +190,7 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   }
   // A new run begins with its own temperature (spec 2.4).
   tensors.keep_only([&](io::TensorInfo const& info) {
-    return info.name != "logit_scale" &&
+    return info.name != "logit_scale" && !is_inherited(info.name) &&
            std::find(parts.fresh.begin(), parts.fresh.end(), info.name) == parts.fresh.end();
   });
   io::LoadOptions options;
@@ -182,6 +198,8 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   options.announce = announce;
   io::load_tensors(world_, queue_, checkpoint, tensors.infos(),
                    tensors.pieces(parallel::Copies::all), options);
+  if (!tables.empty())
+    load_inherited(world_, queue_, checkpoint, tables, model_->parameters(), *optimizer_, options);
   optimizer_->spread_loaded(queue_);
   io::together(world_, queue_, [&] {
     if (world_.rank() != 0) return;

@@ -25,7 +25,8 @@ struct StepReport {
   double loss = 0;
   std::vector<double> terms;     ///< [objective] unweighted
   std::vector<double> accuracy;  ///< [objective * 2] contrast: part of the rows whose best match is
-                                 ///< theirs, both ways
+                                 ///< theirs, both ways; classify: part of the samples predicted
+                                 ///< right, and nothing
   double logit_scale = 0;
   double grad_norm = 0;  ///< before clipping
   double learning_rate = 0;
@@ -37,7 +38,8 @@ struct StepReport {
 class Training {
  public:
   /// Collective over `world`, which outlives this. Makes the model with its initial weights.
-  /// `config` is changed only in the rows of its token tables, which become the tokenizer's.
+  /// `config` is changed only in the rows of its token tables, which become the tokenizer's, and in
+  /// the classes of a classification, which become the data's.
   /// \throws UsageError when this many ranks cannot run it, or it asks for what is not available
   /// yet
   Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
@@ -47,8 +49,9 @@ class Training {
   /// checkpoint.directory; empty if there is none. \throws UsageError naming keys that differ from
   /// the checkpoint's and must not, DataError when there are checkpoints but none is good
   std::optional<io::OpenCheckpoint> resume(io::Announce const& announce);
-  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; parts that it has not
-  /// at all keep their initial values, those it has no use for are passed on to the checkpoints
+  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; position tables of a
+  /// smaller grid, or of all layers, become this model's (inherited_tables.hpp), parts that it has
+  /// not at all keep their initial values, those it has no use for are passed on to the checkpoints
   /// saved. \throws DataError if a part is there but not whole
   io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
                                      io::Announce const& announce);

@@ -183,7 +183,7 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
   auto const adapter =
       adapter_family(config.adapter)
           .make({queue, ParameterScope(store, rules), d, reference.dtype()}, config);
-  BiasTable const table_of_bias(queue, ParameterScope(store, rules), config, heads);
+  BiasTable const table_of_bias(queue, ParameterScope(store, rules), config, heads, {0});
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store);
 
@@ -229,7 +229,7 @@ void verify_encoder_adapter(Queue& queue, Reference& reference) {
 
   // The bias is never stored in the product; here it is spread out from table and buckets, and its
   // gradient gathered.
-  PositionBias const bias = table_of_bias.bias();
+  PositionBias const bias = table_of_bias.bias(0);
   std::vector<double> const table = as_doubles(queue, bias.table),
                             upstream = reference.values("upstream/attn_bias");
   std::vector<std::int32_t> const bucket = to_host<std::int32_t>(queue, bias.bucket);

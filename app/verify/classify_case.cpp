@@ -9,20 +9,20 @@ void verify_eval_classify(Queue&, Reference& reference) {
   io::Hdf5Reader const& file = reference.file();
   Tolerance const exact{.absolute = 1e-15};  // sums of fractions in another order
   auto const labels = file.read<std::int64_t>("inputs/acc_labels");
-  reference.compare("outputs/accuracy", {accuracy(file.read<float>("inputs/acc_logits"), labels)},
+  reference.compare("outputs/accuracy", {accuracy(file.read<double>("inputs/acc_logits"), labels)},
                     exact);
   std::vector<float> const truth = file.read<float>("inputs/map_targets");
   std::vector<std::uint8_t> const targets(truth.begin(), truth.end());
   Index const classes = reference.shape("inputs/map_targets")[1];
   auto const mean = [&](char const* logits) {
-    return mean_average_precision(file.read<float>(logits), targets, classes);
+    return mean_average_precision(file.read<double>(logits), targets, classes);
   };
   reference.compare("outputs/map", {mean("inputs/map_logits")}, exact);
   reference.compare("outputs/map_tied", {mean("inputs/map_logits_tied")}, exact);
-  std::vector<float> const scores = file.read<float>("inputs/map_logits");
+  std::vector<double> const scores = file.read<double>("inputs/map_logits");
   std::vector<double> each;
   for (Index c = 0; c < classes; ++c) {
-    std::vector<float> of_class;
+    std::vector<double> of_class;
     std::vector<std::uint8_t> positive;
     for (std::size_t i = static_cast<std::size_t>(c); i < scores.size();
          i += static_cast<std::size_t>(classes)) {

@@ -10,20 +10,20 @@
 namespace accord {
 namespace {
 
-std::span<float const> row(std::span<float const> values, std::size_t i, std::size_t columns) {
+std::span<double const> row(std::span<double const> values, std::size_t i, std::size_t columns) {
   return values.subspan(i * columns, columns);
 }
 
 }  // namespace
 
-Index predicted_class(std::span<float const> scores) {
-  for (float const score : scores)
+Index predicted_class(std::span<double const> scores) {
+  for (double const score : scores)
     if (!std::isfinite(score)) throw DataError("a class's score is not finite: the model diverged");
   if (scores.empty()) throw DataError("there is no class to choose");
   return std::max_element(scores.begin(), scores.end()) - scores.begin();
 }
 
-double accuracy(std::span<float const> scores, std::span<std::int64_t const> labels) {
+double accuracy(std::span<double const> scores, std::span<std::int64_t const> labels) {
   if (labels.empty()) return 0;
   std::size_t const classes = scores.size() / labels.size();
   Index correct = 0;
@@ -32,7 +32,8 @@ double accuracy(std::span<float const> scores, std::span<std::int64_t const> lab
   return static_cast<double>(correct) / static_cast<double>(labels.size());
 }
 
-double soft_accuracy(std::span<float const> scores, std::span<float const> targets, Index classes) {
+double soft_accuracy(std::span<double const> scores, std::span<double const> targets,
+                     Index classes) {
   ACCORD_CHECK(scores.size() == targets.size() && classes > 0, "{} scores, {} targets",
                scores.size(), targets.size());
   auto const columns = static_cast<std::size_t>(classes);
@@ -44,7 +45,7 @@ double soft_accuracy(std::span<float const> scores, std::span<float const> targe
   return samples > 0 ? sum / static_cast<double>(samples) : 0;
 }
 
-double average_precision(std::span<float const> scores, std::span<std::uint8_t const> positive) {
+double average_precision(std::span<double const> scores, std::span<std::uint8_t const> positive) {
   ACCORD_CHECK(scores.size() == positive.size(), "{} scores, {} targets", scores.size(),
                positive.size());
   std::vector<std::size_t> order(scores.size());
@@ -65,7 +66,7 @@ double average_precision(std::span<float const> scores, std::span<std::uint8_t c
   return sum;
 }
 
-double mean_average_precision(std::span<float const> scores, std::span<std::uint8_t const> targets,
+double mean_average_precision(std::span<double const> scores, std::span<std::uint8_t const> targets,
                               Index classes) {
   ACCORD_CHECK(scores.size() == targets.size() && classes > 0, "{} scores, {} targets",
                scores.size(), targets.size());
@@ -73,7 +74,7 @@ double mean_average_precision(std::span<float const> scores, std::span<std::uint
   std::size_t const samples = scores.size() / columns;
   double sum = 0;
   for (std::size_t c = 0; c < columns; ++c) {
-    std::vector<float> of_class;
+    std::vector<double> of_class;
     std::vector<std::uint8_t> positive;
     for (std::size_t i = 0; i < samples; ++i) {
       of_class.push_back(scores[i * columns + c]);

@@ -42,9 +42,11 @@ struct MicroBatch {
   std::vector<std::vector<Index>>
       lengths;  ///< [Modality][sample]: tokens incl. class token and end mark
   std::vector<std::vector<TokenMask>>
-      masks;                         ///< [pass][segment of the pass]; empty for unmasked passes
-  std::vector<std::int64_t> labels;  ///< class of each sample, where the data has one
-  std::vector<std::string> keys;     ///< sample keys, for messages
+      masks;                            ///< [pass][segment of the pass]; empty for unmasked passes
+  std::vector<std::int64_t> labels;     ///< class of each sample, where the data has one
+  std::vector<std::uint8_t> multi_hot;  ///< [samples * classes] 1 for each class of a sample, where
+                                        ///< it may have several
+  std::vector<std::string> keys;        ///< sample keys, for messages
 
   Index samples() const { return static_cast<Index>(positions.size()); }
 };

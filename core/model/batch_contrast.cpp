@@ -47,6 +47,7 @@ void BatchContrast::expect_kept(MicroStep const& step, Index begin, Index count,
 }
 
 void BatchContrast::run(Communicator& data_group, View terms, View correct) {
+  if (model_.logit_scale() < 0) return;  // nothing is contrasted
   ModelConfig const& config = model_.config();
   ParameterStore& store = model_.parameters();
   DType const statistics = accumulator_of(model_.dtype());

@@ -37,6 +37,12 @@ bool trains(ModelConfig const& config, Modality modality) {
   });
 }
 
+int find_classification(ModelConfig const& config) {
+  for (std::size_t o = 0; o < config.objectives.size(); ++o)
+    if (config.objectives[o].kind == ObjectiveConfig::Kind::classify) return static_cast<int>(o);
+  return -1;
+}
+
 std::vector<Pass> resolve_passes(ModelConfig const& config) {
   std::vector<Pass> passes;
   auto use = [&](std::vector<Modality> modalities, bool masked, bool gradient, bool contrasted) {

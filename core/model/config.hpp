@@ -62,6 +62,12 @@ struct ModalityConfig {
   double joint_mask_ratio = 0;
 };
 
+/// What a classification head reads of a pass (spec section 6).
+enum class Pooling : std::uint8_t {
+  attention,    ///< the tokens of a modality, but not its class token
+  class_token,  ///< that alone
+};
+
 /// One [[objective]]: a term of the loss, L = sum weight * term (design.md, I1).
 struct ObjectiveConfig {
   enum class Kind : std::uint8_t { contrast, denoise, classify };
@@ -74,6 +80,11 @@ struct ObjectiveConfig {
   /// class token (or pooled tokens).
   std::vector<Modality> student, teacher;
   Modality modality = 0;
+  // classify
+  Pooling pooling = Pooling::attention;
+  Index classes = 0;  ///< 0: as many as the data name, set on loading
+  std::vector<std::string> class_names =
+      {};  ///< of the data, by class number; empty: they name none
 };
 
 /// Switches that reproduce the official code where the default deliberately differs ([parity], spec
@@ -90,11 +101,14 @@ struct LossConfig {
   double dcl_scale = 2.5;        ///< 1 / temperature of the denoising contrast
   double label_smoothing = 0.1;  ///< of the denoising contrast
   double contrast_label_smoothing = 0;
-  Index tile = 1024;  ///< keys per logit tile: memory and speed only
+  double classify_label_smoothing = 0;  ///< of single labels
+  Index tile = 1024;                    ///< keys per logit tile: memory and speed only
 };
 
 struct ModelConfig {
   StackConfig encoder;
+  /// Each encoder layer has position-bias tables of its own, not one for all (fine-tuning).
+  bool layer_position_bias = false;
   StackConfig decoder;  ///< built if some objective denoises
   std::vector<ModalityConfig> modalities;
   std::vector<ObjectiveConfig> objectives;
@@ -109,6 +123,9 @@ struct ModelConfig {
 bool denoises(ModelConfig const& config);
 /// -1 when there is none of that name.
 int find_modality(ModelConfig const& config, std::string const& name);
+
+/// Index of the classify objective, -1 when there is none.
+int find_classification(ModelConfig const& config);
 
 /// One forward through the encoder of every sample: which modalities, masked or whole, with or
 /// without gradient.

@@ -7,15 +7,6 @@
 #include "core/ops/rows.hpp"
 
 namespace accord {
-namespace {
-
-Linear add_linear(ParameterScope const& scope, std::string const& name, Index in, Index out) {
-  ParameterScope const inner = scope / name;
-  int const weight = inner.add({"weight", {out, in}, linear_init(in)});
-  return {scope.store(), weight, inner.add({"bias", {out}, constant_init(0)})};
-}
-
-}  // namespace
 
 Decoder::Decoder(ParameterScope const& scope, ModelConfig const& config, DType dtype,
                  TensorParallelRegion region)
@@ -42,8 +33,9 @@ Decoder::Decoder(ParameterScope const& scope, ModelConfig const& config, DType d
                          .used = false});
           int const positions = adapter.add({table.name, {table.rows, dd}, embedding_init()});
           int const mask_token = scope.add({m.name + "_mask_token", {1, dd}, embedding_init()});
-          parts.push_back({add_linear(scope, "decoder_" + m.name + "_embed", d, dd),
-                           add_linear(scope, m.name + "_mask_head", dd, d), mask_token, positions});
+          parts.push_back({add_linear(scope / ("decoder_" + m.name + "_embed"), d, dd),
+                           add_linear(scope / (m.name + "_mask_head"), dd, d), mask_token,
+                           positions});
         }
         return parts;
       }()),

@@ -31,17 +31,17 @@ std::vector<std::string> modality_names(ModelConfig const& config) {
 std::vector<LayerNorm> add_modality_norms(ParameterScope const& fusion_model,
                                           std::vector<std::string> const& modalities, Index width) {
   std::vector<LayerNorm> norms;
-  for (std::string const& name : modalities) {
-    ParameterScope const scope = fusion_model / (name + "_layer_norm");
-    int const weight = scope.add({"weight", {width}, constant_init(1)});
-    norms.emplace_back(scope.store(), weight, scope.add({"bias", {width}, constant_init(0)}));
-  }
+  for (std::string const& name : modalities)
+    norms.push_back(add_layer_norm(fusion_model / (name + "_layer_norm"), width));
   return norms;
 }
 
 Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& config, DType dtype,
                  TensorParallelRegion region, std::vector<LayerChunk> const& chunks)
-    : dtype_(dtype), config_(config.encoder), region_(region) {
+    : dtype_(dtype),
+      config_(config.encoder),
+      per_layer_bias_(config.layer_position_bias),
+      region_(region) {
   // In the order of the forward pass, which is the order of flat storage.
   auto const adapter_scope = [&](ModalityConfig const& modality) {
     return scope / (modality.name + "_adapter");
@@ -52,8 +52,15 @@ Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& c
                               .make({queue, adapter_scope(modality), config_.embed_dim, dtype,
                                      config.parity.audio_pad_zero ? 0 : config.loss.denoising_pool},
                                     modality));
+  std::vector<Index> tables{0};
+  if (per_layer_bias_) {
+    tables.clear();
+    for (LayerChunk const& chunk : chunks)
+      for (Index layer = chunk.layer_begin; layer < chunk.layer_end; ++layer)
+        tables.push_back(layer);
+  }
   for (ModalityConfig const& modality : config.modalities)
-    bias_tables_.emplace_back(queue, adapter_scope(modality), modality, config_.heads);
+    bias_tables_.emplace_back(queue, adapter_scope(modality), modality, config_.heads, tables);
   for (LayerChunk const& chunk : chunks)
     stacks_.emplace_back(scope / "fusion_model", config_, modality_names(config), region,
                          chunk.layer_begin, chunk.layer_end);
@@ -61,9 +68,10 @@ Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& c
     norms_ = add_modality_norms(scope / "fusion_model", modality_names(config), config_.embed_dim);
 }
 
-std::vector<PositionBias> Encoder::position_biases() const {
+std::vector<PositionBias> Encoder::position_biases(Index layer) const {
   std::vector<PositionBias> biases;
-  for (BiasTable const& table : bias_tables_) biases.push_back(table.bias());
+  for (BiasTable const& table : bias_tables_)
+    biases.push_back(table.bias(per_layer_bias_ ? layer : 0));
   return biases;
 }
 
@@ -111,7 +119,7 @@ void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
 void Encoder::run_layers(Queue& queue, State& state, Recompute recompute) const {
   TraceSpan const span(queue, Activity::compute, "layers");
   Stack const& layers = stack(state.chunk);
-  std::vector<PositionBias> const biases = position_biases();
+  auto const biases = [this](Index layer) { return position_biases(layer); };
   Half& plain = state.without_gradient;
   Half& kept = state.with_gradient;
   if (plain.plan.pack().rows > 0)
@@ -172,7 +180,9 @@ Tensor Encoder::layers_backward(Queue& queue, Tensor dx, State& state, Recompute
   TraceSpan const span(queue, Activity::compute, "layers backward");
   Half& half = state.with_gradient;
   return stack(state.chunk)
-      .backward(queue, half.plan, position_biases(), std::move(dx), recompute, half.stack, ready);
+      .backward(
+          queue, half.plan, [this](Index layer) { return position_biases(layer); }, std::move(dx),
+          recompute, half.stack, ready);
 }
 
 void Encoder::embed_backward(Queue& queue, Tensor own_dx, State& state) const {

@@ -42,7 +42,8 @@ class Encoder {
 
   /// Only where the first chunk is.
   Adapter const& adapter(Modality m) const { return *adapters_[static_cast<std::size_t>(m)]; }
-  std::vector<PositionBias> position_biases() const;
+  /// [Modality] of a layer that this rank holds.
+  std::vector<PositionBias> position_biases(Index layer) const;
   Stack const& stack(int chunk = 0) const { return stacks_[static_cast<std::size_t>(chunk)]; }
 
   /// Packs the passes `with_gradient` and `without_gradient` (indices into `passes`).
@@ -77,6 +78,7 @@ class Encoder {
  private:
   DType dtype_;
   StackConfig config_;
+  bool per_layer_bias_;
   TensorParallelRegion region_;
   std::vector<std::unique_ptr<Adapter>> adapters_;  ///< [Modality] (first chunk)
   std::vector<BiasTable> bias_tables_;              ///< [Modality]

@@ -127,6 +127,12 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
         flops += 3 * 2 * queries * dd * d;          // mask head of the masked tokens
         flops += 2 * 2 * queries * candidates * d;  // teachers take no gradient
       }
+    } else {
+      double const samples = real(batch.samples());
+      flops += 3 * 2 * samples * 2 * d * (d + real(objective.classes));  // the head's two matrices
+      if (objective.pooling == Pooling::attention)
+        for (Index s = 0; s < batch.samples(); ++s)  // keys and values of the tokens, one output
+          flops += 3 * 2 * d * d * (2 * real(count.length(objective.modality, s) - 1) + 1);
     }
   }
   return flops;

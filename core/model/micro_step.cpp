@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ops/cross_entropy.hpp"
 #include "core/ops/rows.hpp"
 
 namespace accord {
@@ -37,7 +38,15 @@ MicroStep::MicroStep(Queue& queue, Model const& model, StepOptions const& option
       contrast_[m].rows =
           class_token_rows(queue, half_of(contrast_pass_[m]).plan.pack(), contrast_pass_[m],
                            static_cast<Modality>(m), batch.samples());
-  if (which != Passes::all || !chunk_.last || !model.decoder()) return;
+  if (which != Passes::all || !chunk_.last) return;
+  if (ClassifyHead const* head = model.classify_head()) {
+    auto const o = static_cast<std::size_t>(find_classification(config));
+    ObjectiveConfig const& objective = config.objectives[o];
+    int const pass = find_pass(passes, objective.student, false);
+    classify_.emplace(Classify{o, head->plan(queue, encoder_.with_gradient.plan.pack(), pass,
+                                             objective.modality, batch.samples())});
+  }
+  if (!model.decoder()) return;
   decoder_ = model.decoder()->plan(queue, batch, passes, encoder_.with_gradient.plan.pack(), pool);
   for (std::size_t o = 0; o < config.objectives.size(); ++o)
     if (config.objectives[o].kind == ObjectiveConfig::Kind::denoise)
@@ -142,6 +151,28 @@ void MicroStep::denoise(View losses) {
     decoder.predict_backward(queue_, dprediction, decoder_, term.student);
   }
   decoder.backward(queue_, half.features, decoder_, options_.recompute, dfeatures_);
+}
+
+void MicroStep::classify(View losses, View correct) {
+  if (!classify_) return;
+  ModelConfig const& config = model_.config();
+  ObjectiveConfig const& objective = config.objectives[classify_->objective];
+  ClassifyHead const& head = *model_.classify_head();
+  Tensor const logits = head.forward(queue_, encoder_.with_gradient.features, classify_->head);
+  Tensor dlogits(queue_, logits.dtype(), logits.shape());
+  auto const o = static_cast<Index>(classify_->objective);
+  double const share = 1.0 / static_cast<double>(options_.global_batch);
+  if (batch_.multi_hot.empty()) {
+    Tensor const labels = Tensor::from_host(queue_, batch_.labels);
+    cross_entropy(queue_, logits, labels, config.loss.classify_label_smoothing, share,
+                  objective.weight, losses.rows(o, 1), correct.rows(2 * o, 1), dlogits);
+  } else {
+    Tensor const targets =
+        Tensor::from_host(queue_, std::span<std::uint8_t const>(batch_.multi_hot), logits.shape());
+    binary_cross_entropy(queue_, logits, targets, share, objective.weight, losses.rows(o, 1),
+                         correct.rows(2 * o, 1), dlogits);
+  }
+  head.backward(queue_, dlogits, classify_->head, dfeatures_);
 }
 
 Tensor MicroStep::losses_backward(std::vector<ConstView> const& dz) {

@@ -22,10 +22,11 @@ struct StepOptions {
 
 /// The figures of a step, summed over its micro-batches.
 struct StepFigures {
-  std::vector<double> terms;    ///< [objective] unweighted loss terms
-  std::vector<double> correct;  ///< [objective * 2] contrast: rows whose best match is theirs, both
-                                ///< directions
-  double logit_scale = 0;       ///< exp(tau) as used
+  std::vector<double> terms;  ///< [objective] unweighted loss terms
+  /// [objective * 2] contrast: rows whose best match is theirs, both directions; classify: right
+  /// predictions, and nothing
+  std::vector<double> correct;
+  double logit_scale = 0;  ///< exp(tau) as used; 0 without a contrast
 };
 
 /// L = sum of weight x term, from terms summed over all ranks.
@@ -61,6 +62,9 @@ class MicroStep {
 
   /// Decoder and denoising terms. losses [objectives] += each term's share, unweighted.
   void denoise(View losses);
+  /// Classification, after denoise(). losses [objectives] += its share, unweighted;
+  /// correct [2 * objectives] += right predictions, at the objective's first place.
+  void classify(View losses, View correct);
   /// dz: [Modality] gradient of the embeddings, empty where there is none
   Tensor losses_backward(std::vector<ConstView> const& dz);
 
@@ -79,6 +83,10 @@ class MicroStep {
     bool teacher_has_gradient;  ///< which pack the teacher's rows lie in
     DenoisePlan plan;
   };
+  struct Classify {
+    std::size_t objective;
+    ClassifyHead::Saved head;
+  };
   Encoder::Half const& half_of(int pass) const;
   Denoise plan_denoise(std::size_t objective) const;
 
@@ -92,6 +100,7 @@ class MicroStep {
   std::vector<Projection::Saved> contrast_;  ///< [Modality]
   std::vector<int> contrast_pass_;           ///< [Modality], -1: none
   std::vector<Denoise> denoise_;
+  std::optional<Classify> classify_;
   Tensor dfeatures_;
 };
 

@@ -23,9 +23,16 @@ Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator&
   encoder_.emplace(queue, scope / "encoder_wrapper", config_, dtype, region, chunks_);
   if (chunks_.back().last) {
     if (denoises(config_)) decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
-    for (ModalityConfig const& modality : config_.modalities)
-      projections_.emplace_back(scope, modality.name, config_.encoder.embed_dim);
-    logit_scale_ = scope.add({"logit_scale", {}, constant_init(std::log(1 / 0.07))});
+    if (embeds(config_)) {
+      for (ModalityConfig const& modality : config_.modalities)
+        projections_.emplace_back(scope, modality.name, config_.encoder.embed_dim);
+      logit_scale_ = scope.add({"logit_scale", {}, constant_init(std::log(1 / 0.07))});
+    }
+    if (int const o = find_classification(config_); o >= 0) {
+      ObjectiveConfig const& objective = config_.objectives[static_cast<std::size_t>(o)];
+      classify_head_.emplace(scope / "classify_head", config_.encoder.embed_dim,
+                             config_.encoder.heads, objective.pooling, objective.classes);
+    }
   }
   if (build == Build::allocated) store_.allocate(queue, dtype);
 }
@@ -44,17 +51,37 @@ void Model::initialise(Queue& queue, InitMode mode, std::uint32_t seed) {
   encoder_->fix_initial_values(queue);
 }
 
-Tensor Model::embed(Queue& queue, MicroBatch const& batch, Modality modality) const {
-  std::vector<Pass> const passes{{.modalities = {modality}}};
-  Encoder::State state = encoder_->plan(queue, batch, passes, {}, {0}, {}, 0);
+Encoder::Half Model::evaluate(Queue& queue, MicroBatch const& batch, Pass const& pass) const {
+  Encoder::State state = encoder_->plan(queue, batch, {pass}, {}, {0}, {}, 0);
   encoder_->embed(queue, batch, state);
   encoder_->run_layers(queue, state, Recompute::none);
   encoder_->finish(queue, state);
+  return std::move(state.without_gradient);
+}
+
+Tensor Model::embed(Queue& queue, MicroBatch const& batch, Modality modality) const {
+  Encoder::Half const half = evaluate(queue, batch, {.modalities = {modality}});
   Projection::Saved saved;
-  Encoder::Half const& half = state.without_gradient;
   saved.rows = class_token_rows(queue, half.plan.pack(), 0, modality, batch.samples());
   projection(modality).forward(queue, half.features, saved);
   return std::move(saved.z);
+}
+
+Tensor Model::classify(Queue& queue, MicroBatch const& batch) const {
+  ACCORD_CHECK(classify_head_, "the model has no classification head");
+  ObjectiveConfig const& objective =
+      config_.objectives[static_cast<std::size_t>(find_classification(config_))];
+  Encoder::Half const half = evaluate(queue, batch, {.modalities = objective.student});
+  ClassifyHead::Saved saved =
+      classify_head_->plan(queue, half.plan.pack(), 0, objective.modality, batch.samples());
+  return classify_head_->forward(queue, half.features, saved);
+}
+
+bool embeds(ModelConfig const& config) {
+  return find_classification(config) < 0 ||
+         std::any_of(
+             config.objectives.begin(), config.objectives.end(),
+             [](ObjectiveConfig const& o) { return o.kind == ObjectiveConfig::Kind::contrast; });
 }
 
 Tensor class_token_rows(Queue& queue, Pack const& pack, int pass, Modality modality,

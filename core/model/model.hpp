@@ -3,14 +3,16 @@
 #include <optional>
 
 #include "core/comm/self_communicator.hpp"
+#include "core/model/classify_head.hpp"
 #include "core/model/decoder.hpp"
 #include "core/model/encoder.hpp"
 #include "core/model/projection.hpp"
 
 namespace accord {
 
-/// The part of ONE-PEACE that one rank holds: chunks of the encoder, and with the last chunk
-/// projections, decoder, mask heads and logit_scale, with all parameters in one store under the
+/// The part of ONE-PEACE that one rank holds: chunks of the encoder, and with the last chunk what
+/// the objectives need: projections and logit_scale (but for classification alone), decoder and
+/// mask heads for denoising, a classification head; with all parameters in one store under the
 /// official names (spec 1.11). The encoder's layers are split over the tensor group; what surrounds
 /// them, adapters, heads and decoder, every rank of it holds and computes alike.
 class Model {
@@ -42,18 +44,25 @@ class Model {
   Projection const& projection(Modality m) const {
     return projections_[static_cast<std::size_t>(m)];
   }
-  int logit_scale() const { return logit_scale_; }  ///< parameter id; -1 without the last chunk
+  /// Parameter id; -1 where it does not embed, or without the last chunk.
+  int logit_scale() const { return logit_scale_; }
+  /// Null without a classify objective, or without the last chunk.
+  ClassifyHead const* classify_head() const { return classify_head_ ? &*classify_head_ : nullptr; }
 
   void initialise(Queue& queue, InitMode mode, std::uint32_t seed);
 
   /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path), by a
   /// whole model: z [b, d].
   Tensor embed(Queue& queue, MicroBatch const& batch, Modality modality) const;
+  /// The logits of the classify objective, likewise: [b, classes].
+  Tensor classify(Queue& queue, MicroBatch const& batch) const;
 
  private:
   enum class Build : std::uint8_t { named, allocated };
   Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
         std::vector<LayerChunk> chunks, bool sequence_parallel, Build build);
+  /// One pass over all samples, in evaluation mode.
+  Encoder::Half evaluate(Queue& queue, MicroBatch const& batch, Pass const& pass) const;
 
   ModelConfig config_;
   std::vector<LayerChunk> chunks_;
@@ -64,9 +73,14 @@ class Model {
   SelfCommunicator alone_;
   std::optional<Encoder> encoder_;
   std::optional<Decoder> decoder_;
-  std::vector<Projection> projections_;
+  std::vector<Projection> projections_;  ///< [Modality], or none
+  std::optional<ClassifyHead> classify_head_;
   int logit_scale_ = -1;
 };
+
+/// Whether a model has projections and logit_scale: all have but one that only classifies, as in
+/// the official code.
+bool embeds(ModelConfig const& config);
 
 /// Rows of the class tokens of a pass, one per sample, in the pack that holds it.
 Tensor class_token_rows(Queue& queue, Pack const& pack, int pass, Modality modality, Index samples);

@@ -4,17 +4,8 @@
 #include "core/ops/rows.hpp"
 
 namespace accord {
-namespace {
-
-Linear add_linear(ParameterScope const& scope, Index d) {
-  int const weight = scope.add({"weight", {d, d}, linear_init(d)});
-  return {scope.store(), weight, scope.add({"bias", {d}, constant_init(0)})};
-}
-
-}  // namespace
-
 Projection::Projection(ParameterScope const& scope, std::string const& modality, Index embed_dim)
-    : linear_(add_linear(scope / (modality + "_proj"), embed_dim)) {}
+    : linear_(add_linear(scope / (modality + "_proj"), embed_dim, embed_dim)) {}
 
 void Projection::forward(Queue& queue, ConstView features, Saved& saved) const {
   Index const b = saved.rows.size();

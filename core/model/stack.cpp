@@ -1,6 +1,13 @@
 #include "core/model/stack.hpp"
 
 namespace accord {
+namespace {
+
+std::vector<PositionBias> bias_of(Stack::Biases const& biases, Index layer) {
+  return biases ? biases(layer) : std::vector<PositionBias>{};
+}
+
+}  // namespace
 
 Stack::Stack(ParameterScope const& fusion_model, StackConfig const& config,
              std::vector<std::string> const& modalities, TensorParallelRegion region,
@@ -11,8 +18,8 @@ Stack::Stack(ParameterScope const& fusion_model, StackConfig const& config,
                          region);
 }
 
-Tensor Stack::forward(Queue& queue, PackPlan const& plan, std::span<PositionBias const> bias,
-                      Tensor x, Recompute recompute, Saved* saved) const {
+Tensor Stack::forward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor x,
+                      Recompute recompute, Saved* saved) const {
   if (saved) saved->blocks.resize(blocks_.size());
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     Index const layer = layer_begin_ + static_cast<Index>(i);
@@ -22,17 +29,18 @@ Tensor Stack::forward(Queue& queue, PackPlan const& plan, std::span<PositionBias
       copy(queue, x, kept->x);
       kept = nullptr;
     }
-    x = blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias, nullptr,
-                           std::move(x), recompute, kept);
+    x = blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias_of(biases, layer),
+                           nullptr, std::move(x), recompute, kept);
   }
   return x;
 }
 
-Tensor Stack::backward(Queue& queue, PackPlan const& plan, std::span<PositionBias const> bias,
-                       Tensor dx, Recompute recompute, Saved& saved, Ready const& ready) const {
+Tensor Stack::backward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor dx,
+                       Recompute recompute, Saved& saved, Ready const& ready) const {
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     Index const layer = layer_begin_ + static_cast<Index>(i);
     Block::Saved& kept = saved.blocks[i];
+    std::vector<PositionBias> const bias = bias_of(biases, layer);
     if (recompute == Recompute::layer) {
       Tensor x = std::move(kept.x);
       blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias, nullptr, std::move(x),

@@ -15,6 +15,8 @@ class Stack {
   /// Called with the flat parameter index from which on all gradients are final, as backward
   /// proceeds.
   using Ready = std::function<void(Index flat_begin)>;
+  /// The position bias of a layer by modality; empty: none.
+  using Biases = std::function<std::vector<PositionBias>(Index layer)>;
 
   Stack(ParameterScope const& fusion_model, StackConfig const& config,
         std::vector<std::string> const& modalities, TensorParallelRegion region, Index layer_begin,
@@ -28,9 +30,9 @@ class Stack {
 
   /// Consumes x [rows of the pack, d] and returns it after the last layer; `saved` null: nothing is
   /// kept.
-  Tensor forward(Queue& queue, PackPlan const& plan, std::span<PositionBias const> bias, Tensor x,
+  Tensor forward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor x,
                  Recompute recompute, Saved* saved) const;
-  Tensor backward(Queue& queue, PackPlan const& plan, std::span<PositionBias const> bias, Tensor dx,
+  Tensor backward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor dx,
                   Recompute recompute, Saved& saved, Ready const& ready = {}) const;
 
  private:

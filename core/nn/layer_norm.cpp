@@ -40,4 +40,9 @@ void LayerNorm::backward(Queue& queue, ConstView dy, ConstView x, ConstView rows
   layer_norm_backward_apply(queue, dy, x, weight(), saved.mean, saved.rstd, sums, width_, dx);
 }
 
+LayerNorm add_layer_norm(ParameterScope const& scope, Index width) {
+  int const weight = scope.add({"weight", {width}, constant_init(1)});
+  return {scope.store(), weight, scope.add({"bias", {width}, constant_init(0)})};
+}
+
 }  // namespace accord

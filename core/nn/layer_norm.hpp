@@ -1,8 +1,8 @@
 #pragma once
 
 #include "core/comm/communicator.hpp"
+#include "core/nn/parameter_scope.hpp"
 #include "core/ops/layer_norm.hpp"
-#include "core/tensor/parameter_store.hpp"
 
 namespace accord {
 
@@ -49,5 +49,8 @@ class LayerNorm {
   Communicator* group_ = nullptr;
   Index width_ = 0;
 };
+
+/// Adds `weight` and `bias` [width] under a scope, every rank holding both.
+LayerNorm add_layer_norm(ParameterScope const& scope, Index width);
 
 }  // namespace accord

@@ -34,4 +34,10 @@ Tensor Linear::backward(Queue& queue, ConstView dy, ConstView x) const {
   return dx;
 }
 
+Linear add_linear(ParameterScope const& scope, Index in, Index out, Bias bias) {
+  int const weight = scope.add({"weight", {out, in}, linear_init(in)});
+  return {scope.store(), weight,
+          bias == Bias::added ? scope.add({"bias", {out}, constant_init(0)}) : -1};
+}
+
 }  // namespace accord

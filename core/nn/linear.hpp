@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/tensor/parameter_store.hpp"
+#include "core/nn/parameter_scope.hpp"
 
 namespace accord {
 
@@ -30,5 +30,10 @@ class Linear {
   ParameterStore* store_;
   int weight_, bias_, members_;
 };
+
+enum class Bias : bool { none, added };
+
+/// Adds `weight` [out, in] and, if asked for, `bias` [out] under a scope, every rank holding both.
+Linear add_linear(ParameterScope const& scope, Index in, Index out, Bias bias = Bias::added);
 
 }  // namespace accord

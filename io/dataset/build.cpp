@@ -103,7 +103,8 @@ struct Build::State {
     return dataset.empty() ? options.out : options.out / dataset;
   }
   LabelKind label() const {
-    return options.source.label.empty() ? LabelKind::none : LabelKind::single;
+    if (options.source.label.empty()) return LabelKind::none;
+    return options.classes.empty() ? LabelKind::single : LabelKind::multi_hot;
   }
   std::string unit_name(std::size_t unit) const { return fmt::format("unit-{:06}", unit); }
   std::filesystem::path record_path(std::size_t unit) const {
@@ -129,6 +130,8 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
     throw UsageError("--hold-out: a share of the captions, at least 0 and below 1");
   if (!(o.max_bad_share >= 0 && o.max_bad_share <= 1))
     throw UsageError("--max-bad-share: a share, 0 to 1");
+  if (!o.classes.empty() && o.source.label.empty())
+    throw UsageError("--classes needs --label, which says where the classes of a sample are");
   if (o.shard_bytes < 1 || o.shard_samples < 1)
     throw UsageError("a shard holds at least one byte and one sample");
   s.source = open_source(o.source);
@@ -143,6 +146,7 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
                                      s.source->identity(), o.source.label, o.hold_out,
                                      static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
   for (std::string const& modality : s.modalities) identity += " " + modality;
+  for (std::string const& name : o.classes) identity += "\nclass " + name;
   for (Unit const& unit : s.units)
     identity += fmt::format("\n{} {} {}", unit.input, unit.begin, unit.end);
   s.fingerprint = to_hex(hash128(std::as_bytes(std::span(identity))));
@@ -167,7 +171,8 @@ void Build::State::check_output() const {
       throw UsageError(
           fmt::format("{} holds a dataset already: --append adds to it, or choose another --out",
                       path.string()));
-    if (index.modalities != modalities || index.label != label())
+    if (index.modalities != modalities || index.label != label() ||
+        (!options.classes.empty() && index.classes != options.classes))
       throw UsageError(
           fmt::format("{}: its modalities or labels are not those of the new samples; they need a "
                       "dataset of their own",
@@ -271,6 +276,7 @@ void Build::State::publish(std::string const& dataset,
   DatasetIndex index;
   index.modalities = modalities;
   index.label = label();
+  index.classes = options.classes;
   if (has_index(path)) index = read_index(path);
   if (holds_this(index)) return;
 
@@ -320,7 +326,8 @@ BuildReport Build::finish() {
     }
   }
   for (std::string const& dataset : s.datasets) report.kept.try_emplace(dataset, 0);
-  report.classes = static_cast<Index>(classes.size());
+  report.classes =
+      static_cast<Index>(s.options.classes.empty() ? classes.size() : s.options.classes.size());
   try {
     s.accept(report);
   } catch (DataError const&) {

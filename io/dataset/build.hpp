@@ -20,6 +20,9 @@ struct BuildOptions {
   /// Of "image", "text", "audio"; empty: text, and picture or sound, whichever the first sample
   /// has.
   std::vector<std::string> modalities;
+  /// Names of all classes: then a sample may have several, separated by commas (multi-hot labels).
+  /// Empty: one class per sample, whatever its name.
+  std::vector<std::string> classes;
   double hold_out =
       0;  ///< > 0: out/train and out/held-out, this share of the captions in the latter
   bool append = false;  ///< add to the dataset that is there

@@ -104,4 +104,18 @@ std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string>
   return std::nullopt;
 }
 
+std::optional<Fault> read_classes(std::string const& label, std::vector<std::string> const& classes,
+                                  std::vector<std::uint8_t>& flags) {
+  flags.assign(classes.size(), 0);
+  for (std::size_t begin = 0; begin <= label.size();) {
+    std::size_t const end = std::min(label.find(',', begin), label.size());
+    std::string const name = trimmed(label.substr(begin, end - begin));
+    auto const found = std::find(classes.begin(), classes.end(), name);
+    if (found == classes.end()) return Fault{"label that is no class listed", name};
+    flags[static_cast<std::size_t>(found - classes.begin())] = 1;
+    begin = end + 1;
+  }
+  return std::nullopt;
+}
+
 }  // namespace accord::io

@@ -28,4 +28,8 @@ std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string>
 /// Checks a label and takes the blanks at both ends away; `number`: it must be a class number.
 std::optional<Fault> check_label(std::optional<std::string>& label, bool number);
 
+/// Sets the flag of each class that a label lists, separated by commas. `flags`: one per class.
+std::optional<Fault> read_classes(std::string const& label, std::vector<std::string> const& classes,
+                                  std::vector<std::uint8_t>& flags);
+
 }  // namespace accord::io

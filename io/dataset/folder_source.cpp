@@ -1,4 +1,5 @@
-// A folder of media, with KEY.txt beside KEY.png: the first line of the text is the caption.
+// A folder of media, with KEY.txt beside KEY.png: the first line of the text is the caption. With
+// classes as folders the text may be missing.
 
 #include <fmt/format.h>
 
@@ -16,7 +17,12 @@ namespace {
 
 class FolderSource final : public Source {
  public:
-  explicit FolderSource(std::filesystem::path folder) : folder_(std::move(folder)) {
+  FolderSource(std::filesystem::path folder, std::string const& label)
+      : folder_(std::move(folder)), classed_(label == "folder") {
+    if (!label.empty() && !classed_)
+      throw UsageError(fmt::format(
+          "--label {}: of media in a folder the label is the folder around them: --label folder",
+          label));
     std::map<std::string, Files> by_key;
     auto const options = std::filesystem::directory_options::skip_permission_denied;
     for (auto const& entry : std::filesystem::recursive_directory_iterator(folder_, options)) {
@@ -46,8 +52,9 @@ class FolderSource final : public Source {
     std::vector<Unit> units;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       Files const& files = entries_[i].second;
-      std::uint64_t const bytes = (wanted.image && !files.text.empty() ? files.image_bytes : 0) +
-                                  (wanted.audio && !files.text.empty() ? files.audio_bytes : 0);
+      bool const sample = classed_ || !files.text.empty();
+      std::uint64_t const bytes = (wanted.image && sample ? files.image_bytes : 0) +
+                                  (wanted.audio && sample ? files.audio_bytes : 0);
       if (units.empty() || units.back().bytes + bytes > target) units.push_back({0, i, i, 0});
       units.back().end = i + 1;
       units.back().bytes += bytes;
@@ -72,7 +79,7 @@ class FolderSource final : public Source {
       auto const& [key, files] = entries_[i];
       if ((files.image.empty() || !wanted.image) && (files.audio.empty() || !wanted.audio))
         continue;
-      if (files.text.empty()) {
+      if (files.text.empty() && !classed_) {
         sink.ignore("file without a .txt beside it");
         continue;
       }
@@ -81,8 +88,12 @@ class FolderSource final : public Source {
       candidate.may_lack = true;
       candidate.where = folder_.filename().string();
       try {
-        std::string const text = read_below(folder_, files.text, max_text_bytes);
-        candidate.text = text.substr(0, text.find('\n'));
+        if (!files.text.empty()) {
+          std::string const text = read_below(folder_, files.text, max_text_bytes);
+          candidate.text = text.substr(0, text.find('\n'));
+        }
+        if (classed_)
+          candidate.label = std::filesystem::path(key).parent_path().filename().string();
         if (wanted.image && !files.image.empty())
           candidate.image = read_below(folder_, files.image, max_media_bytes);
         if (wanted.audio && !files.audio.empty())
@@ -101,13 +112,14 @@ class FolderSource final : public Source {
     std::uint64_t image_bytes = 0, audio_bytes = 0;
   };
   std::filesystem::path folder_;
+  bool classed_;                                        ///< the folder around a file is its class
   std::vector<std::pair<std::string, Files>> entries_;  ///< by key
 };
 
 }  // namespace
 
-std::unique_ptr<Source> open_folder(std::filesystem::path folder) {
-  return std::make_unique<FolderSource>(std::move(folder));
+std::unique_ptr<Source> open_folder(std::filesystem::path folder, std::string const& label) {
+  return std::make_unique<FolderSource>(std::move(folder), label);
 }
 
 }  // namespace accord::io

@@ -27,6 +27,19 @@ std::string Scene::caption() const {
                      object_relations[static_cast<std::size_t>(relation)], name_of(second));
 }
 
+int Scene::class_number() const {
+  SceneObject const& object = relation % 2 == 0 ? first : second;  // above, left of
+  return object.colour * static_cast<int>(object_shapes.size()) + object.shape;
+}
+
+std::vector<std::string> scene_classes() {
+  std::vector<std::string> classes;
+  for (std::string_view const colour : object_colours)
+    for (std::string_view const shape : object_shapes)
+      classes.push_back(fmt::format("{} {}", colour, shape));
+  return classes;
+}
+
 Scene scene(Index number) {
   ACCORD_CHECK(number >= 0 && number < scene_count, "scene {} of {}", number, scene_count);
   Index const first = number / (4 * (objects - 1));

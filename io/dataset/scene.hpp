@@ -33,7 +33,13 @@ struct Scene {
   int relation = 0;
 
   std::string caption() const;
+  /// Number, among scene_classes(), of the upper or left object, which the picture alone shows: "a
+  /// above b" and "b below a" look alike.
+  int class_number() const;
 };
+
+/// Every colour with every shape: "red circle".
+std::vector<std::string> scene_classes();
 
 /// 96 objects x 4 relations x 95 other objects.
 inline constexpr Index scene_count = 36480;

@@ -65,7 +65,7 @@ std::unique_ptr<Source> open_source(SourceOptions const& options) {
       if (options.from.size() != 1 || !std::filesystem::is_directory(options.from.front()))
         throw UsageError(fmt::format(
             "{}: give .tar files, .tsv files, or one folder of media with captions", from));
-      return open_folder(options.from.front());
+      return open_folder(options.from.front(), options.label);
   }
 }
 

@@ -70,7 +70,7 @@ struct SourceOptions {
   Kind kind = Kind::automatic;
   std::vector<std::filesystem::path> from;
   /// Where the labels are: "" nowhere, "cls" in KEY.cls, else a field of KEY.json, or a column of a
-  /// table.
+  /// table; of a folder of media "folder": the name of the folder around a file.
   std::string label;
   std::filesystem::path media_root;  ///< of paths in a table; empty: the table's folder
 };
@@ -89,6 +89,6 @@ std::unique_ptr<Source> open_source(SourceOptions const& options);
 std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars, std::string label);
 std::unique_ptr<Source> open_tables(std::vector<std::filesystem::path> tables, std::string label,
                                     std::filesystem::path media_root);
-std::unique_ptr<Source> open_folder(std::filesystem::path folder);
+std::unique_ptr<Source> open_folder(std::filesystem::path folder, std::string const& label = "");
 
 }  // namespace accord::io

@@ -32,6 +32,7 @@ std::vector<Index> shuffled(std::vector<Index> list, Draws const& draws, std::ui
 
 struct Rendered {
   std::string key, caption;
+  int class_number;
   std::vector<std::byte> image, audio;
 };
 
@@ -80,7 +81,7 @@ Rendered render(SynthOptions const& options, Part const& part, Index i) {
   Scene const s = scene(part.scenes[static_cast<std::size_t>(i)]);
   SceneDraws const random{Draws(options.seed, Purpose::synth),
                           part.first_sample + static_cast<std::uint64_t>(i)};
-  Rendered out{fmt::format("{}-{:06}", part.name, i), s.caption(), {}, {}};
+  Rendered out{fmt::format("{}-{:06}", part.name, i), s.caption(), s.class_number(), {}, {}};
   out.image = encode_png(draw_scene(s, options.size, random), options.size, options.size);
   if (options.audio) out.audio = speak_scene(s, random);
   return out;
@@ -90,8 +91,8 @@ void write_part(SynthOptions const& options, Part const& part,
                 std::function<void(Index)> const& done) {
   std::filesystem::path const folder = options.out / part.name;
   std::string const fingerprint =
-      fmt::format("synth {} samples={} size={} audio={} seed={}", part.name, part.scenes.size(),
-                  options.size, options.audio, options.seed);
+      fmt::format("synth {} samples={} size={} audio={} seed={} labelled", part.name,
+                  part.scenes.size(), options.size, options.audio, options.seed);
   if (has_index(folder)) {
     if (read_index(folder).builds == std::vector<std::string>{fingerprint})
       return done(static_cast<Index>(part.scenes.size()));
@@ -103,6 +104,8 @@ void write_part(SynthOptions const& options, Part const& part,
   DatasetIndex index;
   index.modalities = {"image", "text"};
   if (options.audio) index.modalities.emplace_back("audio");
+  index.label = LabelKind::single;
+  index.classes = scene_classes();
   index.builds = {fingerprint};
 
   Index const count = static_cast<Index>(part.scenes.size());
@@ -119,9 +122,10 @@ void write_part(SynthOptions const& options, Part const& part,
       done(now);
     }
     ShardWriter writer(folder / shard_file(first / shard_samples), index.modalities,
-                       LabelKind::none, fingerprint);
+                       LabelKind::single, fingerprint);
     for (Rendered const& r : rendered) {
-      NewSample sample{r.key, {{r.image}, {std::as_bytes(std::span(r.caption))}}, -1, {}};
+      NewSample sample{
+          r.key, {{r.image}, {std::as_bytes(std::span(r.caption))}}, r.class_number, {}};
       if (options.audio) sample.items.push_back({r.audio});
       writer.add(sample);
     }

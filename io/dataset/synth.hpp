@@ -24,7 +24,8 @@ struct SynthOptions {
 /// Makes three datasets, in order: <out>/train; <out>/heldout-captions, whose captions are not
 /// trained (one in five, by hash) but whose colour-shape pairs all are; <out>/heldout-pairs, each
 /// caption with one of the pairs red square, yellow diamond, blue ring, brown circle, which
-/// training never shows. Modalities: image, text, and audio if asked for. One that is there with
+/// training never shows. Modalities: image, text, and audio if asked for. Labels: colour and shape
+/// of the upper or left object (scene_classes()). One that is there with
 /// the same options is left alone. `progress(done, total)` is called now and then on the calling
 /// thread. \throws UsageError if a folder holds another dataset, or more is asked for than there
 /// are captions

@@ -36,6 +36,12 @@ bool UnitBuilder::sample(Candidate candidate) {
       return refuse(*fault);
 
   NewSample sample;
+  LabelKind kind = labelled ? LabelKind::single : LabelKind::none;
+  if (!options_.classes.empty()) {
+    kind = LabelKind::multi_hot;
+    if (auto const fault = read_classes(*candidate.label, options_.classes, sample.multi_hot))
+      return refuse(*fault);
+  }
   sample.key = candidate.key;
   for (std::string const& modality : modalities_) {
     auto const& item = modality == "text"    ? candidate.text
@@ -52,9 +58,9 @@ bool UnitBuilder::sample(Candidate candidate) {
     output.writer = std::make_unique<ShardWriter>(
         work_ / fmt::format("{}{}{}-{:03}.h5", unit_, dataset.empty() ? "" : "-", dataset,
                             output.shards),
-        modalities_, labelled ? LabelKind::single : LabelKind::none, "accord data build");
+        modalities_, kind, "accord data build");
   output.writer->add(sample);
-  if (labelled) output.labels.push_back(class_number(*candidate.label));
+  if (kind == LabelKind::single) output.labels.push_back(class_number(*candidate.label));
   if (output.writer->bytes() >= options_.shard_bytes ||
       output.writer->samples() >= options_.shard_samples)
     close(dataset, output);

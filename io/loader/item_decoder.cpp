@@ -38,6 +38,7 @@ void append_all(std::vector<T>& to, std::vector<T> const& from) {
 void append(MicroBatch& to, MicroBatch const& from) {
   append_all(to.positions, from.positions);
   append_all(to.labels, from.labels);
+  append_all(to.multi_hot, from.multi_hot);
   append_all(to.keys, from.keys);
   for (std::size_t m = 0; m < to.inputs.size(); ++m) {
     if (from.inputs[m].offsets.size() > 1) to.inputs[m].dtype = from.inputs[m].dtype;

@@ -21,6 +21,12 @@ std::vector<Modality> used_modalities(ModelConfig const& model) {
   return {used.begin(), used.end()};
 }
 
+/// Of the classify term; 0: there is none.
+Index classes_of(ModelConfig const& model) {
+  int const o = find_classification(model);
+  return o < 0 ? 0 : model.objectives[static_cast<std::size_t>(o)].classes;
+}
+
 }  // namespace
 
 std::vector<SampleLoader::Source> SampleLoader::open_sources(SampleConfig const& config,
@@ -80,13 +86,24 @@ SampleLoader::SampleLoader(SampleConfig const& config, double share)
       used_(used_modalities(config.model)),
       sources_(open_sources(config, used_)),
       readers_(readers_of(sources_, share)),
-      labelled_(std::all_of(
-          sources_.begin(), sources_.end(),
-          [](Source const& s) { return s.dataset.index().label == LabelKind::single; })),
+      label_(sources_.front().dataset.index().label),
+      classes_(classes_of(config.model)),
       order_(order_of(config, sources_)),
       decoder_(config.model, used_, config.tokenizer, config.pictures, config.seed),
       masks_(config.model, config.seed),
       item_(config.seed, Purpose::item) {
+  for (Source const& source : sources_) {
+    if (source.dataset.index().label != label_) label_ = LabelKind::none;
+    if (classes_ > 0 && source.dataset.index().label == LabelKind::none)
+      throw DataError(fmt::format(
+          "{}: has no labels, which a classify term needs; build it with `accord data build "
+          "--label`",
+          source.dataset.path().string()));
+  }
+  if (classes_ > 0 && label_ == LabelKind::none)
+    throw DataError(
+        "the sources of data do not agree on labels: some have one class per sample, others "
+        "several; a classify term needs one kind");
   if (!config.start) return;
   // What a source has grown by must lie behind what the run's epoch began with.
   for (std::size_t j = 0; j < sources_.size(); ++j) {
@@ -140,12 +157,23 @@ LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& sc
       position, loaded.skipped.size(), last.source, last.sample, last.key, last.reason));
 }
 
+/// Empty, or why its label cannot be learnt.
+std::string SampleLoader::label_fault(Sample const& sample) const {
+  if (classes_ == 0) return {};
+  if (label_ == LabelKind::single && (sample.label < 0 || sample.label >= classes_))
+    return fmt::format("its class {} is not one of {}", sample.label, classes_);
+  if (label_ == LabelKind::multi_hot && static_cast<Index>(sample.multi_hot.size()) != classes_)
+    return fmt::format("has labels of {} classes instead of {}", sample.multi_hot.size(), classes_);
+  return {};
+}
+
 /// Empty, or why the sample cannot be used.
 std::string SampleLoader::decode(Source const& source, Sample const& sample, std::uint64_t key,
                                  MicroBatch& batch, ItemDecoder::Scratch& scratch,
                                  ItemDecoder::Places const& places) const {
   std::size_t const modalities = model_.modalities.size();
   batch = empty_batch(modalities);
+  if (std::string fault = label_fault(sample); !fault.empty()) return fault;
   std::vector<MaskItem> items(modalities);
   std::vector<std::vector<std::uint8_t>> word_starts(modalities);
   for (Modality modality : used_) {
@@ -165,7 +193,9 @@ std::string SampleLoader::decode(Source const& source, Sample const& sample, std
     items[m].count = decoder_.maskable(modality, batch.lengths[m].back());
   }
   masks_.append(key, items, batch.masks);
-  if (labelled_) batch.labels = {sample.label};
+  if (label_ == LabelKind::single) batch.labels = {sample.label};
+  if (label_ == LabelKind::multi_hot)
+    batch.multi_hot.assign(sample.multi_hot.begin(), sample.multi_hot.end());
   batch.keys = {sample.key};
   return {};
 }

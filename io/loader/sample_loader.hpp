@@ -57,9 +57,9 @@ struct LoadedSample {
 };
 
 /// Of a modality with several items per sample one is drawn. A sample that is damaged, cannot be
-/// decoded or lacks a modality is replaced by the next place of Order::at, at most
-/// Order::max_attempts times; the position keeps its draws. Immutable; any number of threads may
-/// call load(), each with its own Scratch.
+/// decoded, lacks a modality, or has no class where one is learnt, is replaced by the next place of
+/// Order::at, at most Order::max_attempts times; the position keeps its draws. Immutable; any
+/// number of threads may call load(), each with its own Scratch.
 class SampleLoader {
  public:
   /// \throws DataError for sources that are damaged, too small, lack a modality, or are not what
@@ -95,6 +95,7 @@ class SampleLoader {
   Sample read(Order::Place const& place) const {
     return readers_[static_cast<std::size_t>(place.source)]->read(static_cast<Index>(place.sample));
   }
+  std::string label_fault(Sample const& sample) const;
   std::string decode(Source const& source, Sample const& sample, std::uint64_t key,
                      MicroBatch& batch, ItemDecoder::Scratch& scratch,
                      ItemDecoder::Places const& places) const;
@@ -104,7 +105,8 @@ class SampleLoader {
   std::vector<Modality> used_;
   std::vector<Source> sources_;
   std::vector<std::unique_ptr<SlabReader>> readers_;  // of each source
-  bool labelled_;
+  LabelKind label_;                                   // none also where sources differ
+  Index classes_;
   Order order_;
   ItemDecoder decoder_;
   MaskSampler masks_;

@@ -16,6 +16,7 @@ void archive_plan(Archive& archive, Batch& batch) {
   archive(batch.lengths);
   archive(batch.masks);
   archive(batch.labels);
+  archive(batch.multi_hot);
   archive(batch.keys);
 }
 

@@ -11,6 +11,11 @@ View view_of(std::vector<double>& values) {
   return {values.data(), DType::float64, Shape{static_cast<Index>(values.size())}};
 }
 
+bool contrasted(Model const& model) {
+  return std::any_of(model.passes().begin(), model.passes().end(),
+                     [](Pass const& pass) { return pass.contrasted; });
+}
+
 }  // namespace
 
 class TrainStep::Run {
@@ -118,6 +123,7 @@ class TrainStep::Run {
     Tensor doutput;
     if (chunk_of(at).last) {
       step.denoise(terms_);
+      step.classify(terms_, correct_);
       doutput = step.losses_backward(contrast_->gradients(begin_of(at), count_of(at)));
     } else {
       doutput = links_.receive(Direction::backward, model_.dtype(), step.output_gradient_shape());
@@ -167,7 +173,7 @@ TrainStep::TrainStep(Queue& queue, Model& model, MeshGroups& groups, StepOptions
 StepFigures TrainStep::run(std::vector<MicroBatch> const& micro_batches,
                            Stack::Ready const& ready) {
   Run run(*this, micro_batches);
-  if (micro_batches.size() > 1) run.first_pass();
+  if (micro_batches.size() > 1 && contrasted(model_)) run.first_pass();
   run.train_pass(ready);
   return run.figures();
 }

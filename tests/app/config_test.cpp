@@ -253,11 +253,22 @@ TEST(Config, ContradictionsAreRefused) {
   EXPECT_THAT(error_with({"train.stage=3"}), HasSubstr("train.stage = 3"));
 }
 
+TEST(Config, AClassificationHasNoTeacherAndStandsAlone) {
+  EXPECT_THAT(error_with({"objective.itc.kind=classify"}), HasSubstr("objective.itc.teacher"));
+  std::vector<std::string> const classify = {"objective.itc.kind=classify",
+                                             "objective.itc.teacher=[]", "objective.itc.classes=3"};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), classify.begin(), classify.end());
+    return error_with(more);
+  };
+  EXPECT_THAT(with({"objective.itc.class_names=[\"a\", \"b\"]"}), HasSubstr("names 2 classes"));
+  EXPECT_THAT(with({"objective.dcl_text_text.kind=classify", "objective.dcl_text_text.teacher=[]"}),
+              HasSubstr("several classify terms"));
+}
+
 TEST(Config, WhatDoesNothingYetIsRefusedByName) {
   EXPECT_THAT(error_with({"checkpoint.asynchronous=true"}),
               AllOf(HasSubstr("checkpoint.asynchronous"), HasSubstr("not available yet")));
-  EXPECT_THAT(error_with({"objective.itc.kind=classify"}),
-              AllOf(HasSubstr("objective.itc.kind"), HasSubstr("not available yet")));
 }
 
 TEST(Config, LayoutsAreCheckedAgainstTheNumberOfRanks) {

@@ -68,6 +68,30 @@ inline ModelConfig tiny_model_config(Index layers = 3, double drop_path = 0.4) {
   return config;
 }
 
+/// Fine-tuning: contrast and classification, position bias by layer, positions resized from 2 x 2
+/// to 3 x 3 patches, no decoder. With attention pooling the head reads the image pass and samples
+/// have one of five classes, with the class token it reads the joint pass and they may have
+/// several.
+inline ModelConfig tiny_finetune_config(Index layers, Pooling pooling) {
+  ModelConfig config = tiny_model_config(layers);
+  config.decoder = {};
+  config.layer_position_bias = true;
+  config.modalities[1].position_side = 2;
+  config.loss.classify_label_smoothing = 0.1;
+  config.objectives.resize(1);
+  ObjectiveConfig classify{.name = "class",
+                           .kind = ObjectiveConfig::Kind::classify,
+                           .weight = 0.7,
+                           .student = {1},
+                           .teacher = {},
+                           .modality = 1,
+                           .pooling = pooling,
+                           .classes = 5};
+  if (pooling == Pooling::class_token) classify.student = {0, 1};
+  config.objectives.push_back(classify);
+  return config;
+}
+
 /// Stage 2: text and audio, of the same sizes; text and the shared layers are frozen.
 inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 0.4) {
   using Kind = ObjectiveConfig::Kind;
@@ -169,6 +193,15 @@ inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Ind
       }
     }
     sampler.append(p, items, batch.masks);
+    if (int const o = find_classification(config); o >= 0) {
+      ObjectiveConfig const& objective = config.objectives[static_cast<std::size_t>(o)];
+      auto const classes = static_cast<std::uint32_t>(objective.classes);
+      if (objective.pooling == Pooling::attention)
+        batch.labels.push_back(draws.below(classes, p, 104, 0));
+      else
+        for (std::uint32_t c = 0; c < classes; ++c)
+          batch.multi_hot.push_back(static_cast<std::uint8_t>(draws.below(2, p, 104, c)));
+    }
   }
   return batch;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "core/model/config.hpp"
 #include "core/model/modality/position_bias.hpp"
 #include "core/nn/parameter_scope.hpp"
@@ -7,22 +9,27 @@
 
 namespace accord {
 
-/// The relative-position bias of one modality (spec 1.5): a table with a row per bucket and a
-/// column per head, and the buckets that the adapter's family gives. All layers use it, so every
-/// pipeline stage holds it, wherever the adapter itself lives.
+/// The relative-position bias of one modality (spec 1.5): tables with a row per bucket and a column
+/// per head, and the buckets that the adapter's family gives. In pretraining all layers use one
+/// table, so every pipeline stage holds it, wherever the adapter itself lives; when fine-tuning
+/// each layer may have its own (spec section 6), held with the layer.
 class BiasTable {
  public:
   /// \param scope  `<wrapper>.<modality>_adapter`
-  BiasTable(Queue& queue, ParameterScope const& scope, ModalityConfig const& config, Index heads);
+  /// \param layers  numbers of the tables of this rank, ascending; {0} for the shared one
+  BiasTable(Queue& queue, ParameterScope const& scope, ModalityConfig const& config, Index heads,
+            std::vector<Index> layers);
 
-  /// Heads of this rank.
-  PositionBias bias() const;
+  /// Of table `layer`, heads of this rank.
+  PositionBias bias(Index layer) const;
 
  private:
-  BiasTable(Queue& queue, ParameterScope const& scope, BucketMatrix const& buckets, Index heads);
+  BiasTable(Queue& queue, ParameterScope const& scope, BucketMatrix const& buckets, Index heads,
+            std::vector<Index> layers);
 
   ParameterStore* store_;
-  int table_;
+  std::vector<Index> layers_;
+  std::vector<int> tables_;  ///< of each of them
   Tensor bucket_;
 };
 

@@ -70,6 +70,15 @@ class BuildDataset : public TemporaryFolder {
     o.out = out_;
     return o;
   }
+  /// An archive of pictures with captions and these labels, by key.
+  void tar_of(std::vector<std::pair<std::string, std::string>> const& labels) const {
+    TarFixture tar;
+    for (auto const& [key, label] : labels)
+      tar.add(key + ".png", png(1))
+          .add(key + ".txt", key)
+          .add(key + ".json", fmt::format(R"({{"label": "{}"}})", label));
+    put("0.tar", tar.end());
+  }
   void put(std::string const& name, std::string const& content) const {
     std::filesystem::create_directories((in_ / name).parent_path());
     write_file(in_ / name, content);
@@ -143,6 +152,53 @@ TEST_F(BuildDataset, IsTheSameAtAnyNumberOfRanks) {
   o.out = folder_ / "three";
   run(o, 3);
   EXPECT_EQ(contents(folder_ / "one"), contents(folder_ / "three"));
+}
+
+TEST_F(BuildDataset, TakesFoldersForClassesWithoutCaptions) {
+  put("cat/1.png", png(1));
+  put("dog/2.png", png(2));
+  put("cat/deep/dog/3.png", png(3));
+  BuildOptions o = options();
+  o.modalities = {"image"};
+  o.source.label = "folder";
+  EXPECT_EQ(run(o).total_kept(), 3);
+  Dataset const dataset = Dataset::open(out_);
+  EXPECT_THAT(dataset.index().classes, ElementsAre("cat", "dog"));
+  std::map<std::string, std::int64_t> labels;
+  for (Index i = 0; i < 3; ++i) labels[dataset.read(i).key] = dataset.read(i).label;
+  EXPECT_EQ(labels, (std::map<std::string, std::int64_t>{
+                        {"cat/1", 0}, {"cat/deep/dog/3", 1}, {"dog/2", 1}}));
+}
+
+TEST_F(BuildDataset, RefusesAnotherLabelOfAFolder) {
+  put("cat/1.png", png(1));
+  BuildOptions o = options();
+  o.source.label = "species";
+  EXPECT_THAT(error(o), HasSubstr("--label folder"));
+}
+
+TEST_F(BuildDataset, GivesASampleSeveralOfTheClassesListed) {
+  tar_of({{"a", "cat, dog"}, {"b", "dog"}, {"c", "cat,unicorn"}});
+  BuildOptions o = options();
+  o.source.label = "label";
+  o.classes = {"bird", "cat", "dog"};
+  o.max_bad_share = 1;
+  BuildReport const report = run(o);
+  EXPECT_EQ(report.total_kept(), 2);
+  EXPECT_EQ(report.classes, 3);
+  EXPECT_THAT(report.dropped.at("label that is no class listed").examples.front(),
+              HasSubstr("unicorn"));
+  Dataset const dataset = Dataset::open(out_);
+  EXPECT_EQ(dataset.index().label, LabelKind::multi_hot);
+  EXPECT_EQ(dataset.index().classes, o.classes);
+  std::vector<std::vector<std::uint8_t>> flags;
+  for (Index i = 0; i < 2; ++i) {
+    Sample const sample = dataset.read(i);
+    flags.emplace_back(sample.multi_hot.begin(), sample.multi_hot.end());
+  }
+  EXPECT_THAT(flags, ElementsAre(ElementsAre(0, 1, 1), ElementsAre(0, 0, 1)));
+  o.source.label.clear();
+  EXPECT_THAT(error(o), HasSubstr("--classes needs --label"));
 }
 
 TEST_F(BuildDataset, GoesOnAfterAnInterruption) {

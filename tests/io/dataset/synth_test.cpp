@@ -63,6 +63,28 @@ TEST_F(Synth, SamplesHoldAPictureACaptionAndASound) {
   EXPECT_EQ(wave.size(), 44u + 2 * 11200);
 }
 
+TEST_F(Synth, LabelsNameTheUpperOrLeftObject) {
+  EXPECT_EQ(
+      scene_classes()[static_cast<std::size_t>(Scene{{0, 1, 2}, {1, 3, 4}, 0}.class_number())],
+      "orange triangle");
+  EXPECT_EQ(
+      scene_classes()[static_cast<std::size_t>(Scene{{0, 1, 2}, {1, 3, 4}, 3}.class_number())],
+      "green cross");
+  build_synth(options("a"), ignore);
+  Dataset const dataset = Dataset::open(folder_ / "a" / "train");
+  ASSERT_EQ(dataset.index().classes.size(), 48u);
+  for (Index i = 0; i < dataset.size(); ++i) {
+    Sample const sample = dataset.read(i);
+    std::string const caption = text_of(sample.items[1][0]);
+    std::string leading = caption.substr(0, caption.find(" above "));
+    for (char const* relation : {" left of ", " right of ", " below "})
+      if (std::size_t const at = caption.find(relation); at != std::string::npos)
+        leading = relation[1] == 'l' ? caption.substr(0, at) : caption.substr(at);
+    EXPECT_TRUE(leading.ends_with(dataset.index().classes[static_cast<std::size_t>(sample.label)]))
+        << caption;
+  }
+}
+
 TEST_F(Synth, AFinishedSetIsLeftAloneAndAnotherOneIsNotOverwritten) {
   build_synth(options("a"), ignore);
   auto const time = std::filesystem::last_write_time(folder_ / "a" / "train" / "shard-00000.h5");

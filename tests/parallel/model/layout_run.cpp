@@ -157,7 +157,7 @@ LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want) {
     LayoutResult::Step const &g = got.steps[i], &w = want.steps[i];
     std::string const at = fmt::format("step {}", i + 1);
     auto const relative = [&](double value, double expected, std::string const& what) {
-      double const error = std::abs(value - expected) / std::abs(expected);
+      double const error = value == expected ? 0 : std::abs(value - expected) / std::abs(expected);
       EXPECT_LE(error, term_tolerance)
           << at << " " << what << ": " << value << ", not " << expected;
       return error;
