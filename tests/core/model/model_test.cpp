@@ -10,8 +10,7 @@ namespace accord {
 namespace {
 
 bool has_decoder(ModelConfig const& config) {
-  Queue queue(Backend::reference);
-  auto const parameters = Model::describe(queue, config);
+  auto const parameters = Model::describe(config);
   return std::any_of(parameters.begin(), parameters.end(), [](ParameterSpec const& parameter) {
     return parameter.name.starts_with("decoder_wrapper.");
   });
