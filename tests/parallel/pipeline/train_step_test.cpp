@@ -240,6 +240,10 @@ std::map<std::string, Index> official_parameters(std::vector<ModalityConfig> mod
                     .drop_path = 0.4};
   config.decoder = {.embed_dim = 768, .layers = 2, .heads = 12, .ffn_dim = 2048};
   config.modalities = std::move(modalities);
+  using Kind = ObjectiveConfig::Kind;  // the decoder is there for what denoises
+  config.objectives = {
+      {.name = "contrast", .kind = Kind::contrast, .student = {1}, .teacher = {0}},
+      {.name = "denoise", .kind = Kind::denoise, .student = {1}, .teacher = {1}, .modality = 1}};
   std::map<std::string, Index> sizes;
   for (ParameterSpec const& parameter : Model::describe(config))
     sizes[parameter.name] = parameter.shape.size();
