@@ -24,7 +24,8 @@ class Finetune : public TemporaryFolder {
                     std::string const& more) const {
     return fmt::format(
         "train --config '{}/jobs/configs/{}.toml' --set data.train='{}' --set "
-        "log.directory='{}' --set checkpoint.directory='{}' --set checkpoint.every_steps=0 {}",
+        "log.directory='{}' --set checkpoint.directory='{}' --set checkpoint.every_steps=0 "
+        "--set schedule.warmup_steps=1 {}",
         environment("ACCORD_SOURCE_DIR"), config, path("data/train"), path(run),
         path(run + "/checkpoints"), more);
   }
@@ -41,7 +42,8 @@ class Finetune : public TemporaryFolder {
     return nlohmann::json::parse(text_of(out));
   }
   std::vector<double> weight(std::string const& run, int step, std::string const& name) const {
-    io::Hdf5Reader const file(path(fmt::format("{}/checkpoints/step-{:08}/index.h5", run, step)));
+    io::Hdf5Reader const file(
+        path(fmt::format("{}/checkpoints/step-{:08}/data-0000.h5", run, step)));
     return file.read<double>("weight/encoder_wrapper." + name);
   }
 
