@@ -35,7 +35,7 @@ tidy:
 	@scripts/tidy
 
 format:
-	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+	@git ls-files '*.cpp' '*.hpp' '*.cu' '*.cuh' | xargs clang-format -i
 
 clean:
 	rm -rf build demo-run

@@ -20,9 +20,11 @@ namespace {
 
 struct Measured {
   double seconds = 0, executed = 0, model = 0, product_flops = 0, product_seconds = 0;
+  std::size_t peak_bytes = 0;
 };
 
-Measured measure(Queue& queue, Config const& config, bool dense, int steps, Index shortest) {
+Measured measure(Queue& queue, Config const& config, bool dense, int steps,
+                 CaptionLengths const& captions) {
   SelfCommunicator self;
   Model model(queue, config.model, config.train.dtype, self, Model::whole(config.model));
   model.initialise(queue, config.train.init, config.train.seed);
@@ -43,7 +45,7 @@ Measured measure(Queue& queue, Config const& config, bool dense, int steps, Inde
     for (Index at = 0; at < config.train.global_batch; at += micro)
       batches.push_back(synthetic_batch(
           config.model, config.train.seed,
-          static_cast<std::uint64_t>(i * config.train.global_batch + at), micro, shortest));
+          static_cast<std::uint64_t>(i * config.train.global_batch + at), micro, captions));
     model.parameters().zero_gradients(queue);
     double const before = queue.flops();
     queue.record_products(i == steps ? &products : nullptr);
@@ -57,28 +59,32 @@ Measured measure(Queue& queue, Config const& config, bool dense, int steps, Inde
           model_flops(config.model, model.passes(), batch, config.train.global_batch) / steps;
   }
   result.seconds = median(times);
+  result.peak_bytes = queue.memory().high_water();
   result.product_flops = flops_of(products);
   result.product_seconds = product_seconds(queue, config.train.dtype, products, 3);
   return result;
 }
 
-int bench_step(Config const& config, int steps, Index shortest) {
+int bench_step(Config const& config, int steps, CaptionLengths const& captions) {
   fmt::print(
-      "{}\nforward and backward of {} samples, width {}, {} layers, {}; median of {} steps after "
+      "{}\n{}\nforward and backward of {} samples, width {}, {} layers, {}; median of {} steps "
+      "after "
       "one, no optimizer\n\n",
-      build_description(), config.train.global_batch, config.model.encoder.embed_dim,
-      config.model.encoder.layers, name_of(config.train.dtype), steps);
-  fmt::print("{:<9} {:>9} {:>10} {:>17} {:>14} {:>17} {:>9}\n", "", "ms/step", "samples/s",
-             "executed GFLOP/s", "model GFLOP/s", "products GFLOP/s", "fraction");
+      build_description(), device_line(selected_backend()), config.train.global_batch,
+      config.model.encoder.embed_dim, config.model.encoder.layers, name_of(config.train.dtype),
+      steps);
+  fmt::print("{:<9} {:>9} {:>10} {:>17} {:>14} {:>17} {:>9} {:>8}\n", "", "ms/step", "samples/s",
+             "executed GFLOP/s", "model GFLOP/s", "products GFLOP/s", "fraction", "peak GB");
   for (bool dense : {true, false}) {
     Queue queue(selected_backend());
-    Measured const m = measure(queue, config, dense, steps, shortest);
+    Measured const m = measure(queue, config, dense, steps, captions);
     double const rate = m.product_flops / m.product_seconds * 1e-9,
                  executed = m.executed / m.seconds * 1e-9;
-    fmt::print("{:<9} {:>9.1f} {:>10.1f} {:>17.1f} {:>14.1f} {:>17.1f} {:>9.2f}\n",
+    fmt::print("{:<9} {:>9.1f} {:>10.1f} {:>17.1f} {:>14.1f} {:>17.1f} {:>9.2f} {:>8.2f}\n",
                dense ? "dense" : "packed", m.seconds * 1e3,
                static_cast<double>(config.train.global_batch) / m.seconds, executed,
-               m.model / m.seconds * 1e-9, rate, executed / rate);
+               m.model / m.seconds * 1e-9, rate, executed / rate,
+               static_cast<double>(m.peak_bytes) * 1e-9);
   }
   fmt::print(
       "\ndense: every pool padded to its longest caption, dropped branches computed. packed: as in "
@@ -97,7 +103,8 @@ void add_bench_step(CLI::App& bench, Run& run) {
     std::string config;
     std::vector<std::string> overrides;
     int steps = 5;
-    Index shortest = 5;
+    CaptionLengths captions;
+    bool synthetic = true;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = bench.add_subcommand("step",
@@ -109,17 +116,24 @@ void add_bench_step(CLI::App& bench, Run& run) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
-      ->add_option("--shortest-caption", options->shortest,
+      ->add_option("--shortest-caption", options->captions.shortest,
                    "Captions have from so many tokens to max_tokens; 0: all the longest")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      ->add_option("--mean-caption", options->captions.mean,
+                   "Mean length, few long ones; 0: all lengths alike")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--synthetic", options->synthetic,
+                    "Samples made on the spot, the same in every run: the only kind there is");
   command->callback([options, &run] {
     run = [options] {
       Config config = load_config(options->config, options->overrides);
       for (ModalityConfig& modality : config.model.modalities)  // there is no tokenizer to ask
         if (modality.adapter == "token" && modality.vocabulary == 0)
           modality.vocabulary = ModalityConfig{}.vocabulary;
-      return bench_step(config, options->steps, options->shortest);
+      return bench_step(config, options->steps, options->captions);
     };
   });
 }

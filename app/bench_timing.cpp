@@ -4,8 +4,9 @@
 #include <map>
 #include <tuple>
 
+#include "core/base/rng.hpp"
+#include "core/ops/elementwise.hpp"
 #include "core/ops/gemm.hpp"
-#include "core/tensor/tensor.hpp"
 
 namespace accord::app {
 
@@ -21,28 +22,53 @@ double flops_of(std::vector<ProductShape> const& products) {
   return flops;
 }
 
+Tensor random_operand(Queue& queue, DType dtype, Shape shape, std::uint32_t seed) {
+  Draws const draws(seed, Purpose::synth);
+  auto const count = static_cast<std::size_t>(shape.size());
+  auto const value = [&](std::size_t i) { return draws.word(i, 0, 0) * 0x1p-31 - 1; };
+  if (dtype == DType::float64) {
+    std::vector<double> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = value(i);
+    return Tensor::from_host(queue, std::span<double const>(values), shape);
+  }
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(value(i));
+  Tensor single = Tensor::from_host(queue, std::span<float const>(values), shape);
+  if (dtype == DType::float32) return single;
+  Tensor rounded(queue, dtype, shape);
+  convert(queue, single, rounded);
+  return rounded;
+}
+
+Limits measure_limits(Queue& queue, DType dtype, int repeats) {
+  bool const device = queue.backend() == Backend::cuda;
+  Index const side = device ? 8192 : 1536, bytes = device ? Index{1} << 30 : Index{128} << 20;
+  Limits limits;
+  {
+    Tensor const a = random_operand(queue, dtype, {side, side}, 1);
+    Tensor const b = random_operand(queue, dtype, {side, side}, 2);
+    Tensor c(queue, dtype, {side, side});
+    double const seconds = seconds_of_call(
+        queue, repeats, [&] { gemm(queue, Transpose::no, a, Transpose::yes, b, c); });
+    limits.flops = flops_of({{side, side, side}}) / seconds;
+  }
+  Tensor const from = Tensor::zeros(queue, DType::uint8, {bytes});
+  Tensor to = Tensor::zeros(queue, DType::uint8, {bytes});
+  limits.bytes = 2 * static_cast<double>(bytes) /
+                 seconds_of_call(queue, repeats, [&] { copy(queue, from, to); });
+  return limits;
+}
+
 double product_seconds(Queue& queue, DType dtype, std::vector<ProductShape> const& products,
                        int repeats) {
   std::map<std::tuple<Index, Index, Index, bool, bool>, int> shapes;
   for (ProductShape const& p : products) ++shapes[{p.m, p.n, p.k, p.transpose_a, p.transpose_b}];
   double total = 0;
-  std::uint32_t state = 1;
-  auto random = [&](Shape shape) {
-    std::vector<float> values(static_cast<std::size_t>(shape.size()));
-    for (float& value : values)
-      value =
-          static_cast<float>(static_cast<std::int32_t>(state = state * 1664525u + 1013904223u)) *
-          0x1p-31f;
-    if (dtype == DType::float32)
-      return Tensor::from_host(queue, std::span<float const>(values), shape);
-    std::vector<double> const wide(values.begin(), values.end());
-    return Tensor::from_host(queue, std::span<double const>(wide), shape);
-  };
   for (auto const& [shape, count] : shapes) {
     auto const [m, n, k, transpose_a, transpose_b] = shape;
     if (m == 0 || n == 0 || k == 0) continue;
-    Tensor const a = random(transpose_a ? Shape{k, m} : Shape{m, k}),
-                 b = random(transpose_b ? Shape{n, k} : Shape{k, n});
+    Tensor const a = random_operand(queue, dtype, transpose_a ? Shape{k, m} : Shape{m, k}, 1),
+                 b = random_operand(queue, dtype, transpose_b ? Shape{n, k} : Shape{k, n}, 2);
     Transpose const ta = transpose_a ? Transpose::yes : Transpose::no,
                     tb = transpose_b ? Transpose::yes : Transpose::no;
     Tensor c(queue, dtype, Shape{m, n});

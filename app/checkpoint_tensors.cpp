@@ -15,10 +15,10 @@ constexpr std::array kinds = {std::pair{parallel::TensorKind::weight, "weight"},
 
 }  // namespace
 
-CheckpointTensors::CheckpointTensors(std::vector<ParameterSpec> const& all,
+CheckpointTensors::CheckpointTensors(Queue& queue, std::vector<ParameterSpec> const& all,
                                      ParameterStore const& store,
                                      parallel::ShardedOptimizer& optimizer, Moments moments)
-    : store_(store), optimizer_(optimizer) {
+    : store_(store), optimizer_(optimizer), host_(queue) {
   for (auto const& [kind, word] : kinds) {
     bool const weights = kind == parallel::TensorKind::weight;
     std::vector<int>& number = number_.emplace_back(static_cast<std::size_t>(store.count()), -1);
@@ -27,12 +27,12 @@ CheckpointTensors::CheckpointTensors(std::vector<ParameterSpec> const& all,
       if (!weights && !spec.trainable) continue;
       if (int const id = store.find(spec.name); id >= 0)
         number[static_cast<std::size_t>(id)] = static_cast<int>(infos_.size());
-      infos_.push_back({word, spec.name, spec.shape, store.dtype()});
+      infos_.push_back({word, spec.name, spec.shape, accumulator_of(store.dtype())});
     }
   }
 }
 
-std::vector<io::Piece> CheckpointTensors::pieces(parallel::Copies copies) const {
+std::vector<io::Piece> CheckpointTensors::pieces(parallel::Copies copies) {
   std::vector<io::Piece> pieces;
   for (std::size_t k = 0; k < kinds.size(); ++k)
     add(pieces, k, optimizer_.pieces(kinds[k].first, copies));
@@ -50,14 +50,15 @@ std::vector<io::ConstPiece> CheckpointTensors::pieces_to_save(Queue& queue, Comm
   std::vector<io::ConstPiece> out;
   for (io::Piece const& piece : pieces)
     out.push_back({piece.tensor, piece.begin, piece.count, piece.data});
+  host_.download();
   return out;
 }
 
 void CheckpointTensors::add(std::vector<io::Piece>& pieces, std::size_t kind,
-                            std::vector<parallel::LogicalPiece> const& logical) const {
+                            std::vector<parallel::LogicalPiece> const& logical) {
   for (parallel::LogicalPiece const& piece : logical)
     if (int const number = number_[kind][static_cast<std::size_t>(piece.parameter)]; number >= 0)
-      pieces.push_back({number, piece.logical_begin, piece.values.size(), piece.values.data()});
+      pieces.push_back({number, piece.logical_begin, piece.values.size(), host_.of(piece.values)});
 }
 
 void CheckpointTensors::keep_only(std::function<bool(io::TensorInfo const&)> const& keep) {

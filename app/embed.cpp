@@ -45,7 +45,7 @@ void write_file(std::filesystem::path const& out, Config const& config, io::Data
 
 int embed(parallel::MpiEnvironment const& mpi, Options const& options) {
   auto const world = parallel::MpiCommunicator::world();
-  Queue queue(selected_backend());
+  Queue queue(selected_backend(mpi.local_rank()));
   bool const first = mpi.rank() == 0;
   Inference model(queue, *world, options.checkpoint,
                   [](std::string const& text) { std::cerr << text << std::endl; });

@@ -170,7 +170,7 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
 
 int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
   auto const world = parallel::MpiCommunicator::world();
-  Queue queue(selected_backend());
+  Queue queue(selected_backend(mpi.local_rank()));
   Inference model(queue, *world, options.checkpoint,
                   [](std::string const& text) { std::cerr << text << std::endl; });
   io::Dataset const dataset = io::Dataset::open(options.data);

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "app/branch.hpp"
+#include "app/host_copies.hpp"
 #include "app/progress.hpp"
 #include "app/stored_config.hpp"
 #include "core/comm/self_communicator.hpp"
@@ -39,15 +40,17 @@ void Inference::load(io::Announce const& announce) {
   ParameterStore& store = model_->parameters();
   std::vector<io::TensorInfo> infos;
   std::vector<io::Piece> pieces;
+  HostCopies host(queue_);
   for (int id = 0; id < store.count(); ++id) {
     View const value = store.value(id);
     infos.push_back({"weight", store.spec(id).name, store.spec(id).shape, store.dtype()});
-    pieces.push_back({id, 0, value.size(), value.data()});
+    pieces.push_back({id, 0, value.size(), host.of(value)});
   }
   io::LoadOptions options;
   options.unlisted = io::Unlisted::skip;
   options.announce = announce;
   io::load_tensors(world_, queue_, checkpoint_, infos, pieces, options);
+  host.upload();
 }
 
 std::vector<Modality> Inference::modalities_of(io::Dataset const& dataset) const {

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "core/base/build.hpp"
+#include "core/base/device.hpp"
 #include "core/base/error.hpp"
 
 namespace accord::app {
@@ -30,12 +31,22 @@ void add_device_option(CLI::App& command) {
         ->capture_default_str();
 }
 
-Backend selected_backend() {
-  if (requested_device == "cuda" && !build::has_cuda)
-    throw UsageError(
-        "--device cuda: this program was built without CUDA; build with -DACCORD_CUDA=ON, or use "
-        "--device cpu");
-  return Backend::cpu;
+Backend selected_backend(int local_rank) {
+  if (requested_device == "cpu") return Backend::cpu;
+  DeviceProbe const& probe = probe_devices();
+  if (probe.count == 0) {
+    if (requested_device == "cuda")
+      throw UsageError("--device cuda: " + probe.reason + "; use --device cpu");
+    return Backend::cpu;
+  }
+  if constexpr (build::has_cuda) cuda::select_device(local_rank);
+  return Backend::cuda;
+}
+
+std::string device_line(Backend backend) {
+  if constexpr (build::has_cuda)
+    if (backend == Backend::cuda) return "cuda: " + cuda::device_description();
+  return requested_device == "cpu" ? "cpu" : "cpu: " + probe_devices().reason;
 }
 
 }  // namespace accord::app

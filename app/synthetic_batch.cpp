@@ -1,5 +1,7 @@
 #include "app/synthetic_batch.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/base/error.hpp"
@@ -17,10 +19,22 @@ void append(ModalityInput& input, std::vector<T> const& item) {
   input.offsets.push_back(input.offsets.back() + static_cast<Index>(item.size()));
 }
 
+Index caption_length(CaptionLengths const& captions, Index longest, Draws const& draws,
+                     std::uint64_t position) {
+  Index const shortest = captions.shortest;
+  if (shortest == 0) return longest;
+  if (captions.mean <= static_cast<double>(shortest))
+    return shortest +
+           draws.below(static_cast<std::uint32_t>(longest - shortest + 1), position, 2, 0);
+  double const u = 1 - draws.uniform(position, 2, 0);  // (0, 1]
+  double const beyond = -std::log(u) * (captions.mean - static_cast<double>(shortest)) + 0.5;
+  return std::min(longest, shortest + static_cast<Index>(beyond));
+}
+
 }  // namespace
 
 MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::uint64_t first,
-                           Index count, Index shortest) {
+                           Index count, CaptionLengths const& captions) {
   Draws const draws(seed, Purpose::item);
   MaskSampler const sampler(config, seed);
   MicroBatch batch;
@@ -43,9 +57,7 @@ MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::u
       input.dtype = spec.dtype;
       Index elements = spec.item_size;
       if (spec.dtype == DType::int32) {
-        Index n = modality.max_tokens;
-        if (shortest > 0)
-          n = shortest + draws.below(static_cast<std::uint32_t>(n - shortest + 1), p, 2, 0);
+        Index const n = caption_length(captions, modality.max_tokens, draws, p);
         std::vector<std::int32_t> rows;
         for (Index i = 0; i < n; ++i) {
           auto const range = static_cast<std::uint32_t>(modality.vocabulary - 4);
@@ -67,7 +79,7 @@ MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::u
           return static_cast<Index>(s * static_cast<double>(modality.sample_rate));
         };
         Index const least = seconds(modality.min_seconds), most = seconds(modality.max_seconds);
-        elements = shortest > 0
+        elements = captions.shortest > 0
                        ? least + draws.below(static_cast<std::uint32_t>(most - least + 1), p, 6, 0)
                        : most;
         std::vector<float> samples;

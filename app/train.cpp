@@ -68,7 +68,7 @@ class TrainRun {
       : began_(Progress::steady_seconds()),
         mpi_(mpi),
         world_(parallel::MpiCommunicator::world()),
-        queue_(selected_backend()),
+        queue_(selected_backend(mpi.local_rank())),
         tokenizer_(io::Tokenizer::load(config.data.tokenizer)),
         training_(queue_, *world_, require_same(config), tokenizer_),
         trace_(training_.config().log, queue_, *world_,
@@ -181,13 +181,15 @@ class TrainRun {
       parameters += parameter.shape.size();
       if (parameter.trainable) trained += parameter.shape.size();
     }
-    std::cout << fmt::format(
-                     "accord {}\n{}\nseed {}, {} parameters, {} of them trained\n{} steps to do, "
-                     "{} steps per epoch\n{}\n\n{}\n",
-                     build_description(), layout(), config().train.seed, parameters, trained,
-                     std::max<Index>(training_.total_steps() - training_.completed(), 0),
-                     training_.steps_per_epoch(), begun, to_toml(config()))
-              << std::flush;
+    std::cout
+        << fmt::format(
+               "accord {}\n{}\n{}\nseed {}, {} parameters, {} of them trained\n{} steps to do, "
+               "{} steps per epoch\n{}\n\n{}\n",
+               build_description(), layout(), device_line(queue_.backend()), config().train.seed,
+               parameters, trained,
+               std::max<Index>(training_.total_steps() - training_.completed(), 0),
+               training_.steps_per_epoch(), begun, to_toml(config()))
+        << std::flush;
   }
 
   Stop loop() {
@@ -197,10 +199,15 @@ class TrainRun {
     last_save_ = Progress::steady_seconds();
     // A run that was stopped there is asked again to stop there, not a step later.
     if (stops_after(training_.completed())) return Stop::after_step;
+    Index const first_step = training_.completed() + 1;
     while (training_.completed() < training_.total_steps()) {
       trace_.next_step(training_.completed() + 1);
       StepReport const report = training_.step();
       interval.add(report);
+      if (first() && report.step == first_step)
+        std::cout << fmt::format("memory at the peak of the first step: {}\n",
+                                 queue_.memory().plan())
+                  << std::flush;
       bool const last = report.step == training_.total_steps();
       if (report.step % config().log.every_steps == 0 || last) {
         log(report, interval);

@@ -21,6 +21,7 @@
 #include "io/checkpoint/collective.hpp"
 #include "io/checkpoint/save.hpp"
 #include "parallel/comm/agreement.hpp"
+#include "parallel/comm/device_group.hpp"
 #include "parallel/pipeline/batch_broadcast.hpp"
 #include "parallel/pipeline/stages.hpp"
 
@@ -84,27 +85,34 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   use_vocabulary(config_, tokenizer_->vocabulary());
   use_classes(config_);
   mesh_ = parallel::make_mesh(world.size(), config_.parallel.pipeline, config_.parallel.tensor);
+  devices_ = parallel::make_device_group(queue, world);
   groups_ = parallel::make_groups(
-      world, mesh_,
+      devices_ ? *devices_ : world, mesh_,
       {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace});
 
   TrainConfig const& train = config_.train;
   ParallelConfig const& parallel = config_.parallel;
   parameters_ = Model::describe(config_.model);
   check_frozen(parameters_, config_.model.frozen);
-  model_ = std::make_unique<Model>(
-      queue, config_.model, train.dtype, *groups_.tensor,
-      parallel::chunks_of_stage(config_.model.encoder.layers, groups_.pipeline->rank(),
-                                mesh_.pipeline, parallel.virtual_stages, parallel.stage_layers),
-      parallel.sequence);
+  {
+    Memory::Owner const owner(queue.memory(), "weights and gradients");
+    model_ = std::make_unique<Model>(
+        queue, config_.model, train.dtype, *groups_.tensor,
+        parallel::chunks_of_stage(config_.model.encoder.layers, groups_.pipeline->rank(),
+                                  mesh_.pipeline, parallel.virtual_stages, parallel.stage_layers),
+        parallel.sequence);
+  }
   model_->initialise(queue, train.init, train.seed);
   ownership_ = std::make_unique<parallel::Ownership>(queue, model_->parameters(), groups_);
   reducer_ = std::make_unique<parallel::GradientReducer>(model_->parameters(), groups_, *ownership_,
                                                          parallel.sequence);
-  optimizer_ = std::make_unique<parallel::ShardedOptimizer>(
-      queue, model_->parameters(), groups_, *ownership_,
-      adamw_options(config_, model_->parameters()),
-      parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
+  {
+    Memory::Owner const owner(queue.memory(), "optimizer");
+    optimizer_ = std::make_unique<parallel::ShardedOptimizer>(
+        queue, model_->parameters(), groups_, *ownership_,
+        adamw_options(config_, model_->parameters()),
+        parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
+  }
   StepOptions options;
   options.global_batch = train.global_batch;
   options.seed = train.seed;
@@ -126,6 +134,7 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
       io::load_newest(world_, queue_, config_.checkpoint.directory, tensors.infos(),
                       tensors.pieces(parallel::Copies::all), options);
   if (!checkpoint) return std::nullopt;
+  tensors.finish_load();
   optimizer_->spread_loaded(queue_);
   io::Manifest const& manifest = checkpoint->manifest;
   if (auto const saved = io::Tokenizer::load_from(manifest.documents.tokenizer);
@@ -198,6 +207,7 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   options.announce = announce;
   io::load_tensors(world_, queue_, checkpoint, tensors.infos(),
                    tensors.pieces(parallel::Copies::all), options);
+  tensors.finish_load();
   if (!tables.empty())
     load_inherited(world_, queue_, checkpoint, tables, model_->parameters(), *optimizer_, options);
   optimizer_->spread_loaded(queue_);
@@ -210,7 +220,7 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
 }
 
 CheckpointTensors Training::checkpoint_tensors(Moments moments) {
-  return {parameters_, model_->parameters(), *optimizer_, moments};
+  return {queue_, parameters_, model_->parameters(), *optimizer_, moments};
 }
 
 void Training::open_data() {
@@ -260,6 +270,7 @@ std::vector<MicroBatch> Training::next_batch(StepReport& report) {
 }
 
 StepReport Training::step() {
+  Memory::Owner const owner(queue_.memory(), "activations");
   StepReport report;
   std::vector<MicroBatch> const batch = next_batch(report);
 

@@ -99,6 +99,7 @@ class Training {
   Config config_;
   std::shared_ptr<io::Tokenizer const> tokenizer_;
   parallel::MeshShape mesh_;
+  std::unique_ptr<parallel::GroupCommunicator> devices_;  ///< null where the queue is the host's
   parallel::MeshGroups groups_;
   std::vector<ParameterSpec> parameters_;
   std::unique_ptr<Model> model_;

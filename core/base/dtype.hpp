@@ -2,6 +2,7 @@
 // Element types. A tensor's type is a run-time property; below the dispatch of an op it is a
 // template argument.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -56,10 +57,22 @@ constexpr DType accumulator_of(DType dtype) {
   return dtype == DType::float64 ? DType::float64 : DType::float32;
 }
 
-/// The upper half of a float32. Host code only moves it; arithmetic is the CUDA backend's.
+/// The upper half of a float32. Host code only moves and converts it; arithmetic is the CUDA
+/// backend's.
 struct BFloat16 {
   std::uint16_t bits;
 };
+
+constexpr float to_float32(BFloat16 x) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
+
+/// To nearest, ties to even; a NaN stays one.
+constexpr BFloat16 to_bfloat16(float x) {
+  auto const bits = std::bit_cast<std::uint32_t>(x);
+  if (x != x) return {static_cast<std::uint16_t>(bits >> 16 | 0x40)};
+  return {static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+}
 
 template <class T>
 struct DTypeOf;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "core/base/build.hpp"
 #include "core/base/check.hpp"
+#include "core/base/device.hpp"
 
 namespace accord {
 namespace {
@@ -17,9 +19,45 @@ std::size_t rounded(std::size_t bytes) {
   return std::max<std::size_t>((bytes + step - 1) / step * step, 64);
 }
 
+std::string listed(std::vector<Memory::Holding> const& holdings,
+                   std::size_t Memory::Holding::*bytes) {
+  std::string text;
+  for (Memory::Holding const& holding : holdings)
+    if (holding.*bytes > 0)
+      text += fmt::format("{}{} {:.2f} GB", text.empty() ? "" : ", ", holding.owner,
+                          static_cast<double>(holding.*bytes) * 1e-9);
+  return text.empty() ? "nothing" : text;
+}
+
 }  // namespace
 
 Memory::~Memory() { trim(); }
+
+Memory::Owner::Owner(Memory& memory, std::string owner) : memory_(memory), before_(memory.owner_) {
+  std::lock_guard lock(memory_.mutex_);
+  auto& holdings = memory_.holdings_;
+  auto const known = std::find_if(holdings.begin(), holdings.end(),
+                                  [&](Holding const& h) { return h.owner == owner; });
+  memory_.owner_ = static_cast<int>(known - holdings.begin());
+  if (known == holdings.end()) holdings.push_back({std::move(owner)});
+}
+
+Memory::Owner::~Owner() {
+  std::lock_guard lock(memory_.mutex_);
+  memory_.owner_ = before_;
+}
+
+void* Memory::system_allocate(std::size_t size) {
+  if constexpr (build::has_cuda)
+    if (backend_ == Backend::cuda) return cuda::allocate(size);
+  return std::aligned_alloc(64, size);
+}
+
+void Memory::system_release(void* block) noexcept {
+  if constexpr (build::has_cuda)
+    if (backend_ == Backend::cuda) return cuda::release(block);
+  std::free(block);
+}
 
 void* Memory::allocate(std::size_t bytes) {
   std::size_t const size = rounded(bytes);
@@ -30,25 +68,44 @@ void* Memory::allocate(std::size_t bytes) {
     free_.erase(it);
     cached_ -= size;
   } else {
-    block = std::aligned_alloc(64, size);
+    block = system_allocate(size);
+    if (!block && cached_ > 0) {  // blocks of other sizes may be in the way
+      release_cached();
+      block = system_allocate(size);
+    }
     if (!block)
       throw Error(fmt::format(
-          "out of memory: {} bytes asked for, {} bytes in use, {} bytes cached; a smaller "
+          "out of memory on {}: {:.3f} GB asked for by {}; in use: {}; a smaller "
           "train.micro_batch or train.recompute = \"layer\" needs less",
-          size, in_use_, cached_));
+          backend_ == Backend::cuda ? "the device" : "the host", static_cast<double>(size) * 1e-9,
+          holdings_[static_cast<std::size_t>(owner_)].owner, listed(holdings_, &Holding::bytes)));
   }
+  owner_of_[block] = owner_;
+  holdings_[static_cast<std::size_t>(owner_)].bytes += size;
   in_use_ += size;
-  high_water_ = std::max(high_water_, in_use_);
+  if (in_use_ > high_water_) {
+    high_water_ = in_use_;
+    for (Holding& holding : holdings_) holding.at_high_water = holding.bytes;
+  }
   return block;
 }
 
 void Memory::release(void* block, std::size_t bytes) noexcept {
   std::size_t const size = rounded(bytes);
   std::lock_guard lock(mutex_);
+  auto const owner = owner_of_.extract(block);
+  holdings_[static_cast<std::size_t>(owner.mapped())].bytes -= size;
   free_.emplace(size, block);
   in_use_ -= size;
   cached_ += size;
 }
+
+std::vector<Memory::Holding> Memory::holdings() const {
+  std::lock_guard lock(mutex_);
+  return holdings_;
+}
+
+std::string Memory::plan() const { return listed(holdings(), &Holding::at_high_water); }
 
 std::size_t Memory::bytes_in_use() const {
   std::lock_guard lock(mutex_);
@@ -63,11 +120,16 @@ std::size_t Memory::high_water() const {
 void Memory::reset_high_water() {
   std::lock_guard lock(mutex_);
   high_water_ = in_use_;
+  for (Holding& holding : holdings_) holding.at_high_water = holding.bytes;
 }
 
 void Memory::trim() {
   std::lock_guard lock(mutex_);
-  for (auto const& [size, block] : free_) std::free(block);
+  release_cached();
+}
+
+void Memory::release_cached() {
+  for (auto const& [size, block] : free_) system_release(block);
   free_.clear();
   cached_ = 0;
 }

@@ -2,32 +2,16 @@
 // Where work goes.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "core/base/memory.hpp"
+#include "core/base/stream.hpp"
 
 namespace accord {
 
 class Trace;
-
-enum class Backend : std::uint8_t {
-  reference,  ///< single-threaded loops, written to be read: the oracle
-  cpu,        ///< vectorised loops, OpenMP threads, BLAS
-  cuda,
-};
-
-constexpr std::string_view name_of(Backend backend) {
-  switch (backend) {
-    case Backend::reference:
-      return "reference";
-    case Backend::cpu:
-      return "cpu";
-    case Backend::cuda:
-      return "cuda";
-  }
-  return "?";
-}
 
 /// One matrix product: C [m, n] from op(A) [m, k] and op(B) [k, n].
 struct ProductShape {
@@ -40,13 +24,19 @@ struct ProductShape {
 /// wait() or a copy to the host joins. Not thread-safe: one Queue per thread of control.
 class Queue {
  public:
-  explicit Queue(Backend backend) : backend_(backend) {}
+  /// \throws UsageError for cuda where there is no device to use, saying why.
+  explicit Queue(Backend backend);
   Queue(Queue const&) = delete;
   Queue& operator=(Queue const&) = delete;
 
   Backend backend() const { return backend_; }
   Memory& memory() { return memory_; }
-  void wait() {}
+  /// The host waits until everything enqueued is done.
+  void wait() {
+    if (stream_) wait_for_stream();
+  }
+  /// Of a queue on the cuda backend.
+  cuda::Stream& stream() { return *stream_; }
 
   /// Floating-point operations of the matrix products and attentions enqueued so far; multiply-add
   /// = 2.
@@ -66,11 +56,14 @@ class Queue {
   Trace* trace() const { return trace_; }
 
  private:
+  void wait_for_stream();
+
   Backend backend_;
   Trace* trace_ = nullptr;
   double flops_ = 0;
   std::vector<ProductShape>* products_ = nullptr;
   Memory memory_;
+  std::unique_ptr<cuda::Stream, cuda::StreamDeleter> stream_;
 };
 
 }  // namespace accord

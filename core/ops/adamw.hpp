@@ -31,12 +31,14 @@ struct AdamwStep {
 ///   w = w - lr * weight_decay * w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 /// and in the uncorrected form the last fraction is
 ///   sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon).
-/// All views are dense, of one type and size: master (w), exp_avg (m) and exp_avg_sq (v) in place.
-/// An element's result depends on that element alone, bit by bit, wherever a range is cut.
+/// All views are dense, of one size, and of one type but `rounded`: master (w), exp_avg (m) and
+/// exp_avg_sq (v) in place. rounded: bfloat16, receives the new w (the working weights of a model
+/// whose masters are float32), or empty. An element's result depends on that element alone, bit by
+/// bit, wherever a range is cut.
 void adamw_update(Queue& queue, AdamwStep const& step, View master, ConstView gradient,
-                  View exp_avg, View exp_avg_sq);
+                  View exp_avg, View exp_avg_sq, View rounded = {});
 
 ACCORD_BACKENDS(void adamw_update(Queue& queue, AdamwStep const& step, View master,
-                                  ConstView gradient, View exp_avg, View exp_avg_sq))
+                                  ConstView gradient, View exp_avg, View exp_avg_sq, View rounded))
 
 }  // namespace accord

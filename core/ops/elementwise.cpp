@@ -12,6 +12,16 @@ void add(Queue& queue, ConstView x, View y) {
   ACCORD_DISPATCH(queue, x.dtype(), add, x, y);
 }
 
+void convert(Queue& queue, ConstView x, View y) {
+  check_vector("convert", "x", x, x.dtype(), y.size());
+  check_vector("convert", "y", y, y.dtype(), x.size());
+  ACCORD_CHECK((x.dtype() == DType::float32 && y.dtype() == DType::bfloat16) ||
+                   (x.dtype() == DType::bfloat16 && y.dtype() == DType::float32),
+               "convert: from {} to {}", name_of(x.dtype()), name_of(y.dtype()));
+  // By the type that has arithmetic on every backend.
+  ACCORD_DISPATCH(queue, DType::float32, convert, x, y);
+}
+
 void scale(Queue& queue, double factor, View x) {
   ACCORD_DISPATCH(queue, x.dtype(), scale, factor, x);
 }

@@ -7,6 +7,8 @@ namespace accord {
 
 /// y += x, element by element; y may be accumulator_of(x's type).
 void add(Queue& queue, ConstView x, View y);
+/// y = x in y's type, rounded to nearest even: float32 to bfloat16 or back; both dense.
+void convert(Queue& queue, ConstView x, View y);
 /// x *= factor
 void scale(Queue& queue, double factor, View x);
 
@@ -17,6 +19,7 @@ void logit_scale_forward(Queue& queue, ConstView tau, View scale);
 void logit_scale_backward(Queue& queue, ConstView dscale, ConstView scale, View dtau);
 
 ACCORD_BACKENDS(void add(Queue& queue, ConstView x, View y))
+ACCORD_BACKENDS(void convert(Queue& queue, ConstView x, View y))
 ACCORD_BACKENDS(void scale(Queue& queue, double factor, View x))
 ACCORD_BACKENDS(void logit_scale_forward(Queue& queue, ConstView tau, View scale))
 ACCORD_BACKENDS(void logit_scale_backward(Queue& queue, ConstView dscale, ConstView scale,

@@ -13,7 +13,8 @@ void normalize_forward(Queue& queue, ConstView x, View y, View inverse_norm) {
 
 void normalize_backward(Queue& queue, ConstView dy, ConstView y, ConstView inverse_norm, View dx) {
   char const* const op = "normalize_backward";
-  check_like(op, "dy", dy, y);
+  check_matrix(op, "dy", dy, dy.dtype() == y.dtype() ? y.dtype() : accumulator_of(y.dtype()),
+               y.rows(), y.columns());
   check_vector(op, "inverse_norm", inverse_norm, accumulator_of(y.dtype()), y.rows());
   check_like(op, "dx", dx, y);
   ACCORD_DISPATCH(queue, y.dtype(), normalize_backward, dy, y, inverse_norm, dx);

@@ -193,22 +193,38 @@ double initial_value(InitMode mode, ParameterSpec const& spec, std::uint32_t see
   return 0;
 }
 
+namespace {
+
+template <class T>
+T rounded(double value) {
+  if constexpr (std::is_same_v<T, BFloat16>)
+    return to_bfloat16(static_cast<float>(value));
+  else
+    return static_cast<T>(value);
+}
+
+template <class T>
+void fill(Queue& queue, ParameterStore& store, InitMode mode, std::uint32_t seed) {
+  std::vector<T> values;
+  for (ParameterPiece const& piece : store.pieces(0, store.total_size())) {
+    ParameterSpec const& spec = store.spec(piece.parameter);
+    values.resize(static_cast<std::size_t>(piece.count));
+    parallel_for(piece.count, 4096, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i)
+        values[static_cast<std::size_t>(i)] =
+            rounded<T>(initial_value(mode, spec, seed, piece.logical_begin + i));
+    });
+    upload(queue, values.data(), store.flat_values().rows(piece.flat_begin, piece.count));
+  }
+}
+
+}  // namespace
+
 void initialise(Queue& queue, ParameterStore& store, InitMode mode, std::uint32_t seed) {
   queue.wait();
-  auto fill = [&]<class T>(T* values) {
-    for (ParameterPiece const& piece : store.pieces(0, store.total_size())) {
-      ParameterSpec const& spec = store.spec(piece.parameter);
-      parallel_for(piece.count, 4096, [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i)
-          values[piece.flat_begin + i] =
-              static_cast<T>(initial_value(mode, spec, seed, piece.logical_begin + i));
-      });
-    }
-  };
-  if (store.dtype() == DType::float64)
-    fill(store.flat_values().as<double>());
-  else
-    fill(store.flat_values().as<float>());
+  if (store.dtype() == DType::float64) return fill<double>(queue, store, mode, seed);
+  if (store.dtype() == DType::float32) return fill<float>(queue, store, mode, seed);
+  fill<BFloat16>(queue, store, mode, seed);
 }
 
 }  // namespace accord

@@ -2,7 +2,20 @@
 
 #include <cstring>
 
+#include "core/base/build.hpp"
+
 namespace accord {
+namespace {
+
+std::size_t width_bytes(ConstView view) {
+  return static_cast<std::size_t>(view.columns()) * size_of(view.dtype());
+}
+
+std::size_t pitch_bytes(ConstView view) {
+  return static_cast<std::size_t>(view.stride()) * size_of(view.dtype());
+}
+
+}  // namespace
 
 Tensor::Tensor(Queue& queue, DType dtype, Shape shape) : memory_(&queue.memory()) {
   std::size_t const bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype);
@@ -22,14 +35,30 @@ Tensor Tensor::zeros(Queue& queue, DType dtype, Shape shape) {
 Tensor Tensor::copied(Queue& queue, void const* values, DType dtype, Shape shape, Index count) {
   ACCORD_CHECK(shape.size() == count, "{} values for a tensor {}", count, to_string(shape));
   Tensor tensor(queue, dtype, shape);
-  if (count > 0) std::memcpy(tensor.view_.data(), values, tensor.view_.bytes());
+  upload(queue, values, tensor);
   return tensor;
+}
+
+void upload(Queue& queue, void const* values, View to) {
+  ACCORD_CHECK(to.contiguous(), "host memory is copied whole");
+  if (to.size() == 0) return;
+  if constexpr (build::has_cuda)
+    if (queue.backend() == Backend::cuda)
+      return queue.stream().upload(to.data(), values, to.bytes());
+  std::memcpy(to.data(), values, to.bytes());
 }
 
 template <class T>
 std::vector<T> to_host(Queue& queue, ConstView view) {
-  queue.wait();
   T const* data = view.as<T>();
+  if constexpr (build::has_cuda)
+    if (queue.backend() == Backend::cuda) {
+      std::vector<T> values(static_cast<std::size_t>(view.size()));
+      queue.stream().copy(values.data(), width_bytes(view), data, pitch_bytes(view),
+                          width_bytes(view), static_cast<std::size_t>(view.rows()));
+      queue.wait();
+      return values;
+    }
   std::vector<T> values;
   values.reserve(static_cast<std::size_t>(view.size()));
   for (Index row = 0; row < view.rows(); ++row)
@@ -39,28 +68,36 @@ std::vector<T> to_host(Queue& queue, ConstView view) {
 }
 template std::vector<double> to_host(Queue&, ConstView);
 template std::vector<float> to_host(Queue&, ConstView);
+template std::vector<BFloat16> to_host(Queue&, ConstView);
 template std::vector<std::uint8_t> to_host(Queue&, ConstView);
 template std::vector<std::int32_t> to_host(Queue&, ConstView);
 template std::vector<std::int64_t> to_host(Queue&, ConstView);
 
-void copy(Queue&, ConstView from, View to) {
+void copy(Queue& queue, ConstView from, View to) {
   ACCORD_CHECK(from.shape() == to.shape() && from.dtype() == to.dtype(),
                "copy: from {} {} to {} {}", name_of(from.dtype()), to_string(from.shape()),
                name_of(to.dtype()), to_string(to.shape()));
-  std::size_t const width = static_cast<std::size_t>(from.columns()) * size_of(from.dtype());
+  if constexpr (build::has_cuda)
+    if (queue.backend() == Backend::cuda)
+      return queue.stream().copy(to.data(), pitch_bytes(to), from.data(), pitch_bytes(from),
+                                 width_bytes(from), static_cast<std::size_t>(from.rows()));
   for (Index row = 0; row < from.rows(); ++row)
     std::memcpy(
-        static_cast<std::byte*>(to.data()) + row * to.stride() * size_of(to.dtype()),
-        static_cast<std::byte const*>(from.data()) + row * from.stride() * size_of(from.dtype()),
-        width);
+        static_cast<std::byte*>(to.data()) + static_cast<std::size_t>(row) * pitch_bytes(to),
+        static_cast<std::byte const*>(from.data()) +
+            static_cast<std::size_t>(row) * pitch_bytes(from),
+        width_bytes(from));
 }
 
-void zero(Queue&, View view) {
-  std::size_t const width = static_cast<std::size_t>(view.columns()) * size_of(view.dtype());
+void zero(Queue& queue, View view) {
+  if constexpr (build::has_cuda)
+    if (queue.backend() == Backend::cuda)
+      return queue.stream().zero(view.data(), pitch_bytes(view), width_bytes(view),
+                                 static_cast<std::size_t>(view.rows()));
   for (Index row = 0; row < view.rows(); ++row)
-    std::memset(static_cast<std::byte*>(view.data()) +
-                    row * view.stride() * static_cast<Index>(size_of(view.dtype())),
-                0, width);
+    std::memset(
+        static_cast<std::byte*>(view.data()) + static_cast<std::size_t>(row) * pitch_bytes(view), 0,
+        width_bytes(view));
 }
 
 }  // namespace accord

@@ -61,6 +61,8 @@ class Tensor {
   View view_;
 };
 
+/// Host values into a contiguous view; `values` may be changed when the call returns.
+void upload(Queue& queue, void const* values, View to);
 /// Waits for the queue and returns the elements.
 template <class T>
 std::vector<T> to_host(Queue& queue, ConstView view);

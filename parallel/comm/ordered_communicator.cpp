@@ -77,7 +77,7 @@ std::unique_ptr<Request> OrderedCommunicator::start_reduction(Queue& queue, Cons
                "reduce_scatter over {} ranks: send {} {}, part {} {}", size(),
                name_of(send.dtype()), to_string(send.shape()), name_of(part.dtype()),
                to_string(part.shape()));
-  return std::make_unique<ReduceScatterRequest>(*this, queue, flat(send), flat(part), op);
+  return std::make_unique<ReduceScatterRequest>(*this, room(queue), flat(send), flat(part), op);
 }
 
 std::unique_ptr<Request> OrderedCommunicator::start_reduce_scatter(Queue& queue, ConstView send,
@@ -103,7 +103,7 @@ void OrderedCommunicator::all_reduce(Queue& queue, View x, Reduce op) {
   }
   if (Index const rest = n - cut; rest > 0) {
     View const tail = all.rows(cut, rest);
-    Tensor gathered(queue, x.dtype(), Shape{ranks, rest});
+    Tensor gathered(room(queue), x.dtype(), Shape{ranks, rest});
     all_gather(queue, tail, gathered);
     std::vector<void const*> sources;
     for (Index peer = 0; peer < ranks; ++peer)

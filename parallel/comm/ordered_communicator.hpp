@@ -45,6 +45,10 @@ class OrderedCommunicator : public GroupCommunicator {
                                                      std::span<Incoming const> incoming) = 0;
 
  private:
+  /// Where received shares are held: the queue's memory, or the host's where that is a device's.
+  Queue& room(Queue& queue) { return queue.backend() == Backend::cuda ? host_ : queue; }
+
+  Queue host_{Backend::cpu};
   class ReduceScatterRequest;
   class TransferRequest;
   std::unique_ptr<Request> start_reduction(Queue& queue, ConstView send, View part, Reduce op);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/trace.hpp"
+#include "core/ops/elementwise.hpp"
 #include "core/ops/sum_of_squares.hpp"
 
 namespace accord::parallel {
@@ -15,8 +16,6 @@ ShardedOptimizer::ShardedOptimizer(Queue& queue, ParameterStore& store, MeshGrou
       ownership_(ownership),
       options_(std::move(options)),
       zero_(zero) {
-  if (store.dtype() == DType::bfloat16)
-    throw UsageError("train.dtype = \"bfloat16\" is not implemented in the optimizer; use float32");
   Index size = 0;
   if (zero == Zero::replicated) {
     held_.push_back({{0, store.trainable_size()}, 0});
@@ -27,8 +26,20 @@ ShardedOptimizer::ShardedOptimizer(Queue& queue, ParameterStore& store, MeshGrou
       size += range.count;
     }
   }
-  exp_avg_ = Tensor::zeros(queue, store.dtype(), Shape{size});
-  exp_avg_sq_ = Tensor::zeros(queue, store.dtype(), Shape{size});
+  DType const dtype = accumulator_of(store.dtype());
+  exp_avg_ = Tensor::zeros(queue, dtype, Shape{size});
+  exp_avg_sq_ = Tensor::zeros(queue, dtype, Shape{size});
+  if (store.dtype() == DType::bfloat16) {
+    for (FlatRange const& range : ownership.frozen()) {
+      frozen_.push_back({range, size});
+      size += range.count;
+    }
+    masters_ = Tensor::zeros(queue, dtype, Shape{size});
+    for (auto const* places : {&held_, &frozen_})
+      for (Held const& held : *places)
+        convert(queue, store.flat_values().rows(held.range.begin, held.range.count),
+                masters_.view().rows(held.state_begin, held.range.count));
+  }
   for (Held const& held : held_)
     for (UpdateRange const& range :
          update_ranges(store, options_, held.range.begin, held.range.end()))
@@ -69,10 +80,10 @@ void ShardedOptimizer::update(Queue& queue, double learning_rate, double gradien
   ++completed_;
   for (UpdateRange const& range : updates_) {
     FlatRange const flat{range.begin, range.count};
+    View const values = store_.flat_values().rows(flat.begin, flat.count);
     adamw_update(queue, step_of(options_, range, completed_, learning_rate, gradient_scale),
-                 store_.flat_values().rows(flat.begin, flat.count),
-                 store_.flat_gradients().rows(flat.begin, flat.count), state(exp_avg_, flat),
-                 state(exp_avg_sq_, flat));
+                 master(flat), store_.flat_gradients().rows(flat.begin, flat.count),
+                 state(exp_avg_, flat), state(exp_avg_sq_, flat), masters_ ? values : View{});
   }
 }
 
@@ -81,13 +92,26 @@ void ShardedOptimizer::gather_values(Queue& queue, std::vector<Bucket> const& bu
     all_gather_bucket(queue, *groups_.data, store_.flat_values(), bucket);
 }
 
-View ShardedOptimizer::state(Tensor& moments, FlatRange const& range) {
-  auto const held = std::partition_point(held_.begin(), held_.end(), [&](Held const& other) {
+View ShardedOptimizer::state(Tensor& values, FlatRange const& range) {
+  auto const& places = range.begin < store_.trainable_size() ? held_ : frozen_;
+  auto const held = std::partition_point(places.begin(), places.end(), [&](Held const& other) {
     return other.range.begin > range.begin;
   });
-  ACCORD_CHECK(held != held_.end() && range.end() <= held->range.end(),
+  ACCORD_CHECK(held != places.end() && range.end() <= held->range.end(),
                "no optimizer state for flat elements [{}, {})", range.begin, range.end());
-  return moments.view().rows(held->state_begin + range.begin - held->range.begin, range.count);
+  return values.view().rows(held->state_begin + range.begin - held->range.begin, range.count);
+}
+
+View ShardedOptimizer::master(FlatRange const& range) {
+  return masters_ ? state(masters_, range) : store_.flat_values().rows(range.begin, range.count);
+}
+
+void ShardedOptimizer::round_masters(Queue& queue) {
+  if (!masters_) return;
+  for (auto const* places : {&held_, &frozen_})
+    for (Held const& held : *places)
+      convert(queue, masters_.view().rows(held.state_begin, held.range.count),
+              store_.flat_values().rows(held.range.begin, held.range.count));
 }
 
 std::vector<LogicalPiece> ShardedOptimizer::pieces(TensorKind kind, Copies copies) {
@@ -98,11 +122,11 @@ std::vector<LogicalPiece> ShardedOptimizer::pieces(TensorKind kind, Copies copie
       for (ParameterPiece const& piece : store_.pieces(range->begin, range->end())) {
         if (copies == Copies::primary && !ownership_.is_primary(piece.parameter)) continue;
         FlatRange const flat{piece.flat_begin, piece.count};
-        View const values =
-            kind == TensorKind::weight     ? store_.flat_values().rows(flat.begin, flat.count)
-            : kind == TensorKind::gradient ? store_.flat_gradients().rows(flat.begin, flat.count)
-            : kind == TensorKind::exp_avg  ? state(exp_avg_, flat)
-                                           : state(exp_avg_sq_, flat);
+        View const values = kind == TensorKind::weight ? master(flat)
+                            : kind == TensorKind::gradient
+                                ? store_.flat_gradients().rows(flat.begin, flat.count)
+                            : kind == TensorKind::exp_avg ? state(exp_avg_, flat)
+                                                          : state(exp_avg_sq_, flat);
         result.push_back({piece.parameter, piece.logical_begin, values});
       }
   };
@@ -112,12 +136,14 @@ std::vector<LogicalPiece> ShardedOptimizer::pieces(TensorKind kind, Copies copie
 }
 
 void ShardedOptimizer::spread_loaded(Queue& queue) {
+  round_masters(queue);
   gather_values(queue, ownership_.trained_buckets());
   gather_values(queue, ownership_.frozen_buckets());
   if (zero_ == Zero::sharded) return;
+  std::vector<View> whole{exp_avg_, exp_avg_sq_};
+  if (masters_) whole.push_back(masters_.view().rows(0, store_.trainable_size()));
   for (Bucket const& bucket : ownership_.trained_buckets())
-    for (Tensor* moments : {&exp_avg_, &exp_avg_sq_})
-      all_gather_bucket(queue, *groups_.data, moments->view(), bucket);
+    for (View const values : whole) all_gather_bucket(queue, *groups_.data, values, bucket);
 }
 
 }  // namespace accord::parallel

@@ -35,9 +35,10 @@ struct StepResult {
   bool finite = true;  ///< false: the norm is NaN or Inf, and nothing was changed
 };
 
-/// Clips and applies AdamW to the parameters of the store, and keeps its moments. The store's
-/// values are the master weights (float64 and float32; \throws UsageError for bfloat16, whose
-/// masters have no home yet).
+/// Clips and applies AdamW to the parameters of the store, and keeps its moments. In float64 and
+/// float32 the store's values are the master weights. A bfloat16 store holds working weights: here
+/// are their float32 masters, of what this rank updates and of its owned part of what is frozen,
+/// and every update ends with the masters rounded into the store.
 class ShardedOptimizer {
  public:
   /// All arguments outlive the optimizer.
@@ -52,8 +53,8 @@ class ShardedOptimizer {
   Index completed() const { return completed_; }
   void set_completed(Index completed) { completed_ = completed; }
 
-  /// This rank's owned pieces, in flat order; of frozen parameters there are weights only.
-  /// Gradients are those of the last finish(), not clipped.
+  /// This rank's owned pieces, in flat order; of frozen parameters there are weights only. Weights
+  /// are the masters. Gradients are those of the last finish(), not clipped.
   std::vector<LogicalPiece> pieces(TensorKind kind, Copies copies);
   /// Collective over the data-parallel group, after pieces(kind, Copies::all) of weights and
   /// moments were filled from a checkpoint: makes whole what each rank needs whole.
@@ -63,7 +64,9 @@ class ShardedOptimizer {
   double gradient_norm(Queue& queue);
   void update(Queue& queue, double learning_rate, double gradient_scale);
   void gather_values(Queue& queue, std::vector<Bucket> const& buckets);
-  View state(Tensor& moments, FlatRange const& range);
+  View state(Tensor& values, FlatRange const& range);
+  View master(FlatRange const& range);
+  void round_masters(Queue& queue);
 
   ParameterStore& store_;
   MeshGroups& groups_;
@@ -71,13 +74,15 @@ class ShardedOptimizer {
   AdamwOptions options_;
   Zero zero_;
   struct Held {
-    FlatRange range;    ///< flat elements whose moments are here
-    Index state_begin;  ///< where they begin in exp_avg_ and exp_avg_sq_
+    FlatRange range;    ///< flat elements whose state is here
+    Index state_begin;  ///< where they begin in exp_avg_, exp_avg_sq_ and masters_
   };
-  std::vector<Held> held_;  ///< by descending flat position, as buckets are
+  std::vector<Held> held_;    ///< by descending flat position, as buckets are
+  std::vector<Held> frozen_;  ///< masters of owned frozen parameters, likewise
   std::vector<UpdateRange> updates_;
   std::vector<FlatRange> counted_;  ///< what this rank adds to the norm
   Tensor exp_avg_, exp_avg_sq_;
+  Tensor masters_;  ///< empty when the store's values are the masters
   Index completed_ = 0;
 };
 

@@ -20,10 +20,13 @@ struct Setting {
   DType dtype;
 };
 
+/// The reference backend computes bfloat16 cases in float32, from operands rounded alike.
 inline std::vector<std::vector<double>> results(Setting setting, Layout layout,
                                                 Computation const& computation) {
   Queue queue(setting.backend);
-  Operands operands(queue, setting.dtype, layout);
+  bool const held_in_float32 =
+      setting.backend == Backend::reference && setting.dtype == DType::bfloat16;
+  Operands operands(queue, held_in_float32 ? DType::float32 : setting.dtype, layout, setting.dtype);
   std::vector<std::vector<double>> values;
   for (View view : computation(operands)) values.push_back(values_of(queue, view));
   return values;
@@ -55,22 +58,39 @@ enum class ThreadCount { keeps_the_bits, may_round };
 
 class BackendTest : public ::testing::TestWithParam<Setting> {
  protected:
+  void SetUp() override {
+    if (GetParam().backend == Backend::cuda) ACCORD_NEEDS_DEVICE();
+  }
+
+  /// What results may differ by, relative L2: the rounding of sums, and of bfloat16 results.
+  static double tolerance() {
+    switch (GetParam().dtype) {
+      case DType::float64:
+        return 1e-13;
+      case DType::float32:
+        return 1e-5;
+      default:
+        return 0x1p-8;
+    }
+  }
+
   /// The computation gives what the reference backend gives in the same type (relative L2), on
   /// dense and strided operands, and the same bits for 1, 2 and 3 threads.
   void expect_like_reference(Computation const& computation, std::string const& what,
                              ThreadCount thread_count = ThreadCount::keeps_the_bits) {
     Setting const setting = GetParam();
-    double const tolerance = setting.dtype == DType::float64 ? 1e-13 : 1e-5;
+    std::vector<int> const thread_counts =
+        setting.backend == Backend::cuda ? std::vector{1} : std::vector{1, 2, 3};
     for (Layout layout : {Layout::dense, Layout::strided}) {
       auto const want = results({Backend::reference, setting.dtype}, layout, computation);
       std::vector<std::vector<double>> first;
-      for (int threads : {1, 2, 3}) {
+      for (int threads : thread_counts) {
         Threads const with(threads);
         auto const got = results(setting, layout, computation);
         if (threads == 1) first = got;
         for (std::size_t i = 0; i < want.size(); ++i) {
           ASSERT_EQ(got[i].size(), want[i].size()) << what;
-          EXPECT_LE(relative_distance(got[i], want[i]), tolerance)
+          EXPECT_LE(relative_distance(got[i], want[i]), tolerance())
               << what << ", result " << i
               << (layout == Layout::strided ? ", strided rows" : ", dense rows");
           EXPECT_TRUE(thread_count == ThreadCount::may_round || got[i] == first[i])
@@ -85,8 +105,9 @@ class BackendTest : public ::testing::TestWithParam<Setting> {
 inline std::vector<Shape> const matrix_shapes{{0, 5},  {1, 1},   {3, 7},    {2, 16},
                                               {5, 33}, {65, 96}, {200, 257}};
 
-inline auto const backends =
-    ::testing::Values(Setting{Backend::cpu, DType::float64}, Setting{Backend::cpu, DType::float32});
+inline auto const backends = ::testing::Values(
+    Setting{Backend::cpu, DType::float64}, Setting{Backend::cpu, DType::float32},
+    Setting{Backend::cuda, DType::float32}, Setting{Backend::cuda, DType::bfloat16});
 inline std::string backend_name(::testing::TestParamInfo<Setting> const& info) {
   return std::string(name_of(info.param.backend)) + "_" + std::string(name_of(info.param.dtype));
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/base/device.hpp"
 #include "core/base/rng.hpp"
 #include "core/tensor/tensor.hpp"
 
@@ -26,6 +27,11 @@ inline Tensor tensor_of(Queue& queue, DType dtype, std::vector<double> const& va
   if (dtype == DType::float64)
     return Tensor::from_host(queue, std::span<double const>(values), shape);
   std::vector<float> const rounded(values.begin(), values.end());
+  if (dtype == DType::bfloat16) {
+    std::vector<BFloat16> narrow;
+    for (float const value : rounded) narrow.push_back(to_bfloat16(value));
+    return Tensor::from_host(queue, std::span<BFloat16 const>(narrow), shape);
+  }
   return Tensor::from_host(queue, std::span<float const>(rounded), shape);
 }
 
@@ -36,6 +42,11 @@ inline Tensor random_tensor(Queue& queue, DType dtype, Shape shape, std::uint32_
 /// A floating view as doubles.
 inline std::vector<double> values_of(Queue& queue, ConstView view) {
   if (view.dtype() == DType::float64) return to_host<double>(queue, view);
+  if (view.dtype() == DType::bfloat16) {
+    std::vector<double> values;
+    for (BFloat16 const value : to_host<BFloat16>(queue, view)) values.push_back(to_float32(value));
+    return values;
+  }
   std::vector<float> const values = to_host<float>(queue, view);
   return {values.begin(), values.end()};
 }
@@ -78,3 +89,7 @@ inline void expect_gradient(std::vector<double> x, std::vector<double> const& gr
 }
 
 }  // namespace accord::testing
+
+/// Skips the test where there is no CUDA device, saying why.
+#define ACCORD_NEEDS_DEVICE() \
+  if (::accord::probe_devices().count == 0) GTEST_SKIP() << ::accord::probe_devices().reason

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <list>
+#include <memory>
 #include <vector>
 
 #include "tests/support/op_testing.hpp"
@@ -17,8 +18,16 @@ enum class Layout { dense, strided };
 /// columns in a wider one, whose other columns are NaN: reading them spoils the result.
 class Operands {
  public:
-  Operands(Queue& queue, DType dtype, Layout layout)
-      : queue_(queue), dtype_(dtype), layout_(layout) {}
+  /// `values_of`: the type that values are rounded to before they are held as `dtype`.
+  Operands(Queue& queue, DType dtype, Layout layout, DType values_of)
+      : queue_(queue), dtype_(dtype), layout_(layout), values_of_(values_of) {}
+  Operands(Queue& queue, DType dtype, Layout layout) : Operands(queue, dtype, layout, dtype) {}
+
+  /// Operands in accumulator_of(dtype()): statistics, sums, gradients of parameters.
+  Operands& sums() {
+    if (!sums_) sums_ = std::make_unique<Operands>(queue_, accumulator_of(dtype_), layout_);
+    return *sums_;
+  }
 
   Queue& queue() { return queue_; }
   DType dtype() const { return dtype_; }
@@ -27,7 +36,10 @@ class Operands {
     bool const strided = layout_ == Layout::strided && shape.rank() == 2;
     Index const n = shape.row_size(), left = strided ? 1 : 0, width = n + (strided ? 4 : 0);
     std::vector<double> padded(static_cast<std::size_t>(shape[0] * width), not_a_number);
-    for (Index i = 0; i < shape.size(); ++i) padded[i / n * width + left + i % n] = values[i];
+    for (Index i = 0; i < shape.size(); ++i)
+      padded[i / n * width + left + i % n] =
+          values_of_ == DType::bfloat16 ? to_float32(to_bfloat16(static_cast<float>(values[i])))
+                                        : values[i];
     if (!strided) return keep(tensor_of(queue_, dtype_, padded, shape));
     return keep(tensor_of(queue_, dtype_, padded, {shape[0], width})).columns(left, n);
   }
@@ -53,7 +65,9 @@ class Operands {
   Queue& queue_;
   DType dtype_;
   Layout layout_;
+  DType values_of_;
   std::list<Tensor> owned_;
+  std::unique_ptr<Operands> sums_;
 };
 
 }  // namespace accord::testing

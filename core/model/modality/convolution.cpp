@@ -91,7 +91,8 @@ class ConvolutionAdapter final : public Adapter {
 
   void finish_backward(Queue& queue, Saved& base) const override {
     auto& saved = static_cast<ConvolutionSaved&>(base);
-    if (saved.dfeatures) stem_.backward(queue, saved.dfeatures, saved.stem);
+    if (saved.dfeatures)
+      stem_.backward(queue, in_type(queue, std::move(saved.dfeatures)), saved.stem);
   }
 
  private:
@@ -138,10 +139,18 @@ class ConvolutionAdapter final : public Adapter {
     };
     auto const* const bytes = input.data.data();
     if (dtype_ != DType::float64)
-      return converted(reinterpret_cast<float const*>(bytes), std::vector<float>());
+      return in_type(queue, converted(reinterpret_cast<float const*>(bytes), std::vector<float>()));
     if (input.dtype == DType::float64)
       return converted(reinterpret_cast<double const*>(bytes), std::vector<double>());
     return converted(reinterpret_cast<float const*>(bytes), std::vector<double>());
+  }
+
+  /// In the model's type.
+  Tensor in_type(Queue& queue, Tensor x) const {
+    if (x.dtype() == dtype_) return x;
+    Tensor rounded(queue, dtype_, x.shape());
+    convert(queue, x, rounded);
+    return rounded;
   }
 
   static std::vector<Span> sequences_of(RowPlacement const& placement) {

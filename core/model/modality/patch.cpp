@@ -2,6 +2,7 @@
 
 #include "core/model/modality/grid_positions.hpp"
 #include "core/model/modality/patch_stem.hpp"
+#include "core/ops/elementwise.hpp"
 #include "core/ops/rows.hpp"
 
 namespace accord {
@@ -66,7 +67,7 @@ class PatchAdapter final : public Adapter {
 
   void finish_backward(Queue& queue, Saved& base) const override {
     auto& saved = static_cast<PatchSaved&>(base);
-    if (saved.dfeatures) stem_.backward(queue, saved.dfeatures, saved.stem);
+    if (saved.dfeatures) backward_stem(queue, saved);
     if (saved.dpositions) positions_.backward(queue, saved.dpositions);
   }
 
@@ -80,6 +81,15 @@ class PatchAdapter final : public Adapter {
   struct Rows {
     Tensor patch_rows, patches, cls_rows, zeros, all_rows, positions;
   };
+
+  /// The sum over passes, in the model's type.
+  void backward_stem(Queue& queue, PatchSaved& saved) const {
+    if (saved.dfeatures.dtype() == dtype_)
+      return stem_.backward(queue, saved.dfeatures, saved.stem);
+    Tensor rounded(queue, dtype_, saved.dfeatures.shape());
+    convert(queue, saved.dfeatures, rounded);
+    stem_.backward(queue, rounded, saved.stem);
+  }
 
   Rows sort(Queue& queue, RowPlacement const& placement) const {
     std::vector<std::int32_t> patch_rows, patches, cls_rows;

@@ -11,7 +11,7 @@ namespace accord::cpu {
 // give the same bits, because parallel layouts cut the same parameters in different places.
 template <class T>
 void adamw_update(Queue&, AdamwStep const& step, View master, ConstView gradient, View exp_avg,
-                  View exp_avg_sq) {
+                  View exp_avg_sq, View rounded) {
   auto const t = static_cast<double>(step.step);
   double const correction1 = 1 - std::pow(step.beta1, t), correction2 = 1 - std::pow(step.beta2, t);
   bool const corrected = step.epsilon_form == EpsilonForm::corrected;
@@ -29,6 +29,7 @@ void adamw_update(Queue&, AdamwStep const& step, View master, ConstView gradient
   T const* const __restrict__ dw = gradient.as<T>();
   T* const __restrict__ m = exp_avg.as<T>();
   T* const __restrict__ v = exp_avg_sq.as<T>();
+  BFloat16* const low = rounded ? rounded.as<BFloat16>() : nullptr;
   parallel_for(master.size(), thread_grain, [=](Index begin, Index end) {
 #pragma omp simd
     for (Index i = begin; i < end; ++i) {
@@ -40,9 +41,11 @@ void adamw_update(Queue&, AdamwStep const& step, View master, ConstView gradient
       v[i] = square;
       w[i] = std::min(std::max(w[i] - change, lower), upper);
     }
+    if (low)
+      for (Index i = begin; i < end; ++i) low[i] = to_bfloat16(static_cast<float>(w[i]));
   });
 }
-template void adamw_update<double>(Queue&, AdamwStep const&, View, ConstView, View, View);
-template void adamw_update<float>(Queue&, AdamwStep const&, View, ConstView, View, View);
+template void adamw_update<double>(Queue&, AdamwStep const&, View, ConstView, View, View, View);
+template void adamw_update<float>(Queue&, AdamwStep const&, View, ConstView, View, View, View);
 
 }  // namespace accord::cpu

@@ -1,5 +1,6 @@
 #include "core/ops/elementwise.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/ops/cpu/row_chunks.hpp"
@@ -20,6 +21,22 @@ void add(Queue&, ConstView x_view, View y_view) {
 }
 template void add<double>(Queue&, ConstView, View);
 template void add<float>(Queue&, ConstView, View);
+
+template <>
+void convert<float>(Queue&, ConstView x, View y) {
+  parallel_for(x.size(), thread_grain, [&](Index begin, Index end) {
+    if (x.dtype() == DType::float32)
+      std::transform(x.as<float>() + begin, x.as<float>() + end, y.as<BFloat16>() + begin,
+                     to_bfloat16);
+    else
+      std::transform(x.as<BFloat16>() + begin, x.as<BFloat16>() + end, y.as<float>() + begin,
+                     to_float32);
+  });
+}
+template <>
+void convert<double>(Queue&, ConstView, View) {
+  throw Error("convert: between float32 and bfloat16 only");
+}
 
 template <class T>
 void scale(Queue&, double factor, View x_view) {

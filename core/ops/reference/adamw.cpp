@@ -7,7 +7,7 @@ namespace accord::reference {
 
 template <class T>
 void adamw_update(Queue&, AdamwStep const& step, View master, ConstView gradient, View exp_avg,
-                  View exp_avg_sq) {
+                  View exp_avg_sq, View rounded) {
   auto const t = static_cast<double>(step.step);
   double const correction1 = 1 - std::pow(step.beta1, t), correction2 = 1 - std::pow(step.beta2, t);
   for (Index i = 0; i < master.size(); ++i) {
@@ -23,10 +23,12 @@ void adamw_update(Queue&, AdamwStep const& step, View master, ConstView gradient
         w - step.learning_rate * step.weight_decay * w - step.learning_rate * direction;
     exp_avg.as<T>()[i] = static_cast<T>(m);
     exp_avg_sq.as<T>()[i] = static_cast<T>(v);
-    master.as<T>()[i] = static_cast<T>(std::min(std::max(updated, step.lower), step.upper));
+    T const held = static_cast<T>(std::min(std::max(updated, step.lower), step.upper));
+    master.as<T>()[i] = held;
+    if (rounded) rounded.as<BFloat16>()[i] = to_bfloat16(static_cast<float>(held));
   }
 }
-template void adamw_update<double>(Queue&, AdamwStep const&, View, ConstView, View, View);
-template void adamw_update<float>(Queue&, AdamwStep const&, View, ConstView, View, View);
+template void adamw_update<double>(Queue&, AdamwStep const&, View, ConstView, View, View, View);
+template void adamw_update<float>(Queue&, AdamwStep const&, View, ConstView, View, View, View);
 
 }  // namespace accord::reference

@@ -16,6 +16,18 @@ void add(Queue&, ConstView x_view, View y_view) {
 template void add<double>(Queue&, ConstView, View);
 template void add<float>(Queue&, ConstView, View);
 
+template <>
+void convert<float>(Queue&, ConstView x, View y) {
+  if (x.dtype() == DType::float32)
+    for (Index i = 0; i < x.size(); ++i) y.as<BFloat16>()[i] = to_bfloat16(x.as<float>()[i]);
+  else
+    for (Index i = 0; i < x.size(); ++i) y.as<float>()[i] = to_float32(x.as<BFloat16>()[i]);
+}
+template <>
+void convert<double>(Queue&, ConstView, View) {
+  throw Error("convert: between float32 and bfloat16 only");
+}
+
 template <class T>
 void scale(Queue&, double factor, View x_view) {
   Matrix<T> const x(x_view);

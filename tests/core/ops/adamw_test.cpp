@@ -75,6 +75,45 @@ TEST(AdamwUpdate, OfTheCpuAgreesWithTheReference) {
     }
 }
 
+TEST(AdamwUpdate, OfCudaAgreesWithTheReference) {
+  ACCORD_NEEDS_DEVICE();
+  for (EpsilonForm form : {EpsilonForm::corrected, EpsilonForm::uncorrected})
+    for (Index n : {1, 7, 5003}) {
+      AdamwStep const step{
+          .learning_rate = 1e-2, .weight_decay = 0.05, .gradient_scale = 0.7, .epsilon_form = form};
+      std::vector<double> const start = testing::random_values(n, 100);
+      State const want = run(Backend::reference, DType::float64, step, start, 3);
+      State const got = run(Backend::cuda, DType::float32, step, start, 3);
+      testing::expect_near(got.w, want.w, 2e-6, "w");
+      testing::expect_near(got.m, want.m, 2e-6, "m");
+      testing::expect_near(got.v, want.v, 2e-6, "v");
+    }
+}
+
+void expect_rounded_master(Backend backend) {
+  Queue queue(backend);
+  Index const n = 301;
+  Tensor w = testing::random_tensor(queue, DType::float32, {n}, 1);
+  Tensor const g = testing::random_tensor(queue, DType::float32, {n}, 2);
+  Tensor m = Tensor::zeros(queue, DType::float32, {n}),
+         v = Tensor::zeros(queue, DType::float32, {n});
+  Tensor rounded = Tensor::zeros(queue, DType::bfloat16, {n});
+  adamw_update(queue, {.learning_rate = 1e-2}, w, g, m, v, rounded);
+  std::vector<double> const master = testing::values_of(queue, w);
+  std::vector<double> const working = testing::values_of(queue, rounded);
+  for (std::size_t i = 0; i < master.size(); ++i)
+    EXPECT_EQ(working[i], to_float32(to_bfloat16(static_cast<float>(master[i]))));
+}
+
+TEST(AdamwUpdate, GivesTheMasterRoundedToBFloat16) {
+  for (Backend backend : {Backend::reference, Backend::cpu}) expect_rounded_master(backend);
+}
+
+TEST(AdamwUpdate, OfCudaGivesTheMasterRoundedToBFloat16) {
+  ACCORD_NEEDS_DEVICE();
+  expect_rounded_master(Backend::cuda);
+}
+
 TEST(AdamwUpdate, PutsEpsilonWhereTheFormSays) {
   // |g| = 1e-9 at t = 1 with beta2 = 0.98: the official CPU form's step is 6.5 times smaller
   // (spec 4.1).

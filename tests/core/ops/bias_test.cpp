@@ -17,7 +17,7 @@ TEST_P(BiasTest, MatchesReferenceForwardAndBackward) {
   for (Shape shape : testing::matrix_shapes)
     expect_like_reference(
         [&](Operands& operands) {
-          View const y = operands.random(shape, 1), dbias = operands.random({shape[1]}, 3);
+          View const y = operands.random(shape, 1), dbias = operands.sums().random({shape[1]}, 3);
           bias_forward(operands.queue(), operands.random({shape[1]}, 2), y);
           bias_backward(operands.queue(), y, dbias);
           return std::vector<View>{y, dbias};

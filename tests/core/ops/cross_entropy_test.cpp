@@ -49,7 +49,7 @@ TEST_P(CrossEntropyTest, MatchesReference) {
       expect_like_reference(
           [&](Operands& operands) {
             View const dlogits = operands.unset(shape);
-            View const loss = operands.zeros({1}), correct = operands.zeros({1});
+            View const loss = operands.sums().zeros({1}), correct = operands.sums().zeros({1});
             loss_of(operands.queue(), operands.random(shape, 1), 2, loss, correct, dlogits);
             return std::vector<View>{loss, correct, dlogits};
           },

@@ -30,9 +30,10 @@ TEST_P(ElementwiseTest, MatchesReference) {
 TEST_P(ElementwiseTest, LogitScaleMatchesReference) {
   expect_like_reference(
       [](Operands& operands) {
-        View const scale = operands.unset({1}), dtau = operands.values({1}, {0.5});
+        View const scale = operands.sums().unset({1});
+        View const dtau = operands.sums().values({1}, {0.5});
         logit_scale_forward(operands.queue(), operands.values({1}, {2.659}).reshaped({}), scale);
-        logit_scale_backward(operands.queue(), operands.values({1}, {-0.25}), scale, dtau);
+        logit_scale_backward(operands.queue(), operands.sums().values({1}, {-0.25}), scale, dtau);
         return std::vector<View>{scale, dtau};
       },
       "logit scale");

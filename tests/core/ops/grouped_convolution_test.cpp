@@ -31,7 +31,7 @@ TEST_P(GroupedConvolutionTest, MatchesReferenceForwardAndBackward) {
           View const x = operands.random({rows, sizes.groups * sizes.in}, 1),
                      dy = operands.random({rows, out}, 2), weight = operands.random(kernel, 3),
                      offsets = operands.rows(sizes.offsets), y = operands.unset({rows, out}),
-                     dx = operands.unset(x.shape()), dweight = operands.random(kernel, 4);
+                     dx = operands.unset(x.shape()), dweight = operands.sums().random(kernel, 4);
           grouped_convolution_forward(operands.queue(), x, offsets, weight, y);
           grouped_convolution_backward_input(operands.queue(), dy, offsets, weight, dx);
           grouped_convolution_backward_weight(operands.queue(), dy, x, offsets, dweight);

@@ -18,7 +18,8 @@ TEST_P(NormalizeTest, MatchesReferenceForwardAndBackward) {
     if (shape[1] == 1) continue;  // the gradient is zero but for rounding
     expect_like_reference(
         [&](Operands& operands) {
-          View const y = operands.unset(shape), inverse_norm = operands.unset({shape[0]});
+          View const y = operands.unset(shape);
+          View const inverse_norm = operands.sums().unset({shape[0]});
           View const dx = operands.unset(shape);
           normalize_forward(operands.queue(), operands.random(shape, 1), y, inverse_norm);
           normalize_backward(operands.queue(), operands.random(shape, 2), y, inverse_norm, dx);
@@ -31,7 +32,7 @@ TEST_P(NormalizeTest, MatchesReferenceForwardAndBackward) {
 TEST_P(NormalizeTest, MayWriteOverItsInput) {
   expect_like_reference(
       [](Operands& operands) {
-        View const y = operands.random({5, 37}, 1), inverse_norm = operands.unset({5});
+        View const y = operands.random({5, 37}, 1), inverse_norm = operands.sums().unset({5});
         View const dx = operands.random({5, 37}, 2);
         normalize_forward(operands.queue(), y, y, inverse_norm);
         normalize_backward(operands.queue(), dx, y, inverse_norm, dx);
@@ -44,7 +45,7 @@ TEST_P(NormalizeTest, TreatsTheNormAsConstantBelowTheClamp) {
   expect_like_reference(
       [](Operands& operands) {
         std::vector<double> const tiny{3e-14, -4e-14, 0, 0};
-        View const y = operands.unset({2, 2}), inverse_norm = operands.unset({2});
+        View const y = operands.unset({2, 2}), inverse_norm = operands.sums().unset({2});
         View const dx = operands.unset({2, 2});
         normalize_forward(operands.queue(), operands.values({2, 2}, tiny), y, inverse_norm);
         normalize_backward(operands.queue(), operands.random({2, 2}, 1), y, inverse_norm, dx);

@@ -53,7 +53,7 @@ TEST_P(PatchesTest, KernelToMatrixMatchesReference) {
     expect_like_reference(
         [&](Operands& operands) {
           View const weight = operands.random({out, 33, 2, 2}, 1);
-          View const dweight = operands.random({out, 33, 2, 2}, 2);
+          View const dweight = operands.sums().random({out, 33, 2, 2}, 2);
           View const matrix = operands.unset({out, 4 * 33});
           kernel_to_matrix(operands.queue(), weight, matrix);
           kernel_to_matrix_backward(operands.queue(), operands.random({out, 4 * 33}, 3), dweight);

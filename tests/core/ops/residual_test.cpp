@@ -31,11 +31,11 @@ TEST_P(ResidualTest, MatchesReferenceForwardAndBackward) {
               list.push_back(static_cast<std::int32_t>(i));
             Index const m = with.rows ? static_cast<Index>(list.size()) : shape[0];
             View const rows = with.rows ? operands.rows(list) : View{};
-            View const row_scale = with.row_scale ? operands.random({m}, 1) : View{};
+            View const row_scale = with.row_scale ? operands.sums().random({m}, 1) : View{};
             View const gamma = with.gamma ? operands.random({shape[1]}, 2) : View{};
             View const branch = operands.random({m, shape[1]}, 3), x = operands.random(shape, 4);
             View const dbranch = operands.unset({m, shape[1]});
-            View const dgamma = operands.random({shape[1]}, 5);
+            View const dgamma = operands.sums().random({shape[1]}, 5);
             residual_forward(operands.queue(), branch, rows, row_scale, gamma, x);
             residual_backward(operands.queue(), operands.random(shape, 6),
                               with.gamma ? branch : View{}, rows, row_scale, gamma, dbranch,

@@ -40,7 +40,8 @@ TEST_P(RowsTest, AddMatchesReferenceWithRepeatedRows) {
         [&](Operands& operands) {
           Queue& queue = operands.queue();
           Index const m = shape[0], n = shape[1];
-          View const both = operands.random({9, n}, 1), target = operands.random({9, n}, 2);
+          View const both = operands.sums().random({9, n}, 1);
+          View const target = operands.sums().random({9, n}, 2);
           View const source = operands.random({m, n}, 3), plain = operands.random({m, n}, 4);
           add_rows(queue, operands.random({11, n}, 5), operands.rows(random_rows(m, 11, 6)), both,
                    operands.rows(random_rows(m, 9, 7)));

@@ -37,6 +37,15 @@ TEST(SumOfSquares, AgreesWithTheReferenceBelowAndAboveAChunk) {
     }
 }
 
+TEST(SumOfSquares, OfCudaAgreesWithTheReference) {
+  ACCORD_NEEDS_DEVICE();
+  for (Index n : {0, 1, 255, 256, 257, 100003}) {
+    std::vector<double> const x = testing::random_values(n, 3);
+    double const want = sum_on(Backend::reference, DType::float32, x, 5);
+    EXPECT_NEAR(sum_on(Backend::cuda, DType::float32, x, 5), want, 1e-12 * want) << n;
+  }
+}
+
 TEST(SumOfSquares, HoldsWhatFloat32WouldOverflow) {
   EXPECT_NEAR(sum_on(Backend::cpu, DType::float32, {1e30, 1e30}), 2e60, 1e54);
 }

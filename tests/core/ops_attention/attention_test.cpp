@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
-#include "tests/support/op_testing.hpp"
+#include "tests/support/backend_test.hpp"
 
 using namespace accord;
 using accord::testing::expect_gradient;
@@ -14,8 +14,8 @@ using accord::testing::values_of;
 
 namespace {
 
-constexpr Index heads = 3, head_dim = 4, width = heads * head_dim;
-constexpr Index buckets = 7, largest_position = 12;
+constexpr Index heads = 3, width = heads * 4;
+constexpr Index buckets = 7;
 
 /// What one call computes, in doubles.
 struct Result {
@@ -45,6 +45,7 @@ class Case {
   }
 
   Inputs inputs() const {
+    Index const width = heads * head_dim;
     return {random_values(rows * 3 * width, 1),
             random_values(rows * width, 2),
             random_values(buckets * heads, 3),
@@ -54,6 +55,7 @@ class Case {
 
   Result run(Backend backend, DType dtype, Inputs const& in, bool with_keys = true,
              bool with_bias = true) const {
+    Index const width = heads * head_dim;
     Queue queue(backend);
     AttentionPlan plan;
     plan.segments = segments;
@@ -64,14 +66,15 @@ class Case {
     Tensor const table1 = tensor_of(queue, dtype, in.table1, {buckets, heads});
     Tensor const bucket_map = Tensor::from_host(queue, std::span<std::int32_t const>(bucket),
                                                 {largest_position, largest_position});
-    Tensor dtable0 = tensor_of(queue, dtype, in.table0, {buckets, heads});
-    Tensor dtable1 = tensor_of(queue, dtype, in.table1, {buckets, heads});
+    DType const sums = accumulator_of(dtype);
+    Tensor dtable0 = tensor_of(queue, sums, in.table0, {buckets, heads});
+    Tensor dtable1 = tensor_of(queue, sums, in.table1, {buckets, heads});
     std::vector<PositionBias> bias;
     if (with_bias) bias = {{table0, bucket_map, dtable0}, {table1, bucket_map, dtable1}, {}};
     Tensor const qkv = tensor_of(queue, dtype, in.qkv, {rows, 3 * width});
     Tensor const dout = tensor_of(queue, dtype, in.upstream, {rows, width});
     Tensor out = Tensor::zeros(queue, dtype, {rows, width});
-    Tensor lse = Tensor::zeros(queue, dtype, {rows, heads});
+    Tensor lse = Tensor::zeros(queue, sums, {rows, heads});
     Tensor dqkv = Tensor::zeros(queue, dtype, {rows, 3 * width});
     attention_forward(queue, plan, heads, qkv, bias, nullptr, out, lse);
     attention_backward(queue, plan, heads, dout, qkv, out, lse, bias, nullptr, dqkv);
@@ -79,7 +82,7 @@ class Case {
             values_of(queue, dtable0), values_of(queue, dtable1), {}};
   }
 
-  Index rows = 24;
+  Index rows = 24, head_dim = 4, largest_position = 12;
   std::vector<AttentionSegment> segments;
   std::vector<Index> sequences;
   std::vector<std::int32_t> positions, bucket;
@@ -148,6 +151,18 @@ TEST(Attention, OfTheCpuMatchesTheReference) {
     }
 }
 
+TEST(Attention, OfCudaMatchesTheReference) {
+  ACCORD_NEEDS_DEVICE();
+  Case const c;
+  Inputs const in = c.inputs();
+  for (bool const with_keys : {false, true})
+    for (bool const with_bias : {false, true}) {
+      Result const want = c.run(Backend::reference, DType::float64, in, with_keys, with_bias);
+      expect_equal(c.run(Backend::cuda, DType::float32, in, with_keys, with_bias), want, 4e-6);
+      expect_equal(c.run(Backend::cuda, DType::bfloat16, in, with_keys, with_bias), want, 0.02);
+    }
+}
+
 TEST(Attention, OfTheCpuDoesNotDependOnTheNumberOfThreads) {
   Case const c;
   Inputs const in = c.inputs();
@@ -182,6 +197,45 @@ TEST(Attention, OfTheCpuMatchesTheReferenceForManyWholeSequences) {
   Inputs const in = c.inputs();
   expect_equal(c.run(Backend::cpu, DType::float64, in),
                c.run(Backend::reference, DType::float64, in), 1e-13);
+}
+
+// Heads of 64 go over tensor cores: sequences below, at and above one tile of 64, two of them of
+// two modalities, some keys that nobody attends to.
+TEST(Attention, OfCudaOnTensorCoresMatchesTheReference) {
+  ACCORD_NEEDS_DEVICE();
+  Case c;
+  c.head_dim = 64;
+  c.segments = {{0, 64, 0}, {64, 5, 1}, {70, 80, 0}, {150, 1, 1}, {151, 17, 1}, {168, 70, 0}};
+  c.sequences = {0, 1, 3, 4, 6};
+  c.rows = 240;
+  c.largest_position = 90;
+  c.keys.assign(static_cast<std::size_t>(c.rows), 1);
+  for (Index const row : {3, 66, 100, 149, 160, 200}) c.keys[static_cast<std::size_t>(row)] = 0;
+  c.positions.resize(static_cast<std::size_t>(c.rows));
+  for (AttentionSegment const& s : c.segments)
+    for (Index i = 0; i < s.length; ++i)
+      c.positions[static_cast<std::size_t>(s.row + i)] = static_cast<std::int32_t>(s.length - i);
+  c.bucket.resize(90 * 90);
+  for (std::size_t i = 0; i < c.bucket.size(); ++i)
+    c.bucket[i] = static_cast<std::int32_t>((i * 5 + i / 90) % buckets);
+  Inputs const in = c.inputs();
+  // The reference in float32 on what bfloat16 holds: what is left is the rounding of p and dlogit.
+  Inputs rounded = in;
+  for (auto* values : {&rounded.qkv, &rounded.upstream, &rounded.table0, &rounded.table1})
+    for (double& x : *values) x = to_float32(to_bfloat16(static_cast<float>(x)));
+  Result const want = c.run(Backend::reference, DType::float32, rounded);
+  Result const got = c.run(Backend::cuda, DType::bfloat16, in);
+  auto const expect_close = [](std::vector<double> const& a, std::vector<double> const& b,
+                               double tolerance, char const* what) {
+    EXPECT_LE(accord::testing::relative_distance(a, b), tolerance) << what;
+  };
+  expect_close(got.lse, want.lse, 1e-6, "lse");
+  expect_close(got.out, want.out, 4e-3, "out");
+  expect_close(got.dqkv, want.dqkv, 5e-3, "dqkv");
+  expect_close(difference(got.dtable0, in.table0), difference(want.dtable0, rounded.table0), 5e-3,
+               "dtable 0");
+  expect_close(difference(got.dtable1, in.table1), difference(want.dtable1, rounded.table1), 5e-3,
+               "dtable 1");
 }
 
 TEST(Attention, LeavesRowsOfNoSegmentAlone) {

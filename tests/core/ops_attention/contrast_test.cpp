@@ -43,12 +43,13 @@ Result run(Backend backend, DType dtype, Inputs const& in, std::vector<Index> co
   Queue queue(backend);
   Tensor const q = tensor_of(queue, dtype, in.q, {in.queries, in.width});
   Tensor const k = tensor_of(queue, dtype, in.k, {in.keys, in.width});
-  Tensor const scale = tensor_of(queue, dtype, {in.scale}, {1});
+  DType const sums = accumulator_of(dtype);
+  Tensor const scale = tensor_of(queue, sums, {in.scale}, {1});
   Tensor const targets = Tensor::from_host(queue, in.targets);
-  Tensor lse = Tensor::zeros(queue, dtype, {in.queries}), loss = Tensor::zeros(queue, dtype, {1});
-  Tensor correct = Tensor::zeros(queue, dtype, {1}), dscale = Tensor::zeros(queue, dtype, {1});
-  Tensor dq = Tensor::zeros(queue, dtype, {in.queries, in.width});
-  Tensor dk = Tensor::zeros(queue, dtype, {in.keys, in.width});
+  Tensor lse = Tensor::zeros(queue, sums, {in.queries}), loss = Tensor::zeros(queue, sums, {1});
+  Tensor correct = Tensor::zeros(queue, sums, {1}), dscale = Tensor::zeros(queue, sums, {1});
+  Tensor dq = Tensor::zeros(queue, sums, {in.queries, in.width});
+  Tensor dk = Tensor::zeros(queue, sums, {in.keys, in.width});
   ContrastState state(queue, dtype, in.queries);
   ContrastShape shape{0, in.keys, in.smoothing, 4};
   for (Index const part : order) {
@@ -156,6 +157,45 @@ TEST(Contrast, OfTheCpuMatchesTheReference) {
       EXPECT_NEAR(single.loss / want.loss, 1, 1e-6);
       EXPECT_EQ(single.correct, want.correct);
     }
+}
+
+TEST(Contrast, OfCudaMatchesTheReference) {
+  ACCORD_NEEDS_DEVICE();
+  for (auto const& [queries, keys] : {std::pair<Index, Index>{1, 2}, {7, 9}, {60, 330}})
+    for (double const smoothing : {0.0, 0.1}) {
+      Inputs in = Inputs::random(queries, keys, 5, smoothing);
+      for (auto* values : {&in.q, &in.k})
+        for (double& x : *values) x = to_float32(to_bfloat16(static_cast<float>(x)));
+      Result const want = run(Backend::reference, DType::float64, in);
+      for (DType const dtype : {DType::float32, DType::bfloat16}) {
+        // In bfloat16 the gradient of a logit is rounded before the product with keys and queries.
+        double const tolerance = dtype == DType::float32 ? 5e-5 : 0.02;
+        Result const got = run(Backend::cuda, dtype, in);
+        expect_near(got.lse, want.lse, 5e-6, "lse");
+        expect_near(got.dq, want.dq, tolerance, "dq");
+        expect_near(got.dk, want.dk, tolerance, "dk");
+        EXPECT_NEAR(got.dscale, want.dscale, 5e-5);
+        EXPECT_NEAR(got.loss / want.loss, 1, 1e-6);
+        EXPECT_EQ(got.correct, want.correct);
+      }
+    }
+}
+
+TEST(Contrast, OfCudaDoesNotDependOnHowTheKeysArrive) {
+  ACCORD_NEEDS_DEVICE();
+  Inputs const in = Inputs::random(6, 11, 4, 0.1);
+  Result const whole = run(Backend::cuda, DType::float32, in);
+  expect_equal(run(Backend::cuda, DType::float32, in, {0, 1, 6, 11}, {0, 1, 2}), whole, 2e-6);
+  expect_equal(run(Backend::cuda, DType::float32, in, {0, 1, 6, 11}, {2, 0, 1}), whole, 2e-6);
+}
+
+TEST(Contrast, OfCudaCallsTheSmallestOfEqualKeysTheBest) {
+  ACCORD_NEEDS_DEVICE();
+  for (std::vector<Index> const& order : {std::vector<Index>{0, 1}, std::vector<Index>{1, 0}}) {
+    Inputs in{2, 9, 2, {1, 2, 1, 2}, std::vector<double>(18, 0.5), 3, {2, 7}};
+    in.k[2 * 0] = in.k[2 * 1] = 0.25;
+    EXPECT_EQ(run(Backend::cuda, DType::float32, in, {0, 6, 9}, order).correct, 1);
+  }
 }
 
 TEST(Contrast, DoesNotDependOnHowTheKeysArrive) {

@@ -239,14 +239,34 @@ TEST(GatherLogical, NamesAnElementThatNobodyOrTwoRanksHold) {
   EXPECT_THROW(gather(Copies::all, false), Error);
 }
 
-TEST(ShardedOptimizer, RefusesBfloat16ByName) {
-  Queue queue(Backend::cpu);
-  MeshGroups groups;
-  ParameterStore store;
-  add_toy_parameters(store, 0, 1);
-  store.allocate(queue, DType::bfloat16);
-  Ownership const ownership(queue, store, groups);
-  EXPECT_THROW(ShardedOptimizer(queue, store, groups, ownership, {}, Zero::sharded), UsageError);
+// The weights' working copies are bfloat16; the masters get updates that those would lose.
+TEST(ShardedOptimizer, KeepsFloat32MastersOfABfloat16Store) {
+  ToyRun run{.dtype = DType::bfloat16};
+  ToyResult const alone = run_toy_alone(run);
+  run.dtype = DType::float32;
+  ToyResult const single = run_toy_alone(run);
+  bool finer = false;
+  for (auto const& [name, tensor] : alone.tensors.at(TensorKind::weight))
+    for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+      EXPECT_NEAR(tensor.values[i], single.tensors.at(TensorKind::weight).at(name).values[i],
+                  0x1p-8)
+          << name;
+      finer |= to_float32(to_bfloat16(static_cast<float>(tensor.values[i]))) != tensor.values[i];
+    }
+  EXPECT_TRUE(finer);
+  run.dtype = DType::bfloat16;
+  for (Zero const zero : {Zero::replicated, Zero::sharded})
+    for (MeshShape const mesh : {MeshShape{1, 1, 1}, MeshShape{2, 1, 1}, MeshShape{2, 2, 2}}) {
+      auto const results = run_on({.mesh = mesh, .zero = zero}, run);
+      expect_same(results[0], alone);
+      auto const& masters = results[0].tensors.at(TensorKind::weight);
+      for (ToyResult const& rank : results)
+        for (auto const& [name, begin, values] : rank.copies)
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            double const master = masters.at(name).values[static_cast<std::size_t>(begin) + i];
+            ASSERT_EQ(values[i], to_float32(to_bfloat16(static_cast<float>(master)))) << name;
+          }
+    }
 }
 
 }  // namespace

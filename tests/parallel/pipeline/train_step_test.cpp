@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/comm/self_communicator.hpp"
+#include "tests/support/op_testing.hpp"
 #include "tests/support/tiny_model.hpp"
 
 using namespace accord;
@@ -24,10 +25,10 @@ class StepTest : public ::testing::Test {
  protected:
   // One step over the samples [0, global), in micro-batches of `micro`.
   Outcome run(ModelConfig const& config, Backend backend, Index global, Index micro,
-              StepOptions options = {}, Index equal_length = 0) {
+              StepOptions options = {}, Index equal_length = 0, DType dtype = DType::float64) {
     Queue queue(backend);
     SelfCommunicator self;
-    Model model(queue, config, DType::float64, self, Model::whole(config));
+    Model model(queue, config, dtype, self, Model::whole(config));
     model.initialise(queue, InitMode::dense, 5);
     options.global_batch = global;
     options.seed = 9;
@@ -43,14 +44,14 @@ class StepTest : public ::testing::Test {
       names_.resize(static_cast<std::size_t>(store.count()));
       names_[static_cast<std::size_t>(id)] = store.spec(id).name;
       View const g = store.gradient(id);
-      outcome.gradients.push_back(g ? to_host<double>(queue, g) : std::vector<double>{});
+      outcome.gradients.push_back(g ? values_of(queue, g) : std::vector<double>{});
     }
     return outcome;
   }
 
-  // Relative L2 per tensor with a floor of 1e-14 of the global norm (design.md, I1).
+  // Relative L2 per tensor with a floor of 1e-14 of the global norm.
   void expect_equal(Outcome const& got, Outcome const& want, double term_tolerance,
-                    double gradient_tolerance) {
+                    double gradient_tolerance, double floor = 1e-14) {
     for (std::size_t o = 0; o < want.terms.size(); ++o)
       EXPECT_NEAR(got.terms[o], want.terms[o], term_tolerance * std::abs(want.terms[o])) << o;
     EXPECT_EQ(got.correct, want.correct);
@@ -65,7 +66,7 @@ class StepTest : public ::testing::Test {
         norm += std::pow(want.gradients[i][k], 2);
       }
       EXPECT_LE(std::sqrt(difference),
-                std::max(gradient_tolerance * std::sqrt(norm), 1e-14 * std::sqrt(global)))
+                std::max(gradient_tolerance * std::sqrt(norm), floor * std::sqrt(global)))
           << names_[i];
     }
   }
@@ -167,6 +168,18 @@ TEST_F(StepTest, PackedStepEqualsThePlainPaddedOne) {
         run(config, Backend::reference, 5, 5, {.skip_branches = false, .pad = true});
     Outcome const packed = run(config, Backend::cpu, 5, 5);
     expect_equal(packed, plain, 1e-12, 1e-11);
+  }
+}
+
+TEST_F(StepTest, OfCudaInFloat32EqualsTheCpu) {
+  ACCORD_NEEDS_DEVICE();
+  for (ModelConfig const& config : {tiny_model_config(), tiny_audio_model_config()}) {
+    Outcome const want = run(config, Backend::cpu, 4, 4);
+    expect_equal(run(config, Backend::cuda, 4, 4, {}, 0, DType::float32), want, 1e-5, 1e-4, 1e-6);
+    // The pass without activations, and layers computed again.
+    expect_equal(
+        run(config, Backend::cuda, 4, 2, {.recompute = Recompute::layer}, 0, DType::float32), want,
+        1e-5, 1e-4, 1e-6);
   }
 }
 

@@ -1,0 +1,43 @@
+# The CUDA backend: ACCORD_CUDA = AUTO (if nvcc is found) | ON | OFF decides ACCORD_HAS_CUDA. The program needs no driver
+# to start: libcuda.so.1 is opened by the runtime when a device is asked for.
+set(ACCORD_HAS_CUDA OFF)
+if(NOT ACCORD_CUDA STREQUAL "OFF")
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # or a static library brings a second runtime of its own
+  set(CMAKE_CUDA_ARCHITECTURES 90a-real CACHE STRING "Architectures of the device code")
+  if(ACCORD_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${ACCORD_CCACHE})
+  endif()
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has it
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    endif()
+    set(CMAKE_CUDA_STANDARD 20)
+    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    set(CMAKE_CUDA_EXTENSIONS OFF)
+    set(CMAKE_CUDA_FLAGS_RELEASE "-O3")
+    find_package(CUDAToolkit 13.0)
+    find_library(ACCORD_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS ${CUDAToolkit_LIBRARY_DIR})
+    find_path(ACCORD_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+    if(CUDAToolkit_FOUND AND TARGET CUDA::cublasLt AND ACCORD_NCCL_LIBRARY AND ACCORD_NCCL_INCLUDE)
+      set(ACCORD_HAS_CUDA ON)
+      add_library(accord_dep_nccl INTERFACE)
+      target_include_directories(accord_dep_nccl SYSTEM INTERFACE ${ACCORD_NCCL_INCLUDE})
+      target_link_libraries(accord_dep_nccl INTERFACE ${ACCORD_NCCL_LIBRARY})
+    endif()
+  endif()
+  if(ACCORD_CUDA STREQUAL "ON" AND NOT ACCORD_HAS_CUDA)
+    message(FATAL_ERROR "ACCORD_CUDA=ON needs nvcc, CUDA toolkit 13.0 or later with cuBLASLt, and NCCL with its header; "
+      "nvcc: ${CMAKE_CUDA_COMPILER}, toolkit: ${CUDAToolkit_VERSION}, NCCL: ${ACCORD_NCCL_LIBRARY}")
+  endif()
+endif()
+message(STATUS "CUDA backend: ${ACCORD_HAS_CUDA}")
+if(ACCORD_HAS_CUDA)
+  target_compile_definitions(accord_flags INTERFACE ACCORD_HAS_CUDA=1)
+  # nvcc 13 rejects the compile-time checks of format strings in fmt 9.
+  target_compile_options(accord_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CUDA>:-DFMT_CONSTEVAL= -DFMT_USE_CONSTEXPR=1 -Xcompiler=-Wall,-Wextra --expt-relaxed-constexpr -lineinfo>)
+endif()

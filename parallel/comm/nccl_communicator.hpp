@@ -1,0 +1,52 @@
+#pragma once
+
+#include "core/base/stream.hpp"
+#include "parallel/comm/group_communicator.hpp"
+
+struct ncclComm;
+
+namespace accord::parallel {
+
+/// A group of ranks with a device each. Calls are enqueued on a stream of the group's own, behind
+/// what the caller's queue holds, and the queue goes on behind them; start_*() leaves the queue
+/// free until wait(). Sums run in the library's order: the same bits from run to run on the same
+/// ranks, but not those of the CPU. `control`, a group of the same ranks on the host, carries the
+/// id of a group that is made, is what split() cuts, and does what is asked of views in host memory
+/// (all_reduce, all_gather, broadcast).
+class NcclCommunicator final : public GroupCommunicator {
+ public:
+  /// Collective over `control`.
+  /// \throws Error naming the call and NCCL's reason.
+  explicit NcclCommunicator(std::unique_ptr<GroupCommunicator> control);
+  ~NcclCommunicator() override;
+
+  int rank() const override { return control_->rank(); }
+  int size() const override { return control_->size(); }
+  void all_reduce(Queue& queue, View x, Reduce op = Reduce::sum) override;
+  void all_gather(Queue& queue, ConstView send, View gathered) override;
+  void reduce_scatter(Queue& queue, ConstView send, View part) override;
+  void broadcast(Queue& queue, View x, int root) override;
+  /// The host waits until all ranks' queues have come here.
+  void barrier(Queue& queue) override;
+  std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
+                                              int from) override;
+  std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) override;
+  std::unique_ptr<GroupCommunicator> split(int color, int key) override;
+
+ private:
+  class NcclRequest;
+  /// Enqueues `call` on the group's stream, behind the queue's work.
+  template <class Call>
+  void enqueue(Queue& queue, char const* name, Call const& call);
+  void join(Queue& queue);
+  /// \throws Error when NCCL reports that a peer or the network failed.
+  void poll(char const* name);
+
+  std::unique_ptr<GroupCommunicator> control_;
+  Queue host_{Backend::cpu};
+  ncclComm* comm_ = nullptr;
+  cuda::Stream stream_;
+  cuda::Event before_, behind_;
+};
+
+}  // namespace accord::parallel

@@ -1,0 +1,33 @@
+#include "parallel/comm/staged_communicator.hpp"
+
+#include <gtest/gtest.h>
+
+#include "parallel/comm/thread_communicator.hpp"
+#include "tests/parallel/comm/collective_checks.hpp"
+
+namespace accord::parallel {
+namespace {
+
+class StagedCommunicatorTest : public testing::TestWithParam<int> {
+ protected:
+  template <class Check>
+  void run(Check const& check) {
+    ThreadGroup(GetParam()).run([&](GroupCommunicator& world) {
+      StagedCommunicator staged(world.split(0, world.rank()));
+      check(staged);
+    });
+  }
+};
+
+TEST_P(StagedCommunicatorTest, SumsRunInRankOrder) { run(check_sums_run_in_rank_order); }
+TEST_P(StagedCommunicatorTest, MaximumIsExactAndKeepsNan) { run(check_maximum); }
+TEST_P(StagedCommunicatorTest, GathersAndBroadcasts) { run(check_gather_broadcast_and_barrier); }
+TEST_P(StagedCommunicatorTest, PassesBlocksRoundARing) { run(check_ring); }
+TEST_P(StagedCommunicatorTest, KeepsSeveralRequestsApart) { run(check_requests_overlap); }
+TEST_P(StagedCommunicatorTest, SplitsIntoGroups) { run(check_split); }
+TEST_P(StagedCommunicatorTest, RefusesToReduceBytes) { run(check_one_element_type_is_refused); }
+
+INSTANTIATE_TEST_SUITE_P(Ranks, StagedCommunicatorTest, testing::Values(1, 2, 3));
+
+}  // namespace
+}  // namespace accord::parallel

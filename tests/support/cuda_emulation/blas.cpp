@@ -1,0 +1,140 @@
+// The functions of cuBLASLt that the program calls, as plain loops on the emulated device.
+
+#include <cublasLt.h>
+
+#include <cstring>
+
+#include "core/base/dtype.hpp"
+#include "tests/support/cuda_emulation/memory.hpp"
+
+namespace {
+
+using namespace accord;
+
+struct Description {
+  cublasOperation_t first = CUBLAS_OP_N, second = CUBLAS_OP_N;
+};
+struct Layout {
+  cudaDataType type;
+  std::uint64_t rows, columns;
+  std::int64_t stride;
+
+  /// Columns first: (row, column) is element row + column * stride.
+  float read(void const* data, std::uint64_t row, std::uint64_t column) const {
+    std::uint64_t const at = row + column * static_cast<std::uint64_t>(stride);
+    return type == CUDA_R_16BF ? to_float32(static_cast<BFloat16 const*>(data)[at])
+                               : static_cast<float const*>(data)[at];
+  }
+  void write(void* data, std::uint64_t row, std::uint64_t column, float value) const {
+    std::uint64_t const at = row + column * static_cast<std::uint64_t>(stride);
+    if (type == CUDA_R_16BF)
+      static_cast<BFloat16*>(data)[at] = to_bfloat16(value);
+    else
+      static_cast<float*>(data)[at] = value;
+  }
+};
+
+template <class Real, class Handle>
+Real* real(Handle handle) {
+  return reinterpret_cast<Real*>(handle);
+}
+
+}  // namespace
+
+char const* cublasLtGetStatusName(cublasStatus_t) { return "CUBLAS_STATUS_OF_THE_EMULATION"; }
+char const* cublasLtGetStatusString(cublasStatus_t) { return "an error of the emulated library"; }
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  *handle = reinterpret_cast<cublasLtHandle_t>(new char);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  delete real<char>(handle);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* made, cublasComputeType_t,
+                                        cudaDataType_t) {
+  *made = reinterpret_cast<cublasLtMatmulDesc_t>(new Description);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t made) {
+  delete real<Description>(made);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t made,
+                                              cublasLtMatmulDescAttributes_t attribute,
+                                              void const* value, std::size_t bytes) {
+  auto& description = *real<Description>(made);
+  std::memcpy(attribute == CUBLASLT_MATMUL_DESC_TRANSA ? &description.first : &description.second,
+              value, bytes);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* made, cudaDataType type,
+                                          std::uint64_t rows, std::uint64_t columns,
+                                          std::int64_t stride) {
+  if (stride < static_cast<std::int64_t>(rows)) return CUBLAS_STATUS_INVALID_VALUE;
+  *made = reinterpret_cast<cublasLtMatrixLayout_t>(new Layout{type, rows, columns, stride});
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t made) {
+  delete real<Layout>(made);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* made) {
+  *made = reinterpret_cast<cublasLtMatmulPreference_t>(new char);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t made) {
+  delete real<char>(made);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    void const*, std::size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t results[],
+                                              int* found) {
+  results[0] = results[1] = {};
+  results[1].algo.data[0] = 1;
+  *found = 2;
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t,
+                                       cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                       cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                       cublasLtMatmulAlgo_t const*,
+                                       cublasLtMatmulHeuristicResult_t* result) {
+  *result = {};
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t made, void const* alpha,
+                              void const* a, cublasLtMatrixLayout_t a_layout, void const* b,
+                              cublasLtMatrixLayout_t b_layout, void const* beta, void const* c,
+                              cublasLtMatrixLayout_t c_layout, void* d,
+                              cublasLtMatrixLayout_t d_layout, cublasLtMatmulAlgo_t const*, void*,
+                              std::size_t, cudaStream_t) {
+  emulation::DeviceAccess const access;
+  auto const& description = *real<Description>(made);
+  Layout const &first = *real<Layout>(a_layout), &second = *real<Layout>(b_layout);
+  Layout const &old = *real<Layout>(c_layout), &result = *real<Layout>(d_layout);
+  bool const ta = description.first == CUBLAS_OP_T, tb = description.second == CUBLAS_OP_T;
+  std::uint64_t const m = ta ? first.columns : first.rows, inner = ta ? first.rows : first.columns;
+  std::uint64_t const n = tb ? second.rows : second.columns;
+  if (inner != (tb ? second.columns : second.rows) || result.rows != m || result.columns != n)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  float const factor = *static_cast<float const*>(alpha), kept = *static_cast<float const*>(beta);
+  for (std::uint64_t j = 0; j < n; ++j)
+    for (std::uint64_t i = 0; i < m; ++i) {
+      float sum = 0;
+      for (std::uint64_t k = 0; k < inner; ++k)
+        sum += (ta ? first.read(a, k, i) : first.read(a, i, k)) *
+               (tb ? second.read(b, j, k) : second.read(b, k, j));
+      result.write(d, i, j, factor * sum + (kept == 0 ? 0 : kept * old.read(c, i, j)));
+    }
+  return CUBLAS_STATUS_SUCCESS;
+}

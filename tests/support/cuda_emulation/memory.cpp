@@ -1,0 +1,90 @@
+#include "tests/support/cuda_emulation/memory.hpp"
+
+#include <sys/mman.h>
+
+#include <cstring>
+#include <map>
+#include <stdexcept>
+
+namespace accord::emulation {
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t reserved = std::size_t{16} << 30;  // of addresses
+
+struct Region {
+  std::byte* begin = nullptr;
+  std::size_t used = 0;                 ///< bytes ever handed out
+  std::map<void*, std::size_t> blocks;  ///< in use
+  std::multimap<std::size_t, void*> free;
+  std::size_t in_use = 0;
+  int access = 0;
+
+  Region() {
+    void* const room =
+        mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) throw std::runtime_error("no room for an emulated device");
+    begin = static_cast<std::byte*>(room);
+  }
+  void protect(int protection) {
+    if (used > 0) mprotect(begin, used, protection);
+  }
+};
+
+Region& region() {
+  static Region instance;
+  return instance;
+}
+
+}  // namespace
+
+std::size_t device_bytes = std::size_t{4} << 30;
+
+std::size_t bytes_free() { return device_bytes - region().in_use; }
+
+DeviceAccess::DeviceAccess() {
+  if (region().access++ == 0) region().protect(PROT_READ | PROT_WRITE);
+}
+DeviceAccess::~DeviceAccess() {
+  if (--region().access == 0) region().protect(PROT_NONE);
+}
+
+void* allocate(std::size_t bytes) {
+  Region& r = region();
+  std::size_t const size = (bytes + page - 1) / page * page;
+  if (size > bytes_free()) return nullptr;
+  void* block = nullptr;
+  if (auto const it = r.free.find(size); it != r.free.end()) {
+    block = it->second;
+    r.free.erase(it);
+  } else {
+    if (r.used + size > reserved) return nullptr;
+    block = r.begin + r.used;
+    r.used += size;
+  }
+  r.blocks[block] = size;
+  r.in_use += size;
+  constexpr std::size_t workspace = std::size_t{32} << 20;
+  if (size < workspace) {
+    DeviceAccess const access;
+    std::memset(block, 0xff, size);  // reading what nobody wrote gives NaN
+  }
+  return block;
+}
+
+void release(void* block) {
+  if (!block) return;
+  Region& r = region();
+  auto const it = r.blocks.find(block);
+  if (it == r.blocks.end()) throw std::logic_error("cudaFree of a block that is not allocated");
+  r.in_use -= it->second;
+  r.free.emplace(it->second, block);
+  r.blocks.erase(it);
+}
+
+bool is_device_memory(void const* pointer) {
+  auto const* const at = static_cast<std::byte const*>(pointer);
+  return at >= region().begin && at < region().begin + region().used;
+}
+
+}  // namespace accord::emulation

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+
+namespace accord::emulation {
+
+/// Emulated device memory can be touched only while one of these lives: host code that reads or
+/// writes it by mistake is a segmentation fault, as it would be with a device.
+class DeviceAccess {
+ public:
+  DeviceAccess();
+  DeviceAccess(DeviceAccess const&) = delete;
+  DeviceAccess& operator=(DeviceAccess const&) = delete;
+  ~DeviceAccess();
+};
+
+/// Null when `limit` is used up.
+void* allocate(std::size_t bytes);
+void release(void* block);
+bool is_device_memory(void const* pointer);
+/// Bytes that the emulated device has; tests may lower it.
+extern std::size_t device_bytes;
+std::size_t bytes_free();
+
+}  // namespace accord::emulation
