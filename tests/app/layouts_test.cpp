@@ -146,5 +146,5 @@ TEST_F(UnlikeRanks, AreToldThatTheirDataDiffer) {
   synth(folder_ / "one", 80);
   synth(folder_ / "two", 81);
   std::string const said = refusal(folder_ / "one", folder_ / "two", "");
-  EXPECT_NE(said.find("the data's index"), std::string::npos) << said;
+  EXPECT_NE(said.find("the index of data source train"), std::string::npos) << said;
 }
