@@ -46,6 +46,8 @@ bool legal(Layout const& layout) {
   MeshShape const& mesh = layout.mesh;
   if (mesh.data * mesh.pipeline * mesh.tensor > most_ranks) return false;
   if (layout.sequence && mesh.tensor == 1) return false;
+  // One stage does the same in any order.
+  if (mesh.pipeline == 1) return layout.schedule == ScheduleKind::one_forward_one_backward;
   return layout.schedule != ScheduleKind::interleaved || layout.micro_batches % mesh.pipeline == 0;
 }
 
@@ -90,7 +92,8 @@ std::vector<LayoutCell> all_cells() {
                                 .zero = zero,
                                 .micro_batches = micro_batches,
                                 .schedule = schedule};
-                  if (schedule == ScheduleKind::interleaved && pipeline == 2) layout.chunks = 2;
+                  // On four stages half of the chunks hold no layer.
+                  if (schedule == ScheduleKind::interleaved) layout.chunks = 2;
                   if (legal(layout)) cells.push_back({layout, gradient});
                 }
   return cells;

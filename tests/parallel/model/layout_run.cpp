@@ -17,15 +17,18 @@ namespace {
 constexpr double term_tolerance = 1e-11, gradient_tolerance = 1e-11, gradient_floor = 1e-14,
                  parameter_tolerance = 1e-10;
 
-std::vector<MicroBatch> batches_of(LayoutRun const& run, int step, int data_rank, int data_ranks,
+// What a rank has of a step's batch: all that plans follow from, the inputs on the first stage
+// alone.
+std::vector<MicroBatch> batches_of(LayoutRun const& run, int step, MeshGroups const& groups,
                                    int micro_batches) {
-  Index const share = run.global_batch / data_ranks, micro = share / micro_batches;
+  Index const share = run.global_batch / groups.data->size(), micro = share / micro_batches;
   std::vector<MicroBatch> batches;
-  for (int i = 0; i < micro_batches; ++i)
-    batches.push_back(testing::tiny_batch(
-        run.model,
-        static_cast<std::uint64_t>(step * run.global_batch + data_rank * share + i * micro),
-        micro));
+  for (int i = 0; i < micro_batches; ++i) {
+    Index const position = step * run.global_batch + groups.data->rank() * share + i * micro;
+    batches.push_back(testing::tiny_batch(run.model, static_cast<std::uint64_t>(position), micro));
+    if (groups.pipeline->rank() > 0)
+      for (ModalityInput& input : batches.back().inputs) input.data = {};
+  }
   return batches;
 }
 
@@ -105,9 +108,8 @@ LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRu
   LayoutResult result;
   for (int i = 0; i < run.steps; ++i) {
     store.zero_gradients(queue);
-    StepFigures figures =
-        step.run(batches_of(run, i, groups.data->rank(), groups.data->size(), layout.micro_batches),
-                 [&](Index flat_begin) { reducer.ready(queue, flat_begin); });
+    StepFigures figures = step.run(batches_of(run, i, groups, layout.micro_batches),
+                                   [&](Index flat_begin) { reducer.ready(queue, flat_begin); });
     reducer.finish(queue);
     add_over_replicas(queue, groups, figures);
     LayoutResult::Step record{figures.terms, figures.correct, figures.logit_scale, 0, {}};

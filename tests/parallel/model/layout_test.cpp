@@ -46,11 +46,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(Covering, Layouts, ::testing::ValuesIn(covering_cells()), name_of_cell);
 
-// Over few steps: after the first ones AdamW makes of rounding errors more than a deep model
-// forgives.
 TEST(DeepLayout, OfFourStagesWithTwoChunksEachEqualsOneRank) {
-  LayoutRun const run{
-      .model = accord::testing::tiny_model_config(8), .global_batch = 16, .steps = 2};
+  LayoutRun const run{.model = accord::testing::tiny_model_config(8), .global_batch = 16};
   Layout const layout{.mesh = {.data = 2, .pipeline = 4},
                       .micro_batches = 4,
                       .schedule = ScheduleKind::interleaved,
@@ -81,6 +78,6 @@ TEST(StageTwoLayouts, EqualOneRank) {
 }
 
 TEST(LayoutCells, OfTheCoveringArrayHoldEveryPairOfValues) {
-  EXPECT_EQ(pairs_covered(covering_cells()), pairs_covered(all_cells()));
+  EXPECT_EQ(pairs_covered(covering_cells()), 196u);
   EXPECT_LE(covering_cells().size(), 60u);
 }
