@@ -11,6 +11,7 @@ BatchContrast::BatchContrast(Queue& queue, Model& model, StepOptions const& opti
     : queue_(queue),
       model_(model),
       gradient_(options.contrast_gradient),
+      compare_passes_(options.compare_passes),
       z_(model.config().modalities.size()),
       dz_(model.config().modalities.size()) {
   Shape const shape{samples, model.config().encoder.embed_dim};
@@ -79,6 +80,8 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
     logit_scale_backward(queue_, dscale, scale, dtau);
   scale_ = statistics == DType::float64 ? to_host<double>(queue_, scale).front()
                                         : to_host<float>(queue_, scale).front();
+  if (!compare_passes_)
+    for (Tensor& z : z_) z = {};
 }
 
 std::vector<ConstView> BatchContrast::gradients(Index begin, Index count) const {

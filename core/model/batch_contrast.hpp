@@ -16,12 +16,13 @@ class BatchContrast {
   /// Keeps the embeddings of samples [begin, begin + count), which `step` has computed.
   void keep(MicroStep const& step, Index begin, Index count);
   /// \throws Error naming the modality if `step` computed other embeddings than were kept
-  /// (float64: beyond 1e-13).   \param micro_batch  for the message
+  /// (float64: beyond 1e-13). After run() only with compare_passes.
+  /// \param micro_batch  for the message
   void expect_kept(MicroStep const& step, Index begin, Index count, int micro_batch) const;
 
   /// Collective over the data-parallel group, ranks in the order of the global batch. Adds this
   /// replica's share to terms [objectives] and correct [2 * objectives], and to the gradient of
-  /// logit_scale.
+  /// logit_scale. Lets go of the embeddings unless passes are compared.
   void run(Communicator& data_group, View terms, View correct);
 
   /// [Modality] gradient of the embeddings of samples [begin, begin + count), after run(); empty
@@ -34,6 +35,7 @@ class BatchContrast {
   Queue& queue_;
   Model& model_;
   ContrastGradient gradient_;
+  bool compare_passes_;
   std::vector<Tensor> z_, dz_;  ///< [Modality] [samples, d], empty where not contrasted
   double scale_ = 0;
 };

@@ -38,14 +38,16 @@ class TrainStep::Run {
     if (model_.chunks().back().last) contrast_.emplace(queue_, model_, options_, begin_.back());
   }
 
-  /// Embeddings of all micro-batches, and the contrast, which needs them all.
+  /// Embeddings of all micro-batches, if something is contrasted, and the contrast, which needs
+  /// them all.
   void first_pass() {
     TraceSpan const span(queue_, Activity::compute, "first pass");
-    for (StageStep const& at : schedule_)
-      if (at.direction == Direction::forward) {
-        MicroStep step = micro_step(at, MicroStep::Passes::contrasted);
-        if (forward(at, step)) contrast_->keep(step, begin_of(at), count_of(at));
-      }
+    if (contrasted(model_))
+      for (StageStep const& at : schedule_)
+        if (at.direction == Direction::forward) {
+          MicroStep step = micro_step(at, MicroStep::Passes::contrasted);
+          if (forward(at, step)) contrast_->keep(step, begin_of(at), count_of(at));
+        }
     if (contrast_) contrast_->run(*groups_.data, terms_, correct_);
   }
 
@@ -173,7 +175,7 @@ TrainStep::TrainStep(Queue& queue, Model& model, MeshGroups& groups, StepOptions
 StepFigures TrainStep::run(std::vector<MicroBatch> const& micro_batches,
                            Stack::Ready const& ready) {
   Run run(*this, micro_batches);
-  if (micro_batches.size() > 1 && contrasted(model_)) run.first_pass();
+  if (micro_batches.size() > 1) run.first_pass();
   run.train_pass(ready);
   return run.figures();
 }

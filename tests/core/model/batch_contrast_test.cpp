@@ -8,14 +8,23 @@
 
 using namespace accord;
 
-TEST(BatchContrast, NamesTheMicroBatchAndModalityWhoseEmbeddingsChangedBetweenPasses) {
+namespace {
+
+class BatchContrastTest : public ::testing::Test {
+ protected:
+  BatchContrastTest() { model.initialise(queue, InitMode::dense, 5); }
+
   ModelConfig const config = accord::testing::tiny_model_config();
-  Queue queue(Backend::cpu);
+  Queue queue{Backend::cpu};
   SelfCommunicator self;
-  Model model(queue, config, DType::float64, self, Model::whole(config));
-  model.initialise(queue, InitMode::dense, 5);
+  Model model{queue, config, DType::float64, self, Model::whole(config)};
   MicroBatch const batch = accord::testing::tiny_batch(config, 0, 4);
-  StepOptions const options{.global_batch = 4, .seed = 9};
+};
+
+}  // namespace
+
+TEST_F(BatchContrastTest, NamesTheMicroBatchAndModalityWhoseEmbeddingsChangedBetweenPasses) {
+  StepOptions const options{.global_batch = 4, .seed = 9, .compare_passes = true};
   BatchContrast contrast(queue, model, options, 8);
   MicroStep first(queue, model, options, batch, MicroStep::Passes::contrasted);
   first.forward();
@@ -35,4 +44,23 @@ TEST(BatchContrast, NamesTheMicroBatchAndModalityWhoseEmbeddingsChangedBetweenPa
     EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr("micro-batch 1"),
                                                ::testing::HasSubstr("text embeddings")));
   }
+}
+
+TEST_F(BatchContrastTest, HoldsOnlyGradientsAfterTheContrastUnlessPassesAreCompared) {
+  Tensor terms = Tensor::zeros(queue, DType::float64, Shape{5}),
+         correct = Tensor::zeros(queue, DType::float64, Shape{10});
+  auto const let_go = [&](bool compare_passes) {
+    StepOptions const options{.global_batch = 4, .seed = 9, .compare_passes = compare_passes};
+    BatchContrast contrast(queue, model, options, 4);
+    MicroStep step(queue, model, options, batch, MicroStep::Passes::contrasted);
+    step.forward();
+    contrast.keep(step, 0, 4);
+    std::size_t const before = queue.memory().bytes_in_use();
+    contrast.run(self, terms, correct);
+    return before - queue.memory().bytes_in_use();
+  };
+  std::size_t const embeddings =
+      2 * 4 * static_cast<std::size_t>(config.encoder.embed_dim) * sizeof(double);
+  EXPECT_EQ(let_go(false), embeddings);
+  EXPECT_EQ(let_go(true), 0u);
 }

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
 
+#include "core/base/trace.hpp"
 #include "core/comm/self_communicator.hpp"
 #include "tests/support/op_testing.hpp"
 #include "tests/support/tiny_model.hpp"
@@ -191,6 +194,34 @@ TEST_F(StepTest, MicroBatchesChangeNothing) {
       expect_equal(run(config, Backend::cpu, 8, 4, options), whole, 1e-12, 1e-11);
       expect_equal(run(config, Backend::cpu, 8, 2, options), whole, 1e-12, 1e-11);
     }
+}
+
+TEST_F(StepTest, GoesOverTheDataOnceWhereNothingIsContrasted) {
+  ModelConfig config = tiny_model_config();
+  std::erase_if(config.objectives, [](ObjectiveConfig const& objective) {
+    return objective.kind == ObjectiveConfig::Kind::contrast;
+  });
+  Queue queue(Backend::cpu);
+  SelfCommunicator self;
+  Model model(queue, config, DType::float64, self, Model::whole(config));
+  model.initialise(queue, InitMode::dense, 5);
+  MeshGroups groups;
+  TrainStep step(queue, model, groups, {.global_batch = 8, .seed = 9});
+  std::vector<MicroBatch> batches;
+  for (std::uint64_t at : {0, 4}) batches.push_back(tiny_batch(config, at, 4));
+  Trace trace;
+  queue.record_trace(&trace);
+  StepFigures const figures = step.run(batches);
+  queue.record_trace(nullptr);
+  auto const& spans = trace.spans();
+  EXPECT_EQ(std::count_if(
+                spans.begin(), spans.end(),
+                [](Trace::Span const& span) { return std::string_view(span.name) == "forward"; }),
+            2);
+  EXPECT_NEAR(figures.logit_scale,
+              std::exp(to_host<double>(queue, model.parameters().value(model.logit_scale()))[0]),
+              1e-12);
+  expect_equal(run(config, Backend::cpu, 8, 4), run(config, Backend::cpu, 8, 8), 1e-12, 1e-11);
 }
 
 TEST_F(StepTest, RecomputingChangesNothing) {
