@@ -27,8 +27,9 @@ class CheckpointTensors {
   std::vector<io::Piece> pieces(parallel::Copies copies);
   void finish_load() { host_.upload(); }
   /// What this rank saves, in host memory: each element on one rank of the world, rows whole where
-  /// a row's columns are split. Collective over the tensor-parallel group; copies live as long as
-  /// this.
+  /// a row's columns are split. Collective over the tensor-parallel group. Rows made whole are
+  /// copies, as many bytes as this rank holds of tensors split by columns, with their moments; they
+  /// live as long as this.
   std::vector<io::ConstPiece> pieces_to_save(Queue& queue, Communicator& tensor);
 
   /// Drops the tensors that `keep` refuses.

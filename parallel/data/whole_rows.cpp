@@ -1,7 +1,11 @@
 #include "parallel/data/whole_rows.hpp"
 
+#include <memory>
+
 namespace accord::parallel {
 namespace {
+
+constexpr int nobody = -1;
 
 bool split_by_columns(ParameterSpec const& spec) {
   return spec.distribution == Distribution::split && spec.split_dimension == 1;
@@ -34,17 +38,31 @@ RowPieces exchange_rows(Queue& queue, Communicator& tensor, ParameterStore const
     for (++i; i < pieces.size() && follows(pieces[i - 1], pieces[i], whole_width); ++i) ++rows;
 
     View const own(first.values.data(), first.values.dtype(), Shape{rows, width});
-    Tensor gathered(queue, own.dtype(), Shape{ranks * rows, width});
-    tensor.all_gather(queue, own, gathered);
-    Index const begin = rows * rank / ranks, count = rows * (rank + 1) / ranks - begin;
+    auto const begin_of = [&](int peer) { return rows * peer / ranks; };
+    auto const count_of = [&](int peer) { return begin_of(peer + 1) - begin_of(peer); };
+    Index const begin = begin_of(rank), count = count_of(rank);
+    Tensor taken(queue, own.dtype(), Shape{count, whole_width});
+    // What each peer holds of the rows that this rank takes, in the order of the hops.
+    Tensor received(queue, own.dtype(), Shape{(ranks - 1) * count, width});
+    auto const to = [&](int hop) { return (rank + hop) % ranks; };
+    auto const from = [&](int hop) { return (rank + ranks - hop) % ranks; };
+    std::vector<std::unique_ptr<Request>> under_way;
+    for (int hop = 1; hop < ranks; ++hop)
+      under_way.push_back(tensor.start_send_receive(
+          queue, own.rows(begin_of(to(hop)), count_of(to(hop))),
+          count_of(to(hop)) > 0 ? to(hop) : nobody, received.view().rows((hop - 1) * count, count),
+          count > 0 ? from(hop) : nobody));
+    copy(queue, own.rows(begin, count), taken.view().columns(rank * width, width));
+    for (int hop = 1; hop < ranks; ++hop) {
+      under_way[static_cast<std::size_t>(hop) - 1]->wait(queue);
+      copy(queue, received.view().rows((hop - 1) * count, count),
+           taken.view().columns(from(hop) * width, width));
+    }
     if (count == 0) continue;
-    Tensor& taken = result.copies.emplace_back(queue, own.dtype(), Shape{count, whole_width});
-    for (int peer = 0; peer < ranks; ++peer)
-      copy(queue, gathered.view().rows(peer * rows + begin, count),
-           taken.view().columns(peer * width, width));
     Index const first_row = first.logical_begin / whole_width;
     result.pieces.push_back({first.parameter, (first_row + begin) * whole_width,
                              taken.view().reshaped(Shape{count * whole_width})});
+    result.copies.push_back(std::move(taken));
   }
   return result;
 }

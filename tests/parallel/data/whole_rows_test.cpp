@@ -61,6 +61,24 @@ TEST(ExchangeRows, KeepsEveryElementWhereBucketsAndPartsCutRows) {
   });
 }
 
+TEST(ExchangeRows, NeverHoldsWhatOtherRanksTake) {
+  ThreadGroup(4).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    ParameterStore store(world.rank(), world.size());
+    add_parameters(store);
+    store.allocate(queue, DType::float64);
+    MeshGroups groups = make_groups(world, {.tensor = 4});
+    Ownership const ownership(queue, store, groups);
+    ShardedOptimizer optimizer(queue, store, groups, ownership, {}, Zero::sharded);
+    std::size_t const before = queue.memory().bytes_in_use();
+    queue.memory().reset_high_water();
+    exchange_rows(queue, world, store, optimizer.pieces(TensorKind::weight, Copies::primary));
+    // This rank's columns, as they arrive and as whole rows; rows are not shared evenly.
+    std::size_t const columns = 13 * 12 / 4 * sizeof(double);
+    EXPECT_LT(queue.memory().high_water() - before, 3 * columns);
+  });
+}
+
 TEST(ExchangeRows, ChangesNothingOnOneRank) {
   Queue queue(Backend::cpu);
   MeshGroups groups;
