@@ -217,6 +217,11 @@ void check(Config const& config) {
   require(parallel.virtual_stages == 1 || parallel.pipeline > 1,
           "parallel.virtual_stages = {} needs parallel.pipeline > 1: they take turns on its ranks",
           parallel.virtual_stages);
+  require(parallel.schedule != parallel::ScheduleKind::interleaved || parallel.pipeline == 1 ||
+              parallel.virtual_stages > 1,
+          "parallel.schedule = \"interleaved\" needs parallel.virtual_stages > 1: with one stage a "
+          "rank it waits as long as \"1f1b\" and holds more micro-batches; use that, or "
+          "parallel.virtual_stages = 2");
   require(!parallel.sequence || parallel.tensor > 1,
           "parallel.sequence = true needs parallel.tensor > 1: it splits rows over those ranks");
 }

@@ -23,13 +23,22 @@ class TracedCommunicator::TracedRequest final : public Request {
   void wait(Queue& queue) override {
     TraceSpan const span(queue, waiting_, name_.c_str());
     request_->wait(queue);
-    // A trace that began or ended meanwhile does not know the beginning.
+    note_end(queue);
+  }
+  bool done(Queue& queue) override {
+    bool const ended = request_->done(queue);
+    if (ended) note_end(queue);
+    return ended;
+  }
+
+ private:
+  // Once, when this rank first sees it. A trace that began or ended meanwhile does not know the
+  // beginning.
+  void note_end(Queue& queue) {
     if (Trace* const trace = std::exchange(trace_, nullptr); trace && trace == queue.trace())
       trace->add_transfer(name_.c_str(), bytes_value(bytes_), began_);
   }
-  bool done(Queue& queue) override { return request_->done(queue); }
 
- private:
   Trace* trace_;
   std::string const& name_;
   Activity waiting_;
@@ -39,7 +48,7 @@ class TracedCommunicator::TracedRequest final : public Request {
 };
 
 TracedCommunicator::TracedCommunicator(std::unique_ptr<Communicator> group, std::string const& name,
-                                       Activity waiting)
+                                       Waiting waiting)
     : group_(std::move(group)),
       waiting_(waiting),
       all_reduce_(name + " all_reduce"),
@@ -50,7 +59,7 @@ TracedCommunicator::TracedCommunicator(std::unique_ptr<Communicator> group, std:
       send_receive_(name + " send_receive") {}
 
 TraceSpan TracedCommunicator::span(Queue& queue, std::string const& call, std::size_t bytes) const {
-  return TraceSpan(queue, waiting_, call.c_str(), bytes_value(bytes));
+  return TraceSpan(queue, waiting_.in_collectives, call.c_str(), bytes_value(bytes));
 }
 
 void TracedCommunicator::all_reduce(Queue& queue, View x, Reduce op) {
@@ -81,15 +90,17 @@ void TracedCommunicator::barrier(Queue& queue) {
 std::unique_ptr<Request> TracedCommunicator::start_send_receive(Queue& queue, ConstView send,
                                                                 int to, View receive, int from) {
   std::size_t const bytes = to >= 0 ? send.bytes() : receive.bytes();
-  auto request = std::make_unique<TracedRequest>(queue, send_receive_, waiting_, bytes);
-  TraceSpan const traced = span(queue, send_receive_, bytes);
+  auto request =
+      std::make_unique<TracedRequest>(queue, send_receive_, waiting_.for_messages, bytes);
+  TraceSpan const traced(queue, waiting_.for_messages, send_receive_.c_str(), bytes_value(bytes));
   request->follow(group_->start_send_receive(queue, send, to, receive, from));
   return request;
 }
 
 std::unique_ptr<Request> TracedCommunicator::start_reduce_scatter(Queue& queue, ConstView send,
                                                                   View part) {
-  auto request = std::make_unique<TracedRequest>(queue, reduce_scatter_, waiting_, send.bytes());
+  auto request = std::make_unique<TracedRequest>(queue, reduce_scatter_, waiting_.in_collectives,
+                                                 send.bytes());
   TraceSpan const traced = span(queue, reduce_scatter_, send.bytes());
   request->follow(group_->start_reduce_scatter(queue, send, part));
   return request;

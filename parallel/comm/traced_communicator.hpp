@@ -13,9 +13,12 @@ namespace accord::parallel {
 /// a trace it only passes calls on. Must outlive the traces it wrote to.
 class TracedCommunicator final : public Communicator {
  public:
-  /// `name` says in the trace which group this is; `waiting` what its time counts as.
-  TracedCommunicator(std::unique_ptr<Communicator> group, std::string const& name,
-                     Activity waiting = Activity::communication);
+  /// What time counts as: in collective calls, and in those that send and receive messages.
+  struct Waiting {
+    Activity in_collectives = Activity::communication, for_messages = Activity::communication;
+  };
+  /// `name` says in the trace which group this is.
+  TracedCommunicator(std::unique_ptr<Communicator> group, std::string const& name, Waiting waiting);
 
   int rank() const override { return group_->rank(); }
   int size() const override { return group_->size(); }
@@ -31,11 +34,11 @@ class TracedCommunicator final : public Communicator {
  private:
   class TracedRequest;
 
-  /// `call` is one of the names below.
+  /// Of a collective call; `call` is one of the names below.
   TraceSpan span(Queue& queue, std::string const& call, std::size_t bytes) const;
 
   std::unique_ptr<Communicator> group_;
-  Activity waiting_;
+  Waiting waiting_;
   std::string all_reduce_, all_gather_, reduce_scatter_, broadcast_, barrier_, send_receive_;
 };
 

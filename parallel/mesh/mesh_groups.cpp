@@ -13,9 +13,9 @@ MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape,
                shape.tensor, world.size());
   MeshCoordinates const at = coordinates_of(shape, world.rank());
   // Every rank knows the extents, so all agree on which splits are left out.
-  auto const group = [&](std::string const& name, int extent, MeshCoordinates first,
-                         Activity waiting =
-                             Activity::communication) -> std::unique_ptr<Communicator> {
+  auto const group =
+      [&](std::string const& name, int extent, MeshCoordinates first,
+          TracedCommunicator::Waiting waiting = {}) -> std::unique_ptr<Communicator> {
     if (extent == 1) return std::make_unique<SelfCommunicator>();
     std::unique_ptr<Communicator> made = world.split(rank_of(shape, first), world.rank());
     if (options.check_collectives)
@@ -26,11 +26,12 @@ MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape,
   MeshCoordinates const stages{at.data, 0, at.tensor};
   MeshGroups groups;
   groups.data = group("data", shape.data, {0, at.pipeline, at.tensor});
-  groups.pipeline = group("pipeline", shape.pipeline, stages, Activity::bubble);
-  groups.pipeline_backward = group("pipeline backward", shape.pipeline, stages, Activity::bubble);
+  TracedCommunicator::Waiting const for_stages{.for_messages = Activity::bubble};
+  groups.pipeline = group("pipeline", shape.pipeline, stages, for_stages);
+  groups.pipeline_backward = group("pipeline backward", shape.pipeline, stages, for_stages);
   groups.tensor = group("tensor", shape.tensor, {at.data, at.pipeline, 0});
-  groups.replica =
-      group("replica", shape.pipeline * shape.tensor, {at.data, 0, 0}, Activity::storage);
+  groups.replica = group("replica", shape.pipeline * shape.tensor, {at.data, 0, 0},
+                         {.in_collectives = Activity::storage});
   return groups;
 }
 

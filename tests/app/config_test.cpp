@@ -227,6 +227,8 @@ TEST(Config, WrongTypesAndRangesSayWhatIsExpected) {
 }
 
 TEST(Config, ContradictionsAreRefused) {
+  EXPECT_THAT(error_with({"parallel.schedule=interleaved", "parallel.pipeline=2"}),
+              HasSubstr("parallel.virtual_stages = 2"));
   EXPECT_THAT(error_with({"train.epochs=3"}), HasSubstr("both given"));
   EXPECT_THAT(error_with({"train.steps=0"}), HasSubstr("give one"));
   EXPECT_THAT(error_with({"train.global_batch=0"}), HasSubstr("train.global_batch is not set"));
@@ -286,10 +288,10 @@ TEST(Config, LayoutsAreCheckedAgainstTheNumberOfRanks) {
   EXPECT_THAT(error_on(8, {"parallel.pipeline=8"}), HasSubstr("more than model.layers = 4"));
   EXPECT_THAT(error_on(2, {"parallel.pipeline=2", "parallel.stage_layers=[1, 2]"}),
               HasSubstr("adds up to 3"));
-  EXPECT_THAT(
-      error_on(2, {"parallel.pipeline=2", "parallel.schedule=interleaved", "train.micro_batch=64"}),
-      AllOf(HasSubstr("rounds of parallel.pipeline = 2"), HasSubstr("makes 1 of the 64"),
-            HasSubstr("choose one of 2, 4, 8, 16, 32")));
+  EXPECT_THAT(error_on(2, {"parallel.pipeline=2", "parallel.schedule=interleaved",
+                           "parallel.virtual_stages=2", "train.micro_batch=64"}),
+              AllOf(HasSubstr("rounds of parallel.pipeline = 2"), HasSubstr("makes 1 of the 64"),
+                    HasSubstr("choose one of 2, 4, 8, 16, 32")));
   EXPECT_THAT(error_on(1, {"train.dtype=bfloat16"}),
               HasSubstr("\"bfloat16\" is not available on the cpu"));
   EXPECT_THAT(error_on(1, {"train.dtype=float64"}, Backend::cuda),

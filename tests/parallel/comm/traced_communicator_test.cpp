@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 
 TEST(TracedCommunicator, PassesCallsOnWithATraceAndWithout) {
   ThreadGroup(3).run([](GroupCommunicator& world) {
-    TracedCommunicator group(world.split(0, world.rank()), "data");
+    TracedCommunicator group(world.split(0, world.rank()), "data", {});
     check_sums_run_in_rank_order(group);
     check_maximum(group);
     check_gather_broadcast_and_barrier(group);
@@ -26,7 +26,7 @@ TEST(TracedCommunicator, PassesCallsOnWithATraceAndWithout) {
 TEST(TracedCommunicator, NotesEachCallWithItsBytes) {
   ThreadGroup(2).run([](GroupCommunicator& world) {
     Queue queue(Backend::cpu);
-    TracedCommunicator group(world.split(0, world.rank()), "tensor");
+    TracedCommunicator group(world.split(0, world.rank()), "tensor", {});
     Trace trace;
     queue.record_trace(&trace);
     Tensor x = Tensor::zeros(queue, DType::float32, Shape{4}), half(queue, DType::float32, {2});
@@ -56,7 +56,9 @@ TEST(TracedCommunicator, NotesEachCallWithItsBytes) {
 TEST(TracedCommunicator, CountsItsTimeAsWhatItIsToldTo) {
   ThreadGroup(2).run([](GroupCommunicator& world) {
     Queue queue(Backend::cpu);
-    TracedCommunicator group(world.split(0, world.rank()), "pipeline", Activity::bubble);
+    TracedCommunicator group(
+        world.split(0, world.rank()), "pipeline",
+        {.in_collectives = Activity::storage, .for_messages = Activity::bubble});
     Trace trace;
     queue.record_trace(&trace);
     Tensor x = Tensor::zeros(queue, DType::float64, Shape{3});
@@ -65,15 +67,40 @@ TEST(TracedCommunicator, CountsItsTimeAsWhatItIsToldTo) {
     group.broadcast(queue, x, 0);
     group.barrier(queue);
     queue.record_trace(nullptr);
-    EXPECT_EQ(trace.spans().size(), 4u);
-    for (Trace::Span const& span : trace.spans()) EXPECT_EQ(span.activity, Activity::bubble);
+    std::vector<Activity> activities;
+    for (Trace::Span const& span : trace.spans()) activities.push_back(span.activity);
+    EXPECT_THAT(activities, ElementsAre(Activity::bubble, Activity::bubble, Activity::storage,
+                                        Activity::storage));
+  });
+}
+
+TEST(TracedCommunicator, NotesATransferOnceWhenItIsSeenToBeDone) {
+  ThreadGroup(2).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    TracedCommunicator group(world.split(0, world.rank()), "pipeline", {});
+    Trace trace;
+    queue.record_trace(&trace);
+    Tensor x = Tensor::zeros(queue, DType::float64, Shape{3});
+    if (group.rank() == 0) {
+      auto const request = group.start_send_receive(queue, x, 1, {}, -1);
+      while (!request->done(queue)) {
+      }
+      ASSERT_EQ(trace.transfers().size(), 1u);
+      EXPECT_EQ(trace.transfers()[0].value.value, 24);
+      EXPECT_TRUE(request->done(queue));
+      request->wait(queue);
+      EXPECT_EQ(trace.transfers().size(), 1u);
+    } else {
+      group.start_send_receive(queue, {}, -1, x, 0)->wait(queue);
+    }
+    queue.record_trace(nullptr);
   });
 }
 
 TEST(TracedCommunicator, LeavesOutTransfersThatBeganBeforeTheTrace) {
   ThreadGroup(2).run([](GroupCommunicator& world) {
     Queue queue(Backend::cpu);
-    TracedCommunicator group(world.split(0, world.rank()), "data");
+    TracedCommunicator group(world.split(0, world.rank()), "data", {});
     Tensor x = Tensor::zeros(queue, DType::float64, Shape{2}), part(queue, DType::float64, {1});
     auto const request = group.start_reduce_scatter(queue, x, part);
     Trace trace;

@@ -58,7 +58,7 @@ TEST(MeshGroups, HoldTheRanksThatDifferInOneCoordinate) {
   });
 }
 
-TEST(MeshGroups, TraceTimeOnThePipelineAsBubbleAndCheckCallsWhereAsked) {
+TEST(MeshGroups, TraceMessagesOfThePipelineAsBubbleAndCheckCallsWhereAsked) {
   ThreadGroup(4).run([&](GroupCommunicator& world) {
     Queue queue(Backend::cpu);
     MeshGroups const groups =
@@ -68,12 +68,20 @@ TEST(MeshGroups, TraceTimeOnThePipelineAsBubbleAndCheckCallsWhereAsked) {
     groups.data->barrier(queue);
     groups.pipeline->barrier(queue);
     groups.tensor->barrier(queue);
+    groups.replica->barrier(queue);
+    for (Communicator* stages : {groups.pipeline.get(), groups.pipeline_backward.get()})
+      stages->start_send_receive(queue, {}, -1, {}, -1);
     queue.record_trace(nullptr);
-    ASSERT_EQ(trace.spans().size(), 2u);
+    ASSERT_EQ(trace.spans().size(), 5u);
     EXPECT_STREQ(trace.spans()[0].name, "data barrier");
     EXPECT_EQ(trace.spans()[0].activity, Activity::communication);
     EXPECT_STREQ(trace.spans()[1].name, "pipeline barrier");
-    EXPECT_EQ(trace.spans()[1].activity, Activity::bubble);
+    EXPECT_EQ(trace.spans()[1].activity, Activity::communication);
+    EXPECT_EQ(trace.spans()[2].activity, Activity::storage);
+    EXPECT_STREQ(trace.spans()[3].name, "pipeline send_receive");
+    EXPECT_EQ(trace.spans()[3].activity, Activity::bubble);
+    EXPECT_STREQ(trace.spans()[4].name, "pipeline backward send_receive");
+    EXPECT_EQ(trace.spans()[4].activity, Activity::bubble);
     std::int32_t x = 0;
     View const one(&x, DType::int32, Shape{1}), none(&x, DType::int32, Shape{0});
     EXPECT_THROW(groups.pipeline->all_reduce(queue, groups.pipeline->rank() == 0 ? one : none),
