@@ -54,7 +54,8 @@ class SaveAndLoad : public TemporaryFolder {
     Queue queue(Backend::reference);
     Holding holding(infos, 0, 1, 1);
     try {
-      load_newest(self, queue, folder_, infos, holding.pieces(), {.unlisted = unlisted, .announce = {}, .check = {}});
+      load_newest(self, queue, folder_, infos, holding.pieces(),
+                  {.unlisted = unlisted, .announce = {}, .check = {}});
     } catch (Error const& error) {
       EXPECT_EQ(error.exit_code(), ExitCode::data);
       return error.what();
