@@ -26,7 +26,9 @@ void expect_nested(nlohmann::json const& events) {
     if (event.at("ph") != "X") continue;
     double const begin = event.at("ts"), end = begin + event.at("dur").get<double>();
     while (!ends.empty() && begin >= ends.back() - 0.002) ends.pop_back();
-    if (!ends.empty()) EXPECT_LE(end, ends.back() + 0.002) << event;
+    if (!ends.empty()) {
+      EXPECT_LE(end, ends.back() + 0.002) << event;
+    }
     ends.push_back(end);
   }
 }
