@@ -13,6 +13,7 @@ class LayerDecay : public ::testing::Test {
     store.add(ParameterSpec{.name = name, .shape = {3}});
     return layer_decay_scales(store, decay, 40).back();
   }
+  Queue queue{Backend::cpu};  // outlives what the store allocates
   ParameterStore store;
 };
 
@@ -37,7 +38,6 @@ TEST_F(LayerDecay, LeavesNormsHeadsAndDecoderAtTheFullRate) {
 }
 
 TEST_F(LayerDecay, ReachesTheRatesOfTheUpdate) {
-  Queue queue(Backend::cpu);
   store.add(ParameterSpec{.name = "encoder_wrapper.image_adapter.pos_embed", .shape = {3}});
   store.add(ParameterSpec{.name = "encoder_wrapper.fusion_model.layers.0.gamma_1", .shape = {3}});
   store.allocate(queue, DType::float32);
