@@ -128,7 +128,9 @@ TEST_P(ResumedOverMpi, IsBitwiseARunWithoutAStop) {
   settings.push_back("checkpoint.directory='" + (folder_ / "resumed").string() + "'");
   settings.push_back("train.dtype=float32");
   Config const same = config(settings);
-  if (world_->size() % (same.parallel.pipeline * same.parallel.tensor) != 0) GTEST_SKIP();
+  int const model_ranks = same.parallel.pipeline * same.parallel.tensor;
+  if (world_->size() % model_ranks != 0)
+    GTEST_SKIP() << "a replica takes " << model_ranks << " ranks, there are " << world_->size();
   if (first()) std::filesystem::remove_all(folder_ / "resumed");
   RunResult const want = testing::run_from_start(*world_, same, 5);
   {
