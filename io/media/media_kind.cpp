@@ -29,6 +29,7 @@ MediaKind media_kind(std::span<std::byte const> bytes) {
   }
   if (text.starts_with("fLaC")) return MediaKind::flac;
   if (text.starts_with("OggS")) return MediaKind::ogg;
+  if (text.starts_with("\x93NUMPY")) return MediaKind::npy;
   if (text.starts_with("ID3")) return MediaKind::mp3;
   // An MPEG audio frame: 11 bits of sync, a layer that exists.
   if (text.size() >= 2 && text[0] == '\xFF' && (text[1] & 0xE0) == 0xE0 && (text[1] & 0x06) != 0)
@@ -37,8 +38,8 @@ MediaKind media_kind(std::span<std::byte const> bytes) {
 }
 
 std::string_view extension_of(MediaKind kind) {
-  constexpr std::array<std::string_view, 8> names{"bin", "jpg",  "png", "webp",
-                                                  "wav", "flac", "mp3", "ogg"};
+  constexpr std::array<std::string_view, 9> names{"bin",  "jpg", "png", "webp", "wav",
+                                                  "flac", "mp3", "ogg", "npy"};
   return names[static_cast<std::size_t>(kind)];
 }
 

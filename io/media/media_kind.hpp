@@ -7,16 +7,16 @@
 
 namespace accord::io {
 
-enum class MediaKind : std::uint8_t { unknown, jpeg, png, webp, wav, flac, mp3, ogg };
+enum class MediaKind : std::uint8_t { unknown, jpeg, png, webp, wav, flac, mp3, ogg, npy };
 
 MediaKind media_kind(std::span<std::byte const> bytes);
 
 constexpr bool is_image(MediaKind kind) {
   return kind == MediaKind::jpeg || kind == MediaKind::png || kind == MediaKind::webp;
 }
-constexpr bool is_audio(MediaKind kind) { return kind >= MediaKind::wav; }
+constexpr bool is_audio(MediaKind kind) { return kind >= MediaKind::wav && kind <= MediaKind::ogg; }
 
-/// "jpg", "png", "webp", "wav", "flac", "mp3", "ogg", and "bin" for the unknown.
+/// "jpg", "png", "webp", "wav", "flac", "mp3", "ogg", "npy", and "bin" for the unknown.
 std::string_view extension_of(MediaKind kind);
 
 /// Whether a file name ends in an extension (any case) of a picture, or of a sound.
