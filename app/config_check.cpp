@@ -260,11 +260,6 @@ void check_layout(Config const& config, int world_size, Backend backend) {
             sum, encoder.layers);
   }
 
-  require(config.data.validation.empty() || parallel.pipeline == 1,
-          "data.validation is not available yet with parallel.pipeline = {}: set it to \"\", and "
-          "measure the checkpoints with `accord eval`",
-          parallel.pipeline);
-
   int const model_ranks = parallel.tensor * parallel.pipeline;
   require(world_size % model_ranks == 0,
           "{} ranks cannot be cut into parallel.pipeline = {} x parallel.tensor = {}; use a "

@@ -8,6 +8,7 @@
 #include "app/launch.hpp"
 #include "app/text.hpp"
 #include "io/loader/item_reader.hpp"
+#include "parallel/pipeline/batch_broadcast.hpp"
 
 namespace accord::app {
 namespace {
@@ -19,43 +20,9 @@ std::vector<float> narrow_rows(Queue& queue, Tensor const& z) {
   return {wide.begin(), wide.end()};
 }
 
-/// What `rows_of` makes of every item of one modality: [items of a batch, dim].
-Embeddings rows_of_items(Queue& queue, Communicator& world, Config const& config,
-                         std::shared_ptr<io::Tokenizer const> tokenizer, io::Dataset const& dataset,
-                         Modality modality, Index dim,
-                         std::function<Tensor(MicroBatch const&)> const& rows_of,
-                         std::function<void(Index, Index)> const& progress) {
-  // Evaluation pictures are resized, not cropped (spec 3.3).
-  std::vector<io::PictureOptions> const pictures(config.model.modalities.size(),
-                                                 {io::CropSpec{}, config.data.alpha});
-  io::ItemDecoder const decoder(config.model, {modality}, std::move(tokenizer), pictures,
-                                config.train.seed);
-  io::ItemReaderConfig reading;
-  reading.modality = modality;
-  reading.batch = 32;
-  reading.rank = world.rank();
-  reading.ranks = world.size();
-  reading.threads = std::max(1, threads_per_rank() / 4);
-  io::ItemReader reader(dataset, config.model, decoder, reading);
-
-  Embeddings all;
-  all.modality = modality;
-  all.dim = dim;
-  all.values.assign(static_cast<std::size_t>(reader.total() * all.dim), 0);
-  all.samples.assign(static_cast<std::size_t>(reader.total()), 0);
-  Index at = reader.first();
-  progress(0, reader.last() - reader.first());
-  while (std::optional<io::ItemBatch> const batch = reader.next()) {
-    std::vector<float> const z = narrow_rows(queue, rows_of(batch->items));
-    std::copy(z.begin(), z.end(), all.values.begin() + at * all.dim);
-    std::copy(batch->samples.begin(), batch->samples.end(), all.samples.begin() + at);
-    at += static_cast<Index>(batch->samples.size());
-    progress(at - reader.first(), reader.last() - reader.first());
-  }
-  // Each rank has filled its own part; the others' are zero.
-  world.all_reduce(queue, View(all.values.data(), DType::float32, Shape{reader.total() * all.dim}));
-  world.all_reduce(queue, View(all.samples.data(), DType::uint64, Shape{reader.total()}));
-  return all;
+/// Where a batch's items begin among all of the dataset.
+std::ptrdiff_t first_item(MicroBatch const& items) {
+  return static_cast<std::ptrdiff_t>(items.positions.front());
 }
 
 }  // namespace
@@ -79,28 +46,91 @@ std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset 
   return found;
 }
 
-Embeddings embed_items(Queue& queue, Communicator& world, Model const& model, Config const& config,
-                       std::shared_ptr<io::Tokenizer const> tokenizer, io::Dataset const& dataset,
-                       Modality modality, std::function<void(Index, Index)> const& progress) {
+Embedder::Embedder(Queue& queue, Communicator& world, parallel::MeshGroups& groups,
+                   Model const& model, Config const& config,
+                   std::shared_ptr<io::Tokenizer const> tokenizer)
+    : queue_(queue),
+      world_(world),
+      groups_(groups),
+      evaluation_(queue, model, groups),
+      config_(config),
+      tokenizer_(std::move(tokenizer)) {}
+
+Embeddings Embedder::embed(io::Dataset const& dataset, Modality modality,
+                           std::function<void(Index, Index)> const& progress) {
   return rows_of_items(
-      queue, world, config, std::move(tokenizer), dataset, modality, config.model.encoder.embed_dim,
-      [&](MicroBatch const& items) { return model.embed(queue, items, modality); }, progress);
+      dataset, modality, config_.model.encoder.embed_dim,
+      [&](std::vector<MicroBatch> const& items) { return evaluation_.embed(items, modality); },
+      progress);
 }
 
-Embeddings classify_items(Queue& queue, Communicator& world, Model const& model,
-                          Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer,
-                          io::Dataset const& dataset,
-                          std::function<void(Index, Index)> const& progress) {
+Embeddings Embedder::classify(io::Dataset const& dataset,
+                              std::function<void(Index, Index)> const& progress) {
   ObjectiveConfig const& objective =
-      config.model.objectives[static_cast<std::size_t>(find_classification(config.model))];
+      config_.model.objectives[static_cast<std::size_t>(find_classification(config_.model))];
   if (objective.student.size() > 1)
     throw DataError(fmt::format(
         "objective.{} reads several modalities of a sample at once; only heads that read one can "
         "be evaluated",
         objective.name));
   return rows_of_items(
-      queue, world, config, std::move(tokenizer), dataset, objective.modality, objective.classes,
-      [&](MicroBatch const& items) { return model.classify(queue, items); }, progress);
+      dataset, objective.modality, objective.classes,
+      [&](std::vector<MicroBatch> const& items) { return evaluation_.classify(items); }, progress);
+}
+
+Embeddings Embedder::rows_of_items(
+    io::Dataset const& dataset, Modality modality, Index dim,
+    std::function<std::vector<Tensor>(std::vector<MicroBatch> const&)> const& rows_of,
+    std::function<void(Index, Index)> const& progress) {
+  bool const reads = groups_.replica->rank() == 0;
+  // Evaluation pictures are resized, not cropped (spec 3.3).
+  std::vector<io::PictureOptions> const pictures(config_.model.modalities.size(),
+                                                 {io::CropSpec{}, config_.data.alpha});
+  io::ItemDecoder const decoder(config_.model, {modality}, tokenizer_, pictures,
+                                config_.train.seed);
+  io::ItemReaderConfig reading;
+  reading.modality = modality;
+  reading.batch = 32;
+  reading.rank = groups_.data->rank();
+  reading.ranks = groups_.data->size();
+  reading.threads = std::max(1, threads_per_rank() / 4);
+  std::optional<io::ItemReader> reader;
+  if (reads) reader.emplace(dataset, config_.model, decoder, reading);
+  Index total = reads ? reader->total() : 0;
+  world_.all_reduce(queue_, View(&total, DType::int64, Shape{1}), Reduce::max);
+
+  Embeddings all;
+  all.modality = modality;
+  all.dim = dim;
+  all.values.assign(static_cast<std::size_t>(total * dim), 0);
+  all.samples.assign(static_cast<std::size_t>(total), 0);
+  if (reads) progress(0, reader->last() - reader->first());
+  for (;;) {
+    // As many batches at once as keep all stages busy.
+    std::vector<MicroBatch> batches;
+    while (reads && static_cast<int>(batches.size()) < groups_.pipeline->size()) {
+      std::optional<io::ItemBatch> batch = reader->next();
+      if (!batch) break;
+      std::copy(batch->samples.begin(), batch->samples.end(),
+                all.samples.begin() + first_item(batch->items));
+      batches.push_back(std::move(batch->items));
+    }
+    batches = parallel::broadcast_batches(queue_, groups_, std::move(batches));
+    if (batches.empty()) break;
+    std::vector<Tensor> const rows = rows_of(batches);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (groups_.tensor->rank() > 0) break;  // they have the same rows
+      std::vector<float> const z = narrow_rows(queue_, rows[i]);
+      std::copy(z.begin(), z.end(), all.values.begin() + first_item(batches[i]) * dim);
+    }
+    if (reads)
+      progress(first_item(batches.back()) + batches.back().samples() - reader->first(),
+               reader->last() - reader->first());
+  }
+  // Every number is filled in by one rank; the others' are zero.
+  world_.all_reduce(queue_, View(all.values.data(), DType::float32, Shape{total * dim}));
+  world_.all_reduce(queue_, View(all.samples.data(), DType::uint64, Shape{total}));
+  return all;
 }
 
 }  // namespace accord::app

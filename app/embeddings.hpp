@@ -1,15 +1,14 @@
 #pragma once
-// Embeddings of a dataset's items by a model at hand.
+// Embeddings of a dataset's items by a model at hand, however its layers are shared out.
 
 #include <functional>
 #include <vector>
 
 #include "app/config.hpp"
-#include "core/comm/communicator.hpp"
 #include "core/eval/recall.hpp"
-#include "core/model/model.hpp"
 #include "io/shard/shard_reader.hpp"
 #include "io/text/tokenizer.hpp"
+#include "parallel/pipeline/evaluation.hpp"
 
 namespace accord::app {
 
@@ -27,19 +26,36 @@ struct Embeddings {
 /// none
 std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset const& dataset);
 
-/// Collective over `world`: each rank embeds its share, in evaluation mode, and all get the whole.
-/// `progress(done, total)` tells of this rank's. \throws DataError naming the sample that is
-/// damaged: nothing is replaced, it would change what is measured
-Embeddings embed_items(Queue& queue, Communicator& world, Model const& model, Config const& config,
-                       std::shared_ptr<io::Tokenizer const> tokenizer, io::Dataset const& dataset,
-                       Modality modality,
-                       std::function<void(Index done, Index total)> const& progress);
+/// Embeds whole datasets by a model, in evaluation mode: each replica its share of the items.
+class Embedder {
+ public:
+  /// All but the tokenizer outlive this. \param groups  of `world`, and of the model's layout
+  Embedder(Queue& queue, Communicator& world, parallel::MeshGroups& groups, Model const& model,
+           Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer);
 
-/// Likewise the logits of the model's classification head, where it reads a single modality:
-/// dim = classes. \throws DataError where it reads several, or the dataset lacks what it reads
-Embeddings classify_items(Queue& queue, Communicator& world, Model const& model,
-                          Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer,
-                          io::Dataset const& dataset,
-                          std::function<void(Index done, Index total)> const& progress);
+  // Collective over the world; all ranks get the whole. `progress(done, total)` tells of this
+  // replica's share, on the rank that reads it. \throws DataError naming the sample that is
+  // damaged: nothing is replaced, it would change what is measured
+  Embeddings embed(io::Dataset const& dataset, Modality modality,
+                   std::function<void(Index done, Index total)> const& progress);
+  /// Likewise the logits of the model's classification head, where it reads a single modality:
+  /// dim = classes. \throws DataError where it reads several, or the dataset lacks what it reads
+  Embeddings classify(io::Dataset const& dataset,
+                      std::function<void(Index done, Index total)> const& progress);
+
+ private:
+  /// What `rows_of` makes of every item of one modality: [items of a batch, dim] of each batch.
+  Embeddings rows_of_items(
+      io::Dataset const& dataset, Modality modality, Index dim,
+      std::function<std::vector<Tensor>(std::vector<MicroBatch> const&)> const& rows_of,
+      std::function<void(Index done, Index total)> const& progress);
+
+  Queue& queue_;
+  Communicator& world_;
+  parallel::MeshGroups& groups_;
+  parallel::Evaluation evaluation_;
+  Config const& config_;
+  std::shared_ptr<io::Tokenizer const> tokenizer_;
+};
 
 }  // namespace accord::app

@@ -9,7 +9,6 @@
 #include "app/host_copies.hpp"
 #include "app/progress.hpp"
 #include "app/stored_config.hpp"
-#include "core/comm/self_communicator.hpp"
 #include "io/loader/item_decoder.hpp"
 
 namespace accord::app {
@@ -23,21 +22,21 @@ Config config_of(io::OpenCheckpoint const& checkpoint) {
 
 }  // namespace
 
-Inference::Inference(Queue& queue, Communicator& world, std::filesystem::path const& checkpoint,
-                     io::Announce const& announce)
+Inference::Inference(Queue& queue, parallel::GroupCommunicator& world,
+                     std::filesystem::path const& checkpoint, io::Announce const& announce)
     : queue_(queue),
       world_(world),
+      groups_(parallel::make_groups(world, {.data = world.size()})),
       checkpoint_(io::open_together(world, queue, checkpoint, announce)),
       config_(config_of(checkpoint_)),
       tokenizer_(io::Tokenizer::load_from(checkpoint_.manifest.documents.tokenizer)),
-      alone_(std::make_unique<SelfCommunicator>()),
-      model_(std::make_unique<Model>(queue, config_.model, DType::float32, *alone_,
-                                     Model::whole(config_.model))) {
+      model_(queue, config_.model, DType::float32, *groups_.tensor, Model::whole(config_.model)),
+      embedder_(queue, world, groups_, model_, config_, tokenizer_) {
   load(announce);
 }
 
 void Inference::load(io::Announce const& announce) {
-  ParameterStore& store = model_->parameters();
+  ParameterStore& store = model_.parameters();
   std::vector<io::TensorInfo> infos;
   std::vector<io::Piece> pieces;
   HostCopies host(queue_);
@@ -59,12 +58,12 @@ std::vector<Modality> Inference::modalities_of(io::Dataset const& dataset) const
 
 Embeddings Inference::embed(io::Dataset const& dataset, Modality modality,
                             std::function<void(Index, Index)> const& progress) {
-  return embed_items(queue_, world_, *model_, config_, tokenizer_, dataset, modality, progress);
+  return embedder_.embed(dataset, modality, progress);
 }
 
 Embeddings Inference::classify(io::Dataset const& dataset,
                                std::function<void(Index, Index)> const& progress) {
-  return classify_items(queue_, world_, *model_, config_, tokenizer_, dataset, progress);
+  return embedder_.classify(dataset, progress);
 }
 
 std::vector<float> Inference::embed_texts(Modality modality,
@@ -72,14 +71,18 @@ std::vector<float> Inference::embed_texts(Modality modality,
   constexpr std::size_t at_once = 64;
   io::ItemDecoder const decoder(config_.model, {modality}, tokenizer_, {}, config_.train.seed);
   io::ItemDecoder::Scratch scratch;
-  std::vector<float> all;
+  std::vector<MicroBatch> batches;
   for (std::size_t begin = 0; begin < texts.size(); begin += at_once) {
-    MicroBatch batch = io::empty_batch(config_.model.modalities.size());
+    MicroBatch& batch = batches.emplace_back(io::empty_batch(config_.model.modalities.size()));
     for (std::size_t i = begin; i < std::min(begin + at_once, texts.size()); ++i) {
       decoder.append(modality, std::as_bytes(std::span(texts[i])), i, batch, scratch);
       batch.positions.push_back(i);
     }
-    std::vector<float> const z = to_host<float>(queue_, model_->embed(queue_, batch, modality));
+  }
+  std::vector<float> all;
+  for (Tensor const& rows :
+       parallel::Evaluation(queue_, model_, groups_).embed(batches, modality)) {
+    std::vector<float> const z = to_host<float>(queue_, rows);
     all.insert(all.end(), z.begin(), z.end());
   }
   return all;

@@ -6,25 +6,27 @@
 
 #include "app/embeddings.hpp"
 #include "io/checkpoint/load.hpp"
+#include "parallel/comm/group_communicator.hpp"
 
 namespace accord::app {
 
-/// Model and tokenizer of a checkpoint; in float32, in evaluation mode, without decoder.
+/// Model and tokenizer of a checkpoint, whole on every rank; in float32, in evaluation mode,
+/// without decoder.
 class Inference {
  public:
   /// Collective over `world`, which outlives this. `checkpoint` is a checkpoint, or a folder of
   /// which the newest is taken. \throws DataError
-  Inference(Queue& queue, Communicator& world, std::filesystem::path const& checkpoint,
-            io::Announce const& announce);
+  Inference(Queue& queue, parallel::GroupCommunicator& world,
+            std::filesystem::path const& checkpoint, io::Announce const& announce);
 
   Config const& config() const { return config_; }
   io::OpenCheckpoint const& checkpoint() const { return checkpoint_; }
 
-  /// embedded_modalities() and embed_items() of this model.
+  /// embedded_modalities() of this model, and what an Embedder makes with it.
   std::vector<Modality> modalities_of(io::Dataset const& dataset) const;
   Embeddings embed(io::Dataset const& dataset, Modality modality,
                    std::function<void(Index done, Index total)> const& progress);
-  /// classify_items() of this model, which has a head.
+  /// Of a model with a head.
   Embeddings classify(io::Dataset const& dataset,
                       std::function<void(Index done, Index total)> const& progress);
   /// The embeddings of texts [texts * dim], on this rank alone.
@@ -35,11 +37,12 @@ class Inference {
 
   Queue& queue_;
   Communicator& world_;
+  parallel::MeshGroups groups_;  ///< each rank is a replica
   io::OpenCheckpoint checkpoint_;
   Config config_;
   std::shared_ptr<io::Tokenizer const> tokenizer_;
-  std::unique_ptr<Communicator> alone_;
-  std::unique_ptr<Model> model_;
+  Model model_;
+  Embedder embedder_;
 };
 
 /// Collective. One modality of a dataset, with progress on the first rank.

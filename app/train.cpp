@@ -128,8 +128,7 @@ class TrainRun {
     training_.open_data();
     listed_ = training_.skipped_samples();
     if (!config().data.validation.empty())
-      validation_ = std::make_unique<Validation>(queue_, *training_.groups().data, config(),
-                                                 training_.tokenizer());
+      validation_ = std::make_unique<Validation>(*world_, training_);
     catch_stop_signals();
     if (!first()) return;
     print_head(begun);
@@ -261,7 +260,7 @@ class TrainRun {
   void validate(Index step, Progress& progress, Interval& interval) {
     TraceSpan const span(queue_, Activity::compute, "validation");
     double const began = Progress::steady_seconds();
-    std::vector<RetrievalResult> const results = validation_->run(training_.model());
+    std::vector<RetrievalResult> const results = validation_->run();
     interval.began += Progress::steady_seconds() - began;  // the time is no step's
     if (!first()) return;
     ModelConfig const& model = config().model;

@@ -7,27 +7,24 @@
 
 namespace accord::app {
 
-Validation::Validation(Queue& queue, Communicator& data_ranks, Config const& config,
-                       std::shared_ptr<io::Tokenizer const> tokenizer)
-    : queue_(queue),
-      data_ranks_(data_ranks),
-      config_(config),
-      tokenizer_(std::move(tokenizer)),
-      dataset_(io::Dataset::open(config.data.validation)),
-      modalities_(embedded_modalities(config.model, dataset_)) {
+Validation::Validation(Communicator& world, Training& training)
+    : queue_(training.queue()),
+      world_(world),
+      embedder_(queue_, world, training.groups(), training.model(), training.config(),
+                training.tokenizer()),
+      dataset_(io::Dataset::open(training.config().data.validation)),
+      modalities_(embedded_modalities(training.config().model, dataset_)) {
   if (modalities_.size() < 2)
     throw DataError(
         fmt::format("data.validation = \"{}\": retrieval needs two of the model's modalities",
-                    config.data.validation));
+                    training.config().data.validation));
 }
 
-std::vector<RetrievalResult> Validation::run(Model const& model) {
+std::vector<RetrievalResult> Validation::run() {
   std::vector<Embeddings> embeddings;
   for (Modality const m : modalities_)
-    embeddings.push_back(embed_items(queue_, data_ranks_, model, config_, tokenizer_, dataset_, m,
-                                     [](Index, Index) {}));
-  return retrieve(queue_, data_ranks_, embeddings, partners(dataset_, "", /*equal_captions=*/false),
-                  {});
+    embeddings.push_back(embedder_.embed(dataset_, m, [](Index, Index) {}));
+  return retrieve(queue_, world_, embeddings, partners(dataset_, "", /*equal_captions=*/false), {});
 }
 
 MetricsLine validation_line(std::int64_t step, ModelConfig const& model,

@@ -5,6 +5,7 @@
 
 #include "app/metrics.hpp"
 #include "app/retrieval.hpp"
+#include "app/training.hpp"
 
 namespace accord::app {
 
@@ -12,19 +13,17 @@ namespace accord::app {
 /// Draws nothing and changes nothing that training reads.
 class Validation {
  public:
-  /// `data_ranks` share the items; it and `queue` outlive this. \throws DataError when the dataset
-  /// cannot be used, or has only one of the model's modalities
-  Validation(Queue& queue, Communicator& data_ranks, Config const& config,
-             std::shared_ptr<io::Tokenizer const> tokenizer);
+  /// Both outlive this. \throws DataError when the dataset cannot be used, or has only one of the
+  /// model's modalities
+  Validation(Communicator& world, Training& training);
 
-  /// Collective: of a model whose groups all embed alike, every rank.
-  std::vector<RetrievalResult> run(Model const& model);
+  /// Collective over the world.
+  std::vector<RetrievalResult> run();
 
  private:
   Queue& queue_;
-  Communicator& data_ranks_;
-  Config config_;
-  std::shared_ptr<io::Tokenizer const> tokenizer_;
+  Communicator& world_;
+  Embedder embedder_;
   io::Dataset dataset_;
   std::vector<Modality> modalities_;
 };

@@ -97,6 +97,23 @@ Encoder::State Encoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
   return state;
 }
 
+Tensor Encoder::forward(Queue& queue, MicroBatch const& batch, LayerChunk const& chunk,
+                        Tensor input, Recompute recompute, State& state) const {
+  if (chunk.first)
+    embed(queue, batch, state);
+  else
+    receive(queue, input, state);
+  run_layers(queue, state, recompute);
+  if (!chunk.last) return send(queue, state);
+  finish(queue, state);
+  return {};
+}
+
+Shape Encoder::message_shape(State const& state) const {
+  return {state.with_gradient.plan.own_rows() + state.without_gradient.plan.own_rows(),
+          config_.embed_dim};
+}
+
 void Encoder::embed(Queue& queue, MicroBatch const& batch, State& state) const {
   TraceSpan const span(queue, Activity::compute, "embed");
   state.items.resize(adapters_.size());
@@ -138,7 +155,7 @@ void Encoder::receive(Queue& queue, ConstView message, State& state) const {
 }
 
 Tensor Encoder::send(Queue& queue, State& state) const {
-  Tensor message(queue, dtype_, Shape{message_rows(state), config_.embed_dim});
+  Tensor message(queue, dtype_, message_shape(state));
   Index at = 0;
   for (Half* half : {&state.with_gradient, &state.without_gradient}) {
     copy(queue, half->x, message.view().rows(at, half->x.rows()));

@@ -51,21 +51,16 @@ class Encoder {
              std::vector<int> const& with_gradient, std::vector<int> const& without_gradient,
              DropPath const& drop, Index pad_pool, int chunk = 0) const;
 
-  // The forward of one micro-batch through one chunk: embed or receive, layers, finish or send.
-  void embed(Queue& queue, MicroBatch const& batch, State& state) const;  ///< first chunk
-  void run_layers(Queue& queue, State& state, Recompute recompute) const;
-  void finish(Queue& queue, State& state) const;  ///< last chunk: features
+  /// One micro-batch through one chunk. Consumes the message of the chunk before (none on the
+  /// first) and returns that to the chunk behind (none on the last, where features are then).
+  /// Between chunks the own rows of both halves travel as one message.
+  Tensor forward(Queue& queue, MicroBatch const& batch, LayerChunk const& chunk, Tensor input,
+                 Recompute recompute, State& state) const;
+  Shape message_shape(State const& state) const;  ///< [rows, d]
+  /// What forward() begins with on the first chunk.
+  void embed(Queue& queue, MicroBatch const& batch, State& state) const;
 
-  // Between chunks the own rows of both halves travel as one message [rows, d].
-  Index message_rows(State const& state) const {
-    return state.with_gradient.plan.own_rows() + state.without_gradient.plan.own_rows();
-  }
-  /// Takes the layers' input from a message.
-  void receive(Queue& queue, ConstView message, State& state) const;
-  /// \returns the layers' output as a message; the halves keep none
-  Tensor send(Queue& queue, State& state) const;
-
-  // And backwards; between chunks dx travels as it is.
+  // Backwards; between chunks dx travels as it is.
   /// dfeatures [R, d] of the pack with gradient   \returns dx [own rows, d] behind the last layer
   Tensor finish_backward(Queue& queue, ConstView dfeatures, State& state) const;
   Tensor layers_backward(Queue& queue, Tensor dx, State& state, Recompute recompute,
@@ -76,6 +71,13 @@ class Encoder {
   void fix_initial_values(Queue& queue) const;
 
  private:
+  /// Takes the layers' input from a message.
+  void receive(Queue& queue, ConstView message, State& state) const;
+  void run_layers(Queue& queue, State& state, Recompute recompute) const;
+  /// \returns the layers' output as a message; the halves keep none
+  Tensor send(Queue& queue, State& state) const;
+  void finish(Queue& queue, State& state) const;  ///< last chunk: features
+
   DType dtype_;
   StackConfig config_;
   bool per_layer_bias_;

@@ -105,23 +105,16 @@ MicroStep::Denoise MicroStep::plan_denoise(std::size_t o) const {
   return result;
 }
 
-Shape MicroStep::input_shape() const {
-  return {model_.encoder().message_rows(encoder_), model_.config().encoder.embed_dim};
-}
+Shape MicroStep::input_shape() const { return model_.encoder().message_shape(encoder_); }
 
 Shape MicroStep::output_gradient_shape() const {
   return {encoder_.with_gradient.plan.own_rows(), model_.config().encoder.embed_dim};
 }
 
 Tensor MicroStep::forward(Tensor input) {
-  Encoder const& encoder = model_.encoder();
-  if (chunk_.first)
-    encoder.embed(queue_, batch_, encoder_);
-  else
-    encoder.receive(queue_, input, encoder_);
-  encoder.run_layers(queue_, encoder_, options_.recompute);
-  if (!chunk_.last) return encoder.send(queue_, encoder_);
-  encoder.finish(queue_, encoder_);
+  Tensor output = model_.encoder().forward(queue_, batch_, chunk_, std::move(input),
+                                           options_.recompute, encoder_);
+  if (!chunk_.last) return output;
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0)
       model_.projection(static_cast<Modality>(m))

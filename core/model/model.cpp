@@ -51,32 +51,6 @@ void Model::initialise(Queue& queue, InitMode mode, std::uint32_t seed) {
   encoder_->fix_initial_values(queue);
 }
 
-Encoder::Half Model::evaluate(Queue& queue, MicroBatch const& batch, Pass const& pass) const {
-  Encoder::State state = encoder_->plan(queue, batch, {pass}, {}, {0}, {}, 0);
-  encoder_->embed(queue, batch, state);
-  encoder_->run_layers(queue, state, Recompute::none);
-  encoder_->finish(queue, state);
-  return std::move(state.without_gradient);
-}
-
-Tensor Model::embed(Queue& queue, MicroBatch const& batch, Modality modality) const {
-  Encoder::Half const half = evaluate(queue, batch, {.modalities = {modality}});
-  Projection::Saved saved;
-  saved.rows = class_token_rows(queue, half.plan.pack(), 0, modality, batch.samples());
-  projection(modality).forward(queue, half.features, saved);
-  return std::move(saved.z);
-}
-
-Tensor Model::classify(Queue& queue, MicroBatch const& batch) const {
-  ACCORD_CHECK(classify_head_, "the model has no classification head");
-  ObjectiveConfig const& objective =
-      config_.objectives[static_cast<std::size_t>(find_classification(config_))];
-  Encoder::Half const half = evaluate(queue, batch, {.modalities = objective.student});
-  ClassifyHead::Saved saved =
-      classify_head_->plan(queue, half.plan.pack(), 0, objective.modality, batch.samples());
-  return classify_head_->forward(queue, half.features, saved);
-}
-
 bool embeds(ModelConfig const& config) {
   return find_classification(config) < 0 ||
          std::any_of(

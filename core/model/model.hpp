@@ -51,18 +51,10 @@ class Model {
 
   void initialise(Queue& queue, InitMode mode, std::uint32_t seed);
 
-  /// The normalised embeddings of one modality's items, in evaluation mode (no drop-path), by a
-  /// whole model: z [b, d].
-  Tensor embed(Queue& queue, MicroBatch const& batch, Modality modality) const;
-  /// The logits of the classify objective, likewise: [b, classes].
-  Tensor classify(Queue& queue, MicroBatch const& batch) const;
-
  private:
   enum class Build : std::uint8_t { named, allocated };
   Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
         std::vector<LayerChunk> chunks, bool sequence_parallel, Build build);
-  /// One pass over all samples, in evaluation mode.
-  Encoder::Half evaluate(Queue& queue, MicroBatch const& batch, Pass const& pass) const;
 
   ModelConfig config_;
   std::vector<LayerChunk> chunks_;

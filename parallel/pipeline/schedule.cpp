@@ -60,6 +60,13 @@ StageSchedule interleaved(int stage, int stages, int micro_batches, int chunks) 
   return in_turn(forwards, backwards, static_cast<std::size_t>(warmup));
 }
 
+StageSchedule forwards(int micro_batches, int chunks) {
+  StageSchedule schedule;
+  for (int chunk = 0; chunk < chunks; ++chunk)
+    for (int i = 0; i < micro_batches; ++i) schedule.push_back({Direction::forward, i, chunk});
+  return schedule;
+}
+
 StageSchedule make_schedule(ScheduleKind kind, int stage, int stages, int micro_batches,
                             int chunks) {
   ACCORD_CHECK(stage >= 0 && stage < stages && micro_batches >= 1 && chunks >= 1,

@@ -20,6 +20,9 @@ struct StageStep {
 /// it, a backward that of the part after it and its own forward.
 using StageSchedule = std::vector<StageStep>;
 
+/// For evaluation: all micro-batches through one chunk, then through the next.
+StageSchedule forwards(int micro_batches, int chunks);
+
 /// What [parallel] says: `schedule`, and `virtual_stages` for the interleaved one.
 enum class ScheduleKind : std::uint8_t { gpipe, one_forward_one_backward, interleaved };
 

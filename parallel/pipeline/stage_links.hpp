@@ -3,7 +3,7 @@
 #include <deque>
 #include <memory>
 
-#include "core/tensor/tensor.hpp"
+#include "core/model/encoder.hpp"
 #include "parallel/mesh/mesh_groups.hpp"
 #include "parallel/pipeline/schedule.hpp"
 
@@ -20,6 +20,16 @@ class StageLinks {
   /// Waits for the next message of this direction.
   Tensor receive(Direction direction, DType dtype, Shape shape);
   void send(Direction direction, Tensor message);
+  /// Runs a step (MicroStep, EvaluationStep) through its chunk, between receiving what goes in and
+  /// sending what comes out. \returns whether this is the end of the model
+  template <class Step>
+  bool forward(LayerChunk const& chunk, DType dtype, Step& step) {
+    Tensor input;
+    if (!chunk.first) input = receive(Direction::forward, dtype, step.input_shape());
+    Tensor output = step.forward(std::move(input));
+    if (!chunk.last) send(Direction::forward, std::move(output));
+    return chunk.last;
+  }
   /// Waits until all has left.
   void finish();
 

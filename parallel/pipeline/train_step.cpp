@@ -111,13 +111,7 @@ class TrainStep::Run {
   /// \returns whether the micro-batch has reached the end of the model: its embeddings are there
   bool forward(StageStep const& at, MicroStep& step) {
     TraceSpan const span = traced("forward", at);
-    Tensor input;
-    if (!chunk_of(at).first)
-      input = links_.receive(Direction::forward, model_.dtype(), step.input_shape());
-    Tensor output = step.forward(std::move(input));
-    if (chunk_of(at).last) return true;
-    links_.send(Direction::forward, std::move(output));
-    return false;
+    return links_.forward(chunk_of(at), model_.dtype(), step);
   }
 
   void backward(StageStep const& at, MicroStep& step, Stack::Ready const& ready) {

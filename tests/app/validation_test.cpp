@@ -46,41 +46,51 @@ class Validation : public TemporaryFolder {
 }  // namespace
 
 TEST_F(Validation, ChangesNoBitOfTrainingAndMeasuresWhatEvalMeasures) {
-  fs::path const plain = train("plain", "", 2), run = train("validated", validated(2), 2);
-  auto const want = metrics_of(plain / "metrics.jsonl"), got = metrics_of(run / "metrics.jsonl");
-  ASSERT_EQ(got.size(), want.size());
-  for (auto const& [step, line] : want)
-    for (auto const& [field, value] : line.items())
-      if (!is_timing(field)) {
-        EXPECT_EQ(got.at(step).at(field), value) << field << " of step " << step;
-      }
-  EXPECT_FALSE(fs::exists(plain / "validation.jsonl"));
+  struct Layout {
+    std::string name, options;
+    int eval_ranks;  // as many as there are replicas: the same batches
+  };
+  for (auto const& [name, layout, eval_ranks] :
+       {Layout{"replicas", "", 2}, Layout{"stages", "--set parallel.pipeline=2 ", 1}}) {
+    SCOPED_TRACE(name);
+    fs::path const plain = train("plain-" + name, layout, 2);
+    fs::path const run = train(name, layout + validated(2), 2);
+    auto const want = metrics_of(plain / "metrics.jsonl"), got = metrics_of(run / "metrics.jsonl");
+    ASSERT_EQ(got.size(), want.size());
+    for (auto const& [step, line] : want)
+      for (auto const& [field, value] : line.items())
+        if (!is_timing(field)) {
+          EXPECT_EQ(got.at(step).at(field), value) << field << " of step " << step;
+        }
+    EXPECT_FALSE(fs::exists(plain / "validation.jsonl"));
 
-  auto const lines = metrics_of(run / "validation.jsonl");
-  ASSERT_EQ(lines.size(), 3u);  // steps 2, 4 and the last
-  ASSERT_TRUE(lines.contains(2) && lines.contains(4) && lines.contains(5));
-  fs::path const out = folder_ / "eval.json";
-  ASSERT_EQ(accord_command(fmt::format("eval --checkpoint '{}' --data '{}' --out '{}'",
-                                       (run / "checkpoints").string(), held_out(), out.string()),
-                           log_, 2),
-            0)
-      << text_of(log_);
-  nlohmann::json const eval = nlohmann::json::parse(text_of(out));
-  for (char const* direction : {"i2t", "t2i"})
-    for (char const* rank : {"r1", "r5", "r10"})
-      EXPECT_EQ(lines.at(5).at(fmt::format("{}_{}", direction, rank)), eval[direction][rank]);
+    auto const lines = metrics_of(run / "validation.jsonl");
+    ASSERT_EQ(lines.size(), 3u);  // steps 2, 4 and the last
+    ASSERT_TRUE(lines.contains(2) && lines.contains(4) && lines.contains(5));
+    fs::path const out = folder_ / "eval.json";
+    ASSERT_EQ(accord_command(fmt::format("eval --checkpoint '{}' --data '{}' --out '{}'",
+                                         (run / "checkpoints").string(), held_out(), out.string()),
+                             log_, eval_ranks),
+              0)
+        << text_of(log_);
+    nlohmann::json const eval = nlohmann::json::parse(text_of(out));
+    for (char const* direction : {"i2t", "t2i"})
+      for (char const* rank : {"r1", "r5", "r10"})
+        EXPECT_EQ(lines.at(5).at(fmt::format("{}_{}", direction, rank)), eval[direction][rank]);
+  }
 }
 
 TEST_F(Validation, DoesNotDependOnHowRanksShareTheWork) {
   std::string const wide = validated(0) + " --set train.dtype=float64";
   std::string const want = text_of(train("one", wide, 1) / "validation.jsonl");
   EXPECT_NE(want.find("i2t_r10"), std::string::npos);
-  fs::path const split =
-      train("split", wide + " --set parallel.tensor=2 --set parallel.sequence=true", 4);
-  EXPECT_EQ(text_of(split / "validation.jsonl"), want);
-  train("stages", wide + " --set parallel.pipeline=2", 2, 64);
-  EXPECT_NE(text_of(log_).find("data.validation is not available yet with parallel.pipeline = 2"),
-            std::string::npos);
+  std::string const split_rows = " --set parallel.tensor=2 --set parallel.sequence=true",
+                    chunks =
+                        " --set parallel.pipeline=2 --set parallel.virtual_stages=2 "
+                        "--set parallel.schedule=interleaved --set train.micro_batch=4";
+  EXPECT_EQ(text_of(train("split", wide + split_rows, 4) / "validation.jsonl"), want);
+  EXPECT_EQ(text_of(train("chunks", wide + chunks, 4) / "validation.jsonl"), want);
+  EXPECT_EQ(text_of(train("all", wide + split_rows + chunks, 4) / "validation.jsonl"), want);
 }
 
 TEST_F(Validation, IsCutBackAndGoesOnWhereTrainingIsResumed) {

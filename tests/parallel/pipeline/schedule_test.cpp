@@ -90,6 +90,28 @@ TEST(Schedule, OfEveryKindDoesEveryStepOnceAndNeverBlocks) {
         }
 }
 
+TEST(Schedule, OfForwardsDoesEachOnceAndNeverBlocks) {
+  for (int stages : {1, 2, 4})
+    for (int micro_batches : {1, 2, 3, 8})
+      for (int chunks : {1, 2, 3}) {
+        StageSchedule const schedule = forwards(micro_batches, chunks);
+        Pipeline const pipeline{
+            stages, micro_batches, chunks,
+            std::vector<StageSchedule>(static_cast<std::size_t>(stages), schedule)};
+        std::set<std::pair<int, int>> seen;
+        for (StageStep const& step : schedule) {
+          EXPECT_EQ(step.direction, Direction::forward);
+          EXPECT_TRUE(seen.insert({step.chunk, step.micro_batch}).second);
+        }
+        EXPECT_EQ(static_cast<int>(seen.size()), chunks * micro_batches);
+        // Without a bubble but filling and draining, given a micro-batch for each stage.
+        if (micro_batches >= stages)
+          EXPECT_EQ(simulate(pipeline), chunks * micro_batches + stages - 1);
+        else
+          EXPECT_GT(simulate(pipeline), 0);
+      }
+}
+
 TEST(Schedule, SimulationSeesADeadlock) {
   Pipeline pipeline = make_pipeline(ScheduleKind::one_forward_one_backward, 2, 2);
   // Stage 0 wants a gradient before it has sent the second micro-batch that stage 1 waits for.
