@@ -92,8 +92,10 @@ void add_data_build(CLI::App& data, Run& run) {
       ->check(CLI::IsMember({"auto", "tar", "tsv", "folder"}))
       ->capture_default_str();
   command
-      ->add_option("--modalities", b.modalities,
-                   "What to keep, of image,text,audio [what the first sample has]")
+      ->add_option(
+          "--modalities", b.modalities,
+          "What to keep: image, text, audio; any other name is of arrays [text, and image or "
+          "audio, what the first sample has]")
       ->delimiter(',');
   command
       ->add_option(
@@ -119,7 +121,7 @@ void add_data_build(CLI::App& data, Run& run) {
       ->type_name("DIR");
   command
       ->add_option("--check", options->check,
-                   "How pictures are checked: their header, or by decoding them")
+                   "How media are checked: their header, or by decoding them")
       ->check(CLI::IsMember({"header", "decode"}))
       ->capture_default_str();
   command
@@ -134,14 +136,16 @@ void add_data_build(CLI::App& data, Run& run) {
       ->capture_default_str();
   command->footer(
       "Input:\n"
-      "  tar     KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.txt or a \"caption\" in KEY.json, KEY.cls; "
-      "neighbours with\n"
-      "          one KEY are a sample\n"
-      "  tsv     first line names the columns: image_id, image, caption or uniq_id, audio, text; "
-      "image and audio\n"
-      "          are paths below the table's folder, or base64\n"
-      "  folder  any depth; KEY.png with KEY.txt beside it, whose first line is the caption; with\n"
-      "          --label folder the text may be missing (--modalities image)\n"
+      "  tar     KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.NAME.npy for arrays of modality NAME, "
+      "KEY.txt or a\n"
+      "          \"caption\" in KEY.json, KEY.cls; neighbours with one KEY are a sample\n"
+      "  tsv     first line names the columns: image_id or uniq_id; caption or text; image, audio "
+      "or the name of\n"
+      "          another modality, whose cells are paths below the table's folder, or base64\n"
+      "  folder  any depth; KEY.png or other media as in a tar, with KEY.txt beside them, whose "
+      "first line is the\n"
+      "          caption; none is needed without text among the modalities\n"
+      "Where one modality holds arrays, KEY.npy will do.\n"
       "Bad samples are left out and counted by reason in DIR/build-report.json. Under mpirun or "
       "srun the ranks share\n"
       "the work; the result is the same. An interrupted build goes on where it was when run "

@@ -11,6 +11,7 @@
 #include "app/text.hpp"
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/media/array.hpp"
 #include "io/media/audio.hpp"
 #include "io/media/image.hpp"
 #include "io/media/media_kind.hpp"
@@ -70,7 +71,7 @@ std::string label_text(io::Dataset const& dataset, io::Sample const& sample) {
   return joined(names);
 }
 
-/// Kind, size and extent of a picture or a sound.
+/// Kind, size and extent of a picture, a sound or an array.
 std::string media_text(std::span<std::byte const> bytes) {
   io::MediaKind const kind = io::media_kind(bytes);
   std::string text = fmt::format("{}, {}", io::extension_of(kind), size_text(bytes.size()));
@@ -83,6 +84,9 @@ std::string media_text(std::span<std::byte const> bytes) {
       text += fmt::format(", {:.2f} s, {} channel{} at {} Hz",
                           static_cast<double>(shape.frames) / static_cast<double>(shape.rate),
                           shape.channels, shape.channels == 1 ? "" : "s", shape.rate);
+    } else if (kind == io::MediaKind::npy) {
+      io::ArrayShape const array = io::array_shape(bytes);
+      text += fmt::format(", {} of {}", io::shape_text(array.shape), array.element);
     }
   } catch (DataError const& error) {
     text += fmt::format(", {}", error.what());
@@ -90,7 +94,15 @@ std::string media_text(std::span<std::byte const> bytes) {
   return text;
 }
 
-/// Writes the items as sample-<number>[.<item>].<ext>: names of our own, for a key may be any path.
+/// Several modalities may hold arrays.
+std::string ending_of(std::string const& modality, io::MediaKind kind) {
+  if (is_text(modality)) return "txt";
+  std::string const extension(io::extension_of(kind));
+  return kind == io::MediaKind::npy ? modality + "." + extension : extension;
+}
+
+/// Writes the items as sample-<number>[.<item>].<ext>, of arrays .<modality>.npy: names of our own,
+/// for a key may be any path.
 void show_sample(io::Dataset const& dataset, Options const& options) {
   if (options.sample >= dataset.size())
     throw UsageError(fmt::format("--sample {}: the dataset has samples 0 to {}", options.sample,
@@ -106,14 +118,13 @@ void show_sample(io::Dataset const& dataset, Options const& options) {
     if (items.empty()) std::cout << fmt::format("{:<11} none\n", modality);
     for (std::size_t i = 0; i < items.size(); ++i) {
       std::string_view const bytes(reinterpret_cast<char const*>(items[i].data()), items[i].size());
-      std::string const extension(is_text(modality) ? "txt"
-                                                    : io::extension_of(io::media_kind(items[i])));
+      std::string const ending = ending_of(modality, io::media_kind(items[i]));
       std::cout << fmt::format("{:<11} {}", modality,
                                is_text(modality) ? std::string(bytes) : media_text(items[i]));
       if (!options.out.empty()) {
         std::string const item = items.size() > 1 ? fmt::format(".{}", i) : "";
         auto const path =
-            options.out / fmt::format("sample-{:06}{}.{}", sample.number, item, extension);
+            options.out / fmt::format("sample-{:06}{}.{}", sample.number, item, ending);
         io::write_file_atomically(path, bytes);
         std::cout << fmt::format("  -> {}", path.string());
       }

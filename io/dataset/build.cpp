@@ -7,6 +7,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "io/dataset/item_kind.hpp"
 #include "io/dataset/unit_builder.hpp"
 #include "io/file/file.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::size_t max_reasons_in_message = 5;
 class FirstSample final : public Sink {
  public:
   bool sample(Candidate candidate) override {
-    found = candidate.image || candidate.audio;
+    found = candidate.items.contains("image") || candidate.items.contains("audio");
     first = std::move(candidate);
     return !found;
   }
@@ -36,29 +37,12 @@ class FirstSample final : public Sink {
 std::vector<std::string> detect_modalities(Source const& source, std::vector<Unit> const& units) {
   FirstSample sink;
   for (Unit const& unit : units) {
-    source.read(unit, Wanted{}, sink);
-    if (sink.found) return {sink.first.image ? "image" : "audio", "text"};
+    source.read(unit, sink);
+    if (sink.found) return {sink.first.items.contains("image") ? "image" : "audio", "text"};
   }
-  throw DataError(fmt::format("no picture or sound with a caption was found in the input{}{}",
-                              sink.problem.empty() ? "" : "; ", sink.problem));
-}
-
-/// In the one order that all datasets have.
-std::vector<std::string> ordered(std::vector<std::string> const& names) {
-  std::vector<std::string> out;
-  for (char const* name : {"image", "text", "audio"})
-    if (std::find(names.begin(), names.end(), name) != names.end()) out.emplace_back(name);
-  if (out.size() != names.size() || out.empty())
-    throw UsageError(
-        "--modalities: give each of image, text and audio at most once, and nothing else");
-  return out;
-}
-
-Wanted wanted(std::vector<std::string> const& modalities) {
-  auto const has = [&](char const* name) {
-    return std::find(modalities.begin(), modalities.end(), name) != modalities.end();
-  };
-  return {has("image"), has("audio")};
+  throw DataError(fmt::format(
+      "no picture or sound with a caption was found in the input; --modalities names others{}{}",
+      sink.problem.empty() ? "" : "; ", sink.problem));
 }
 
 void add(BuildReport& total, BuildReport const& part) {
@@ -94,7 +78,6 @@ struct Build::State {
   BuildOptions options;
   std::unique_ptr<Source> source;
   std::vector<Unit> units;
-  std::vector<std::string> modalities;
   std::string fingerprint;
   std::filesystem::path work;
   std::vector<std::string> datasets;  ///< names below `out`; "" is `out` itself
@@ -125,7 +108,7 @@ struct Build::State {
 Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.options = std::move(options);
-  BuildOptions const& o = s.options;
+  BuildOptions& o = s.options;
   if (!(o.hold_out >= 0 && o.hold_out < 1))
     throw UsageError("--hold-out: a share of the captions, at least 0 and below 1");
   if (!(o.max_bad_share >= 0 && o.max_bad_share <= 1))
@@ -134,18 +117,20 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
     throw UsageError("--classes needs --label, which says where the classes of a sample are");
   if (o.shard_bytes < 1 || o.shard_samples < 1)
     throw UsageError("a shard holds at least one byte and one sample");
+  if (o.modalities.empty()) {
+    auto const source = open_source(o.source);
+    o.modalities = detect_modalities(*source, source->units(o.shard_bytes));
+  }
+  o.modalities = o.source.modalities = ordered_modalities(o.modalities);
   s.source = open_source(o.source);
-  s.modalities = o.modalities.empty()
-                     ? detect_modalities(*s.source, s.source->units(o.shard_bytes, Wanted{}))
-                     : ordered(o.modalities);
-  s.units = s.source->units(o.shard_bytes, wanted(s.modalities));
+  s.units = s.source->units(o.shard_bytes);
   s.datasets =
       o.hold_out > 0 ? std::vector<std::string>{"train", "held-out"} : std::vector<std::string>{""};
 
   std::string identity = fmt::format("{}\nlabel={} hold_out={} check={} bytes={} samples={}",
                                      s.source->identity(), o.source.label, o.hold_out,
                                      static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
-  for (std::string const& modality : s.modalities) identity += " " + modality;
+  for (std::string const& modality : s.options.modalities) identity += " " + modality;
   for (std::string const& name : o.classes) identity += "\nclass " + name;
   for (Unit const& unit : s.units)
     identity += fmt::format("\n{} {} {}", unit.input, unit.begin, unit.end);
@@ -156,7 +141,7 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
 
 Build::~Build() = default;
 
-std::vector<std::string> const& Build::modalities() const { return state_->modalities; }
+std::vector<std::string> const& Build::modalities() const { return state_->options.modalities; }
 
 void Build::State::check_output() const {
   for (std::string const& dataset : datasets) {
@@ -171,7 +156,7 @@ void Build::State::check_output() const {
       throw UsageError(
           fmt::format("{} holds a dataset already: --append adds to it, or choose another --out",
                       path.string()));
-    if (index.modalities != modalities || index.label != label() ||
+    if (index.modalities != options.modalities || index.label != label() ||
         (!options.classes.empty() && index.classes != options.classes))
       throw UsageError(
           fmt::format("{}: its modalities or labels are not those of the new samples; they need a "
@@ -203,13 +188,12 @@ void Build::run(int rank, int ranks, std::function<void(BuildProgress const&)> c
   std::uint64_t finished_bytes = 0;
   for (std::size_t const u : mine) {
     if (!std::filesystem::exists(s.record_path(u))) {
-      UnitBuilder builder(s.options, s.modalities, s.work, s.unit_name(u),
-                          [&](std::uint64_t bytes) {
-                            ++now.samples;
-                            now.bytes = finished_bytes + std::min(bytes, s.units[u].bytes);
-                            progress(now);
-                          });
-      s.source->read(s.units[u], wanted(s.modalities), builder);
+      UnitBuilder builder(s.options, s.work, s.unit_name(u), [&](std::uint64_t bytes) {
+        ++now.samples;
+        now.bytes = finished_bytes + std::min(bytes, s.units[u].bytes);
+        progress(now);
+      });
+      s.source->read(s.units[u], builder);
       write_record(s.record_path(u), builder.finish());
     }
     now.bytes = finished_bytes += s.units[u].bytes;
@@ -221,7 +205,7 @@ UnitRecord Build::State::gather(std::size_t unit) const {
   if (!std::filesystem::exists(record_path(unit)))
     throw DataError(fmt::format("{}: missing; the build is not complete, run it again",
                                 record_path(unit).string()));
-  return read_record(record_path(unit), modalities.size());
+  return read_record(record_path(unit), options.modalities.size());
 }
 
 void Build::State::accept(BuildReport const& report) const {
@@ -274,7 +258,7 @@ void Build::State::publish(std::string const& dataset,
   std::filesystem::path const path = folder(dataset);
   std::filesystem::create_directories(path);
   DatasetIndex index;
-  index.modalities = modalities;
+  index.modalities = options.modalities;
   index.label = label();
   index.classes = options.classes;
   if (has_index(path)) index = read_index(path);

@@ -17,8 +17,8 @@ namespace accord::io {
 struct BuildOptions {
   SourceOptions source;
   std::filesystem::path out;
-  /// Of "image", "text", "audio"; empty: text, and picture or sound, whichever the first sample
-  /// has.
+  /// What is kept (item_kind.hpp); empty: text, and picture or sound, whichever the first sample
+  /// has. Decides what the source looks for.
   std::vector<std::string> modalities;
   /// Names of all classes: then a sample may have several, separated by commas (multi-hot labels).
   /// Empty: one class per sample, whatever its name.

@@ -6,6 +6,8 @@
 #include <charconv>
 
 #include "core/base/error.hpp"
+#include "io/dataset/item_kind.hpp"
+#include "io/media/array.hpp"
 #include "io/media/audio.hpp"
 #include "io/media/image.hpp"
 #include "io/media/media_kind.hpp"
@@ -15,10 +17,6 @@ namespace accord::io {
 namespace {
 
 constexpr std::size_t max_caption_bytes = 16 << 10;
-
-std::span<std::byte const> bytes_of(std::string const& text) {
-  return std::as_bytes(std::span(text));
-}
 
 std::string trimmed(std::string const& text) {
   constexpr char const* blanks = " \t\r\n\v\f";
@@ -35,50 +33,70 @@ std::optional<Fault> check_key(std::string const& key) {
   return std::nullopt;
 }
 
-std::optional<Fault> check_caption(std::optional<std::string>& text) {
-  if (!text) return Fault{"no caption", "", true};
-  *text = trimmed(*text);
-  if (text->empty()) return Fault{"empty caption", ""};
-  if (!is_utf8(*text)) return Fault{"caption that is not UTF-8", ""};
-  if (text->size() > max_caption_bytes)
-    return Fault{"caption too long", fmt::format("{} bytes", text->size())};
+std::optional<Fault> check_caption(std::string& text) {
+  text = trimmed(text);
+  if (text.empty()) return Fault{"empty caption", ""};
+  if (!is_utf8(text)) return Fault{"caption that is not UTF-8", ""};
+  if (text.size() > max_caption_bytes)
+    return Fault{"caption too long", fmt::format("{} bytes", text.size())};
   return std::nullopt;
 }
 
-std::optional<Fault> check_image(std::optional<std::string> const& image, MediaCheck check) {
-  if (!image) return Fault{"no picture", "", true};
-  if (!is_image(media_kind(bytes_of(*image))))
-    return Fault{"not a JPEG, PNG or WebP picture", fmt::format("{} bytes", image->size())};
+/// What distinguishes the kinds of media.
+struct MediaRules {
+  char const* name;
+  char const* expected;
+  bool (*is_one)(MediaKind kind);
+  void (*read_header)(std::span<std::byte const> bytes);
+  void (*decode)(std::span<std::byte const> bytes);
+};
+
+constexpr MediaRules picture_rules{"picture", "a JPEG, PNG or WebP picture", is_image,
+                                   [](auto bytes) { image_size(bytes); },
+                                   [](auto bytes) { decode_image(bytes); }};
+constexpr MediaRules sound_rules{"sound", "a WAV, FLAC, MP3 or Ogg sound", is_audio,
+                                 [](auto bytes) { sound_shape(bytes); },
+                                 [](auto bytes) { decode_sound(bytes); }};
+constexpr MediaRules array_rules{
+    "array", "a NumPy array (.npy)", [](MediaKind kind) { return kind == MediaKind::npy; },
+    [](auto bytes) { array_shape(bytes); }, [](auto bytes) { decode_array(bytes); }};
+
+std::optional<Fault> check_media(std::string const& item, MediaRules const& rules,
+                                 MediaCheck check) {
+  auto const bytes = std::as_bytes(std::span(item));
+  if (!rules.is_one(media_kind(bytes)))
+    return Fault{fmt::format("not {}", rules.expected), fmt::format("{} bytes", item.size())};
   try {
-    if (check == MediaCheck::decode)
-      decode_image(bytes_of(*image));
-    else
-      image_size(bytes_of(*image));
+    (check == MediaCheck::decode ? rules.decode : rules.read_header)(bytes);
   } catch (DataError const& error) {
-    return Fault{"picture that cannot be decoded", error.what()};
+    return Fault{fmt::format("{} that cannot be decoded", rules.name), error.what()};
   }
   return std::nullopt;
+}
+
+MediaRules const& rules_of(ItemKind kind) {
+  return kind == ItemKind::picture ? picture_rules
+         : kind == ItemKind::sound ? sound_rules
+                                   : array_rules;
+}
+
+std::optional<Fault> check_item(std::string& item, ItemKind kind, MediaCheck check) {
+  return kind == ItemKind::caption ? check_caption(item) : check_media(item, rules_of(kind), check);
+}
+
+/// "no picture", "no motion"
+Fault missing_item(std::string const& modality) {
+  ItemKind const kind = item_kind(modality);
+  return {fmt::format("no {}", kind == ItemKind::caption ? "caption"
+                               : kind == ItemKind::array ? modality
+                                                         : rules_of(kind).name),
+          "", true};
 }
 
 bool is_class_number(std::string const& text) {
   std::int32_t value = -1;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size() && value >= 0;
-}
-
-std::optional<Fault> check_audio(std::optional<std::string> const& audio, MediaCheck check) {
-  if (!audio) return Fault{"no sound", "", true};
-  if (!is_audio(media_kind(bytes_of(*audio))))
-    return Fault{"not a WAV, FLAC, MP3 or Ogg sound", fmt::format("{} bytes", audio->size())};
-  try {
-    if (check == MediaCheck::decode)
-      decode_sound(bytes_of(*audio));
-    else
-      sound_shape(bytes_of(*audio));
-  } catch (DataError const& error) {
-    return Fault{"sound that cannot be decoded", error.what()};
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -96,10 +114,9 @@ std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string>
                                   MediaCheck check) {
   if (auto fault = check_key(candidate.key)) return fault;
   for (std::string const& modality : modalities) {
-    auto fault = modality == "text"    ? check_caption(candidate.text)
-                 : modality == "image" ? check_image(candidate.image, check)
-                                       : check_audio(candidate.audio, check);
-    if (fault) return fault;
+    auto const item = candidate.items.find(modality);
+    if (item == candidate.items.end()) return missing_item(modality);
+    if (auto fault = check_item(item->second, item_kind(modality), check)) return fault;
   }
   return std::nullopt;
 }

@@ -10,7 +10,7 @@
 namespace accord::io {
 
 enum class MediaCheck : std::uint8_t {
-  header,  ///< kind and size of a picture, kind and length of a sound
+  header,  ///< kind and size of a picture, a sound or an array
   decode,  ///< they are decoded as well, so damage anywhere in them is found
 };
 
@@ -20,8 +20,8 @@ struct Fault {
   bool missing = false;  ///< a modality that is not there at all
 };
 
-/// Checks key, caption and media of the modalities wanted ("image", "text", "audio"), and cleans
-/// the caption: blanks at both ends go. Nothing: the candidate is good. Thread-safe.
+/// Checks key and items of the modalities wanted, each for what its kind asks (item_kind.hpp), and
+/// cleans the caption: blanks at both ends go. Nothing: the candidate is good. Thread-safe.
 std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
                                   MediaCheck check);
 

@@ -49,7 +49,7 @@ std::unique_ptr<Source> open_source(SourceOptions const& options) {
       throw DataError(fmt::format("{}: no such file or folder", path.string()));
 
   auto tars = files_with(options.from, ".tar");
-  auto tables = files_with(options.from, ".tsv");
+  auto const tables = files_with(options.from, ".tsv");
   Kind kind = options.kind;
   if (kind == Kind::automatic)
     kind = !tars.empty() ? Kind::tar : !tables.empty() ? Kind::table : Kind::folder;
@@ -57,15 +57,15 @@ std::unique_ptr<Source> open_source(SourceOptions const& options) {
   switch (kind) {
     case Kind::tar:
       if (tars.empty()) throw DataError(fmt::format("{}: no .tar file there", from));
-      return open_tars(std::move(tars), options.label);
+      return open_tars(std::move(tars), options);
     case Kind::table:
       if (tables.empty()) throw DataError(fmt::format("{}: no .tsv file there", from));
-      return open_tables(std::move(tables), options.label, options.media_root);
+      return open_tables(tables, options);
     default:
       if (options.from.size() != 1 || !std::filesystem::is_directory(options.from.front()))
         throw UsageError(fmt::format(
             "{}: give .tar files, .tsv files, or one folder of media with captions", from));
-      return open_folder(options.from.front(), options.label);
+      return open_folder(options.from.front(), options);
   }
 }
 

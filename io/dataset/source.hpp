@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,17 +17,10 @@ namespace accord::io {
 /// What was found under one key.
 struct Candidate {
   std::string key;
-  std::string where;                        ///< file it came from, for messages
-  std::optional<std::string> image, audio;  ///< encoded bytes
-  std::optional<std::string> text;
+  std::string where;                         ///< file it came from, for messages
+  std::map<std::string, std::string> items;  ///< by modality: encoded bytes, or the caption
   std::optional<std::string> label;
-  bool may_lack =
-      false;  ///< a missing picture, sound or caption is no fault: it was not made as a sample
-};
-
-/// Which media are read at all.
-struct Wanted {
-  bool image = true, audio = true;
+  bool may_lack = false;  ///< a missing item is no fault: it was not made as a sample
 };
 
 /// Takes what a source finds.
@@ -56,23 +50,25 @@ class Source {
  public:
   virtual ~Source() = default;
   /// A division into units of about `target` bytes of samples; the same for the same input.
-  virtual std::vector<Unit> units(std::uint64_t target, Wanted wanted) const = 0;
+  virtual std::vector<Unit> units(std::uint64_t target) const = 0;
   /// Names, sizes and times of the input: a changed input is another build. Of the files that a
   /// table names, only the folder they are looked for in counts.
   virtual std::string identity() const = 0;
   virtual std::size_t archives() const { return 0; }
   /// Calls `sink` for everything in the unit, in order. Thread-safe.
-  virtual void read(Unit const& unit, Wanted wanted, Sink& sink) const = 0;
+  virtual void read(Unit const& unit, Sink& sink) const = 0;
 };
 
 struct SourceOptions {
   enum class Kind : std::uint8_t { automatic, tar, table, folder };
   Kind kind = Kind::automatic;
-  std::vector<std::filesystem::path> from;
+  std::vector<std::filesystem::path> from = {};
+  /// Whose items are looked for (item_kind.hpp).
+  std::vector<std::string> modalities = {"image", "text", "audio"};
   /// Where the labels are: "" nowhere, "cls" in KEY.cls, else a field of KEY.json, or a column of a
   /// table; of a folder of media "folder": the name of the folder around a file.
-  std::string label;
-  std::filesystem::path media_root;  ///< of paths in a table; empty: the table's folder
+  std::string label = {};
+  std::filesystem::path media_root = {};  ///< of paths in a table; empty: the table's folder
 };
 
 /// Larger members and files are not samples.
@@ -86,9 +82,11 @@ std::string stamp_of(std::filesystem::path const& file);
 /// any other folder media. \throws UsageError or DataError saying what was looked for
 std::unique_ptr<Source> open_source(SourceOptions const& options);
 
-std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars, std::string label);
-std::unique_ptr<Source> open_tables(std::vector<std::filesystem::path> tables, std::string label,
-                                    std::filesystem::path media_root);
-std::unique_ptr<Source> open_folder(std::filesystem::path folder, std::string const& label = "");
+// Of `options`, all but kind and from.
+std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars,
+                                  SourceOptions const& options);
+std::unique_ptr<Source> open_tables(std::vector<std::filesystem::path> const& tables,
+                                    SourceOptions const& options);
+std::unique_ptr<Source> open_folder(std::filesystem::path folder, SourceOptions const& options);
 
 }  // namespace accord::io

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 
 #include "core/base/error.hpp"
 #include "io/dataset/base64.hpp"
+#include "io/dataset/item_kind.hpp"
 #include "io/dataset/media_file.hpp"
 #include "io/dataset/source.hpp"
 #include "io/file/file.hpp"
+#include "io/file/list_some.hpp"
 #include "io/media/media_kind.hpp"
 
 namespace accord::io {
@@ -75,7 +78,8 @@ class Lines {
 
 /// Which field is what; -1: the table has none.
 struct Columns {
-  int key = -1, image = -1, audio = -1, text = -1, label = -1;
+  int key = -1, label = -1;
+  std::map<std::string, int> items;  ///< by modality, of those looked for that it has
   std::size_t count = 0;
 };
 
@@ -87,17 +91,16 @@ struct Table {
 
 class TableSource final : public Source {
  public:
-  TableSource(std::vector<std::filesystem::path> const& paths, std::string label,
-              std::filesystem::path const& root)
-      : label_(std::move(label)) {
-    for (auto const& path : paths) tables_.push_back(open(path, root));
+  TableSource(std::vector<std::filesystem::path> const& paths, SourceOptions const& options)
+      : label_(options.label) {
+    for (auto const& path : paths) tables_.push_back(open(path, options));
   }
 
-  std::vector<Unit> units(std::uint64_t target, Wanted wanted) const override {
+  std::vector<Unit> units(std::uint64_t target) const override {
     std::vector<Unit> units;
     for (std::size_t t = 0; t < tables_.size(); ++t) {
       Table const& table = tables_[t];
-      double const weight = sample_bytes_per_row_byte(table, wanted);
+      double const weight = sample_bytes_per_row_byte(table);
       auto const stride =
           static_cast<std::uint64_t>(std::max(1.0, static_cast<double>(target) / weight));
       for (std::uint64_t begin = table.first_row; begin < table.bytes; begin += stride) {
@@ -118,7 +121,7 @@ class TableSource final : public Source {
   }
 
   /// The rows that begin in [begin, end).
-  void read(Unit const& unit, Wanted wanted, Sink& sink) const override {
+  void read(Unit const& unit, Sink& sink) const override {
     Table const& table = tables_[unit.input];
     File const file = File::open_read(table.path);
     std::string line;
@@ -129,14 +132,18 @@ class TableSource final : public Source {
       std::uint64_t const position = lines.position();
       if (!lines.next(line)) break;
       std::string_view const row = without_line_end(line);
-      if (!row.empty() && !read_row(table, row, position, wanted, sink)) return;
+      if (!row.empty() && !read_row(table, row, position, sink)) return;
     }
   }
 
  private:
-  Table open(std::filesystem::path const& path, std::filesystem::path const& root) const {
+  static Table open(std::filesystem::path const& path, SourceOptions const& options) {
     File const file = File::open_read(path);
-    Table table{path, root.empty() ? path.parent_path() : root, file.size(), 0, {}};
+    Table table{path,
+                options.media_root.empty() ? path.parent_path() : options.media_root,
+                file.size(),
+                0,
+                {}};
     if (table.root.empty()) table.root = ".";
     Lines lines(file, 0);
     std::string header;
@@ -152,21 +159,27 @@ class TableSource final : public Source {
     };
     Columns& c = table.columns;
     c.key = find({"image_id", "uniq_id", "id", "key"});
-    c.image = find({"image"});
-    c.audio = find({"audio"});
-    c.text = find({"caption", "text"});
-    if (!label_.empty()) c.label = find({label_});
-    if (c.key < 0 || (c.image < 0 && c.audio < 0) || c.text < 0 || (c.label < 0 && !label_.empty()))
-      throw DataError(
-          fmt::format("{}: its first line must name the columns, separated by tabs: image_id, "
-                      "image, caption or uniq_id, audio, text{}",
-                      path.string(), label_.empty() ? "" : ", and '" + label_ + "'"));
+    c.label = options.label.empty() ? -1 : find({options.label});
+    bool complete = c.key >= 0 && (c.label >= 0 || options.label.empty()), media = false;
+    for (std::string const& modality : options.modalities) {
+      bool const caption = item_kind(modality) == ItemKind::caption;
+      int const column = caption ? find({"caption", "text"}) : find({modality});
+      if (column >= 0) c.items[modality] = column;
+      media |= column >= 0 && !caption;
+      complete &= column >= 0 || !caption;
+    }
+    if (!complete || !media)
+      throw DataError(fmt::format(
+          "{}: its first line must name the columns, separated by tabs: image_id (or uniq_id, id, "
+          "key), caption (or text), and {}{}",
+          path.string(), list_some(options.modalities),
+          options.label.empty() ? "" : ", and '" + options.label + "'"));
     return table;
   }
 
   /// How large a sample is for each byte of its row, from the first rows: a path stands for much
   /// more than itself.
-  double sample_bytes_per_row_byte(Table const& table, Wanted wanted) const {
+  double sample_bytes_per_row_byte(Table const& table) const {
     File const file = File::open_read(table.path);
     Lines lines(file, table.first_row);
     std::string line;
@@ -174,9 +187,10 @@ class TableSource final : public Source {
     for (int i = 0; i < 64 && lines.next(line); ++i) {
       row_bytes += static_cast<double>(line.size() + 1);
       auto const fields = split(without_line_end(line), table.columns.count);
-      for (int const column :
-           {wanted.image ? table.columns.image : -1, wanted.audio ? table.columns.audio : -1}) {
-        if (column < 0 || static_cast<std::size_t>(column) >= fields.size()) continue;
+      for (auto const& [modality, column] : table.columns.items) {
+        if (item_kind(modality) == ItemKind::caption ||
+            static_cast<std::size_t>(column) >= fields.size())
+          continue;
         std::string_view const cell = fields[static_cast<std::size_t>(column)];
         std::error_code missing;
         auto const bytes = cell.size() < 4096
@@ -188,7 +202,7 @@ class TableSource final : public Source {
     return std::max(1.0, sample_bytes / std::max(1.0, row_bytes));
   }
 
-  bool read_row(Table const& table, std::string_view row, std::uint64_t position, Wanted wanted,
+  bool read_row(Table const& table, std::string_view row, std::uint64_t position,
                 Sink& sink) const {
     auto const fields = split(row, table.columns.count);
     std::string const where =
@@ -204,13 +218,11 @@ class TableSource final : public Source {
     Candidate candidate;
     candidate.key = field(table.columns.key);
     candidate.where = where;
-    candidate.text = field(table.columns.text);
     if (table.columns.label >= 0) candidate.label = field(table.columns.label);
     try {
-      if (wanted.image && table.columns.image >= 0)
-        candidate.image = media(table, field(table.columns.image));
-      if (wanted.audio && table.columns.audio >= 0)
-        candidate.audio = media(table, field(table.columns.audio));
+      for (auto const& [modality, column] : table.columns.items)
+        candidate.items[modality] =
+            item_kind(modality) == ItemKind::caption ? field(column) : media(table, field(column));
     } catch (DataError const& error) {
       sink.drop(where, candidate.key, "file that cannot be read", error.what());
       return true;
@@ -235,9 +247,9 @@ class TableSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_tables(std::vector<std::filesystem::path> tables, std::string label,
-                                    std::filesystem::path media_root) {
-  return std::make_unique<TableSource>(tables, std::move(label), media_root);
+std::unique_ptr<Source> open_tables(std::vector<std::filesystem::path> const& tables,
+                                    SourceOptions const& options) {
+  return std::make_unique<TableSource>(tables, options);
 }
 
 }  // namespace accord::io

@@ -1,14 +1,14 @@
-// img2dataset and webdataset archives: neighbouring members KEY.jpg, KEY.txt, KEY.json, KEY.cls are
-// one sample.
+// img2dataset and webdataset archives: neighbouring members KEY.jpg (or another item),
+// KEY.txt, KEY.json, KEY.cls are one sample.
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
+#include "io/dataset/item_kind.hpp"
 #include "io/dataset/source.hpp"
 #include "io/dataset/tar.hpp"
-#include "io/media/media_kind.hpp"
 
 namespace accord::io {
 namespace {
@@ -32,12 +32,12 @@ json parse_shallow(std::string const& text) {
 
 class TarSource final : public Source {
  public:
-  TarSource(std::vector<std::filesystem::path> tars, std::string label)
-      : tars_(std::move(tars)), label_(std::move(label)) {
+  TarSource(std::vector<std::filesystem::path> tars, SourceOptions const& options)
+      : tars_(std::move(tars)), label_(options.label), modalities_(options.modalities) {
     for (auto const& tar : tars_) sizes_.push_back(std::filesystem::file_size(tar));
   }
 
-  std::vector<Unit> units(std::uint64_t target, Wanted) const override {
+  std::vector<Unit> units(std::uint64_t target) const override {
     std::vector<Unit> units;
     for (std::size_t i = 0; i < tars_.size(); ++i) {
       if (units.empty() || units.back().bytes + sizes_[i] > target) units.push_back({0, i, i, 0});
@@ -56,14 +56,14 @@ class TarSource final : public Source {
 
   std::size_t archives() const override { return tars_.size(); }
 
-  void read(Unit const& unit, Wanted wanted, Sink& sink) const override {
+  void read(Unit const& unit, Sink& sink) const override {
     for (std::uint64_t i = unit.begin; i < unit.end; ++i)
-      if (!read_tar(tars_[i], wanted, sink)) return;
+      if (!read_tar(tars_[i], sink)) return;
   }
 
  private:
-  bool read_tar(std::filesystem::path const& path, Wanted wanted, Sink& sink) const {
-    Group group(path.filename().string(), label_, wanted, sink);
+  bool read_tar(std::filesystem::path const& path, Sink& sink) const {
+    Group group(path.filename().string(), *this, sink);
     bool more = true;
     try {
       TarReader tar(path);
@@ -81,8 +81,11 @@ class TarSource final : public Source {
   /// Collects the members of one key.
   class Group {
    public:
-    Group(std::string where, std::string const& label, Wanted wanted, Sink& sink)
-        : where_(std::move(where)), label_(label), wanted_(wanted), sink_(sink) {}
+    Group(std::string where, TarSource const& source, Sink& sink)
+        : where_(std::move(where)),
+          label_(source.label_),
+          modalities_(source.modalities_),
+          sink_(sink) {}
 
     /// Returns false when the sink has had enough.
     bool add(TarReader const& tar, TarMember const& member) {
@@ -96,16 +99,18 @@ class TarSource final : public Source {
       candidate_.key = key;
       candidate_.where = where_;
       open_ = true;
-      if (wanted_.image && has_image_extension(extension))
-        take(tar, member, max_media_bytes, candidate_.image);
-      else if (wanted_.audio && has_audio_extension(extension))
-        take(tar, member, max_media_bytes, candidate_.audio);
+      auto const item = item_file(member.name, modalities_);
+      if (item && item->modality != "text")
+        take(tar, member, max_media_bytes,
+             [&](std::string bytes) { candidate_.items[item->modality] = std::move(bytes); });
       else if (extension == ".txt")
-        take(tar, member, max_text_bytes, candidate_.text);
+        take(tar, member, max_text_bytes,
+             [&](std::string text) { candidate_.items["text"] = std::move(text); });
       else if (extension == ".json")
-        take(tar, member, max_text_bytes, json_);
+        take(tar, member, max_text_bytes, [&](std::string text) { json_ = std::move(text); });
       else if (extension == ".cls" && label_ == "cls")
-        take(tar, member, max_text_bytes, candidate_.label);
+        take(tar, member, max_text_bytes,
+             [&](std::string text) { candidate_.label = std::move(text); });
       return more;
     }
 
@@ -115,7 +120,8 @@ class TarSource final : public Source {
       std::optional<std::string> const text = std::exchange(json_, {});
       open_ = false;
       if (std::exchange(refused_, false)) return true;
-      if (text && (!candidate.text || !label_.empty()) && !read_json(*text, candidate)) {
+      if (text && (!candidate.items.contains("text") || !label_.empty()) &&
+          !read_json(*text, candidate)) {
         sink_.drop(where_, candidate.key, "label that is neither text nor number",
                    fmt::format("field {} of its .json", label_));
         return true;
@@ -125,9 +131,9 @@ class TarSource final : public Source {
 
    private:
     void take(TarReader const& tar, TarMember const& member, std::uint64_t limit,
-              std::optional<std::string>& out) {
+              std::function<void(std::string)> const& keep) {
       if (member.bytes <= limit) {
-        out = tar.read(member, limit);
+        keep(tar.read(member, limit));
       } else if (!std::exchange(refused_, true)) {
         sink_.drop(where_, candidate_.key, "member too large",
                    fmt::format("{}: {} bytes", member.name, member.bytes));
@@ -140,8 +146,8 @@ class TarSource final : public Source {
       json const document = parse_shallow(text);
       if (!document.is_object()) return true;
       for (char const* name : {"caption", "text"})
-        if (!candidate.text && document.contains(name) && document[name].is_string())
-          candidate.text = document[name].get<std::string>();
+        if (document.contains(name) && document[name].is_string())
+          candidate.items.try_emplace("text", document[name].get<std::string>());
       if (label_.empty() || label_ == "cls" || !document.contains(label_)) return true;
       json const& label = document[label_];
       if (label.is_structured()) return false;
@@ -154,7 +160,7 @@ class TarSource final : public Source {
 
     std::string where_;
     std::string const& label_;
-    Wanted wanted_;
+    std::vector<std::string> const& modalities_;
     Sink& sink_;
     Candidate candidate_;
     std::optional<std::string> json_;
@@ -164,12 +170,14 @@ class TarSource final : public Source {
   std::vector<std::filesystem::path> tars_;
   std::vector<std::uint64_t> sizes_;
   std::string label_;
+  std::vector<std::string> modalities_;
 };
 
 }  // namespace
 
-std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars, std::string label) {
-  return std::make_unique<TarSource>(std::move(tars), std::move(label));
+std::unique_ptr<Source> open_tars(std::vector<std::filesystem::path> tars,
+                                  SourceOptions const& options) {
+  return std::make_unique<TarSource>(std::move(tars), options);
 }
 
 }  // namespace accord::io

@@ -11,14 +11,9 @@ void count(Tally& tally, std::string const& example) {
   if (tally.examples.size() < most) tally.examples.push_back(example);
 }
 
-UnitBuilder::UnitBuilder(BuildOptions const& options, std::vector<std::string> modalities,
-                         std::filesystem::path work, std::string unit,
+UnitBuilder::UnitBuilder(BuildOptions const& options, std::filesystem::path work, std::string unit,
                          std::function<void(std::uint64_t)> kept)
-    : options_(options),
-      modalities_(std::move(modalities)),
-      work_(std::move(work)),
-      unit_(std::move(unit)),
-      kept_(std::move(kept)) {}
+    : options_(options), work_(std::move(work)), unit_(std::move(unit)), kept_(std::move(kept)) {}
 
 bool UnitBuilder::sample(Candidate candidate) {
   bool const labelled = !options_.source.label.empty();
@@ -29,7 +24,7 @@ bool UnitBuilder::sample(Candidate candidate) {
       drop(candidate.where, candidate.key, fault.reason, fault.detail);
     return true;
   };
-  if (auto const fault = check_sample(candidate, modalities_, options_.check))
+  if (auto const fault = check_sample(candidate, options_.modalities, options_.check))
     return refuse(*fault);
   if (labelled)
     if (auto const fault = check_label(candidate.label, options_.source.label == "cls"))
@@ -43,22 +38,22 @@ bool UnitBuilder::sample(Candidate candidate) {
       return refuse(*fault);
   }
   sample.key = candidate.key;
-  for (std::string const& modality : modalities_) {
-    auto const& item = modality == "text"    ? candidate.text
-                       : modality == "image" ? candidate.image
-                                             : candidate.audio;
-    sample.items.push_back({std::as_bytes(std::span(*item))});
-    record_.report.bytes += item->size();
+  for (std::string const& modality : options_.modalities) {
+    std::string const& item = candidate.items.at(modality);
+    sample.items.push_back({std::as_bytes(std::span(item))});
+    record_.report.bytes += item.size();
   }
-  bool const held =
-      options_.hold_out > 0 && held_out(candidate.text.value_or(candidate.key), options_.hold_out);
+  auto const caption = candidate.items.find("text");
+  bool const held = options_.hold_out > 0 &&
+                    held_out(caption == candidate.items.end() ? candidate.key : caption->second,
+                             options_.hold_out);
   std::string const dataset = options_.hold_out > 0 ? (held ? "held-out" : "train") : "";
   Output& output = outputs_[dataset];
   if (!output.writer)
     output.writer = std::make_unique<ShardWriter>(
         work_ / fmt::format("{}{}{}-{:03}.h5", unit_, dataset.empty() ? "" : "-", dataset,
                             output.shards),
-        modalities_, kind, "accord data build");
+        options_.modalities, kind, "accord data build");
   output.writer->add(sample);
   if (kind == LabelKind::single) output.labels.push_back(class_number(*candidate.label));
   if (output.writer->bytes() >= options_.shard_bytes ||

@@ -17,8 +17,7 @@ namespace accord::io {
 class UnitBuilder final : public Sink {
  public:
   /// `kept(bytes)` is called after every sample that was taken, with the bytes of all so far.
-  UnitBuilder(BuildOptions const& options, std::vector<std::string> modalities,
-              std::filesystem::path work, std::string unit,
+  UnitBuilder(BuildOptions const& options, std::filesystem::path work, std::string unit,
               std::function<void(std::uint64_t)> kept);
 
   bool sample(Candidate candidate) override;
@@ -40,7 +39,6 @@ class UnitBuilder final : public Sink {
   std::int32_t class_number(std::string const& name);
 
   BuildOptions const& options_;
-  std::vector<std::string> modalities_;
   std::filesystem::path work_;
   std::string unit_;
   std::function<void(std::uint64_t)> kept_;

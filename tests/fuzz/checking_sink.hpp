@@ -25,8 +25,7 @@ class CheckingSink final : public io::Sink {
 /// \throws DataError when an archive is broken
 inline void read_all(io::Source const& source) {
   CheckingSink sink;
-  for (io::Unit const& unit : source.units(1 << 16, io::Wanted{}))
-    source.read(unit, io::Wanted{}, sink);
+  for (io::Unit const& unit : source.units(1 << 16)) source.read(unit, sink);
   if (!sink.broken.empty()) throw DataError(sink.broken);
 }
 

@@ -15,7 +15,7 @@ std::vector<std::string> seeds() {
 
 void read(std::string const& input) {
   MemoryFile const file(input);
-  read_all(*io::open_tables({file.path()}, "", ""));
+  read_all(*io::open_tables({file.path()}, {}));
 }
 
 }  // namespace accord::fuzz

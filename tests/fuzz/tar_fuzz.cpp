@@ -27,7 +27,7 @@ std::vector<std::string> seeds() {
 
 void read(std::string const& input) {
   MemoryFile const file(input);
-  read_all(*io::open_tars({file.path()}, "label"));
+  read_all(*io::open_tars({file.path()}, {.label = "label"}));
 }
 
 }  // namespace accord::fuzz

@@ -4,19 +4,23 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
 #include "core/base/error.hpp"
 #include "io/dataset/png_encode.hpp"
+#include "io/dataset/scene.hpp"
 #include "io/file/file.hpp"
 #include "io/shard/shard_reader.hpp"
 #include "tests/io/dataset/tar_fixture.hpp"
+#include "tests/io/media/arrays.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace accord::io {
 namespace {
 
+using accord::testing::npy;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
@@ -534,7 +538,7 @@ TEST_F(BuildDataset, AFileThatMayNotBeReadIsDroppedByName) {
 }
 
 TEST_F(BuildDataset, SaysWhatItLookedFor) {
-  EXPECT_THAT(error(options()), HasSubstr("no pictures"));
+  EXPECT_THAT(error(options()), HasSubstr("none of the files looked for: image (.jpg .png"));
   BuildOptions o = options();
   o.source.from = {folder_ / "nothing"};
   EXPECT_THAT(error(o), HasSubstr("no such file or folder"));
@@ -544,10 +548,134 @@ TEST_F(BuildDataset, SaysWhatItLookedFor) {
   put("a.tar", samples(0, 3).end());
   o = options();
   o.modalities = {"video"};
-  EXPECT_THAT(error(o), HasSubstr("--modalities"));
+  EXPECT_THAT(error(o), HasSubstr("no usable sample in the input\n  3 x no video"));
   o = options();
   o.modalities = {"audio", "text"};
   EXPECT_THAT(error(o), HasSubstr("no usable sample"));
+}
+
+/// The samples of both forms, in any order: keys and, of each modality, bytes.
+std::map<std::string, std::map<std::string, std::string>> samples_of(
+    std::filesystem::path const& path) {
+  Dataset const dataset = Dataset::open(path);
+  std::map<std::string, std::map<std::string, std::string>> samples;
+  for (Index i = 0; i < dataset.size(); ++i) {
+    Sample const sample = dataset.read(i);
+    for (std::size_t m = 0; m < sample.items.size(); ++m)
+      samples[sample.key][dataset.modalities()[m]] = text_of(sample.items[m][0]);
+  }
+  return samples;
+}
+
+TEST_F(BuildDataset, HoldsArraysUnderAnyOtherName) {
+  std::string const walk = npy("4, 3", std::vector<float>(12, 1)),
+                    film = npy("2, 4, 4, 1", std::vector<float>(32, 2));
+  std::map<std::string, std::map<std::string, std::string>> const want{
+      {"walk", {{"text", "walking"}, {"motion", walk}, {"video", film}}}};
+  put("folder/walk.motion.npy", walk);
+  put("folder/walk.video.npy", film);
+  put("folder/walk.txt", "walking\n");
+  put("folder/other.npy", walk);  // whose is it?
+  put("tar/a.tar", TarFixture()
+                       .add("walk.motion.npy", walk)
+                       .add("walk.video.npy", film)
+                       .add("walk.txt", "walking")
+                       .end());
+  put("table/a.tsv",
+      "id\tvideo\tmotion\tcaption\nwalk\t" + base64(film) + "\twalk.motion.npy\twalking\n");
+  put("table/walk.motion.npy", walk);
+  for (char const* form : {"folder", "tar", "table"}) {
+    BuildOptions o = options();
+    o.source.from = {in_ / form};
+    o.out = folder_ / "out" / form;
+    o.modalities = {"video", "text", "motion"};
+    BuildReport const report = run(o);
+    EXPECT_EQ(samples_of(o.out), want) << form;
+    EXPECT_THAT(Dataset::open(o.out).modalities(), ElementsAre("text", "motion", "video"));
+    EXPECT_EQ(report.total_dropped(), 0) << form;
+  }
+}
+
+TEST_F(BuildDataset, TakesKeyNpyWhereOneModalityHoldsArrays) {
+  std::string const walk = npy("4, 3", std::vector<float>(12, 1));
+  put("folder/walk.npy", walk);
+  put("folder/walk.txt", "walking");
+  put("folder/walk.video.npy", npy("1,", {1}));  // of another modality
+  put("tar/a.tar", TarFixture()
+                       .add("walk.npy", walk)
+                       .add("walk.video.npy", "")
+                       .add("walk.txt", "walking")
+                       .end());
+  for (char const* form : {"folder", "tar"}) {
+    BuildOptions o = options();
+    o.source.from = {in_ / form};
+    o.out = folder_ / "out" / form;
+    o.modalities = {"motion", "text"};
+    run(o);
+    EXPECT_EQ(samples_of(o.out), (std::map<std::string, std::map<std::string, std::string>>{
+                                     {"walk", {{"text", "walking"}, {"motion", walk}}}}))
+        << form;
+  }
+}
+
+TEST_F(BuildDataset, HoldsPictureSoundAndCaptionOfOneSample) {
+  std::vector<std::byte> const wave = speak_scene(scene(0), {Draws(1, Purpose::synth), 0});
+  std::string const sound = text_of(wave);
+  std::map<std::string, std::map<std::string, std::string>> const want{
+      {"dog", {{"image", png(1)}, {"text", "a dog"}, {"audio", sound}}}};
+  put("folder/dog.png", png(1));
+  put("folder/dog.wav", sound);
+  put("folder/dog.txt", "a dog");
+  put("folder/mute.png", png(2));
+  put("folder/mute.txt", "without a sound");
+  put("tar/a.tar",
+      TarFixture().add("dog.png", png(1)).add("dog.wav", sound).add("dog.txt", "a dog").end());
+  put("table/a.tsv", "id\timage\taudio\tcaption\ndog\tdog.png\tdog.wav\ta dog\n");
+  put("table/dog.png", png(1));
+  put("table/dog.wav", sound);
+  for (char const* form : {"folder", "tar", "table"}) {
+    BuildOptions o = options();
+    o.source.from = {in_ / form};
+    o.out = folder_ / "out" / form;
+    o.modalities = {"image", "audio", "text"};
+    BuildReport const report = run(o);
+    EXPECT_EQ(samples_of(o.out), want) << form;
+    EXPECT_EQ(report.total_dropped(), 0) << form;
+  }
+  EXPECT_THAT(read_file(out_ / "folder" / "build-report.json"), HasSubstr("\"no sound\": 1"));
+}
+
+TEST_F(BuildDataset, DropsWhatIsNoArray) {
+  put("good.npy", npy("2,", {1, 2}));
+  put("picture.npy", png(1));
+  put("cut.npy", npy("2,", {1, 2}).substr(0, 100));
+  put("infinite.npy", npy("2,", {1, INFINITY}));
+  for (char const* key : {"good", "picture", "cut", "infinite"})
+    put(fmt::format("{}.txt", key), key);
+  BuildOptions o = options();
+  o.modalities = {"motion", "text"};
+  o.max_bad_share = 0.9;
+  BuildReport const report = run(o);
+  EXPECT_EQ(report.total_kept(), 1);
+  EXPECT_EQ(report.dropped.at("not a NumPy array (.npy)").count, 1);
+  EXPECT_EQ(report.dropped.at("array that cannot be decoded").count, 2);
+  o.out = folder_ / "header";
+  o.check = MediaCheck::header;
+  EXPECT_EQ(run(o).total_kept(), 2);  // values are not looked at
+}
+
+TEST_F(BuildDataset, RefusesNamesThatNothingCanBeCalled) {
+  put("a.npy", npy("2,", {1, 2}));
+  for (std::string const name :
+       {"", "a/b", "..", "a.b", "Motion", "2d", "key", "label", "checksum", "id", "caption",
+        "motion ", "caf\xC3\xA9", "abcdefghijklmnopqrstuvwxyzabcdefg"}) {
+    BuildOptions o = options();
+    o.modalities = {"text", name};
+    EXPECT_THAT(error(o), HasSubstr("64: --modalities: '" + name + "' cannot be")) << name;
+  }
+  BuildOptions o = options();
+  o.modalities = {"motion", "motion"};
+  EXPECT_THAT(error(o), HasSubstr("64: --modalities: give each modality once"));
 }
 
 TEST_F(BuildDataset, LeavesShardsWithoutAnIndexAlone) {

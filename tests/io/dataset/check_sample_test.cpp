@@ -15,7 +15,7 @@ TEST(CheckSample, LooksIntoSounds) {
   auto const reason = [](std::string const& bytes) {
     Candidate candidate;
     candidate.key = "k";
-    candidate.audio = bytes;
+    candidate.items["audio"] = bytes;
     auto const fault = check_sample(candidate, {"audio"}, MediaCheck::header);
     return fault ? fault->reason + ": " + fault->detail : "";
   };
@@ -38,7 +38,7 @@ TEST(CheckSample, RefusesKeysThatCannotBeStored) {
        {std::string(), std::string(256, 'k'), std::string("a\0b", 3), std::string("\xFF")}) {
     Candidate candidate;
     candidate.key = key;
-    candidate.text = "a caption";
+    candidate.items["text"] = "a caption";
     auto const fault = check_sample(candidate, {"text"}, MediaCheck::header);
     ASSERT_TRUE(fault);
     EXPECT_EQ(fault->reason, "unusable key");

@@ -30,7 +30,7 @@ class SourceTest : public TemporaryFolder {
  protected:
   Collected read(Source const& source) const {
     Collected found;
-    for (Unit const& unit : source.units(1 << 20, Wanted{})) source.read(unit, Wanted{}, found);
+    for (Unit const& unit : source.units(1 << 20)) source.read(unit, found);
     return found;
   }
   std::string deep(int depth) const {
@@ -42,20 +42,20 @@ class SourceTest : public TemporaryFolder {
 TEST_F(SourceTest, ACorrectedFileIsAnotherInput) {
   write_file(folder_ / "a.png", "picture");
   write_file(folder_ / "a.txt", "one");
-  std::string const before = open_folder(folder_)->identity();
-  EXPECT_EQ(open_folder(folder_)->identity(), before);
+  std::string const before = open_folder(folder_, {})->identity();
+  EXPECT_EQ(open_folder(folder_, {})->identity(), before);
   write_file(folder_ / "a.txt", "another");
-  std::string const longer = open_folder(folder_)->identity();
+  std::string const longer = open_folder(folder_, {})->identity();
   EXPECT_NE(longer, before);
   auto const time = std::filesystem::last_write_time(folder_ / "a.txt");
   std::filesystem::last_write_time(folder_ / "a.txt", time + std::chrono::seconds(2));
-  EXPECT_NE(open_folder(folder_)->identity(), longer);
+  EXPECT_NE(open_folder(folder_, {})->identity(), longer);
 
   for (char const* name : {"a.tar", "a.tsv"}) {
     write_file(folder_ / name, "image_id\timage\tcaption\n");
     auto const identity = [&] {
-      return std::string(name) == "a.tar" ? open_tars({folder_ / name}, "")->identity()
-                                          : open_tables({folder_ / name}, "", "")->identity();
+      return std::string(name) == "a.tar" ? open_tars({folder_ / name}, {})->identity()
+                                          : open_tables({folder_ / name}, {})->identity();
     };
     std::string const old = identity();
     std::filesystem::last_write_time(folder_ / name, time + std::chrono::seconds(4));
@@ -72,7 +72,7 @@ TEST_F(SourceTest, LabelsInJsonAreTextsNumbersAndTruthValues) {
                                     .add("list.json", R"({"label": ["cat"]})")
                                     .add("object.json", R"({"label": {"name": "cat"}})")
                                     .end());
-  Collected const found = read(*open_tars({folder_ / "a.tar"}, "label"));
+  Collected const found = read(*open_tars({folder_ / "a.tar"}, {.label = "label"}));
   ASSERT_EQ(found.samples.size(), 4u);
   EXPECT_EQ(found.samples[0].label, "cat");
   EXPECT_EQ(found.samples[1].label, "7");
@@ -88,10 +88,10 @@ TEST_F(SourceTest, DeepJsonDoesNoHarm) {
                  .add("a.json", R"({"caption": "fine", "label": )" + deep(200000) + "}")
                  .add("b.json", R"({"caption": "fine", "extra": )" + deep(200000) + "}")
                  .end());
-  Collected const found = read(*open_tars({folder_ / "a.tar"}, "label"));
+  Collected const found = read(*open_tars({folder_ / "a.tar"}, {.label = "label"}));
   ASSERT_EQ(found.samples.size(), 1u);
   EXPECT_EQ(found.samples[0].key, "b");
-  EXPECT_EQ(found.samples[0].text, "fine");
+  EXPECT_EQ(found.samples[0].items.at("text"), "fine");
   EXPECT_EQ(found.dropped.size(), 1u);
 }
 

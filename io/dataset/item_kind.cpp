@@ -1,0 +1,88 @@
+#include "io/dataset/item_kind.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "core/base/error.hpp"
+#include "io/media/media_kind.hpp"
+
+namespace accord::io {
+namespace {
+
+constexpr std::size_t max_name_bytes = 32;
+/// Names that shards and tables have for other things.
+constexpr std::array<std::string_view, 7> taken{"key",      "label",   "checksum", "id",
+                                                "image_id", "uniq_id", "caption"};
+
+void check_name(std::string const& name) {
+  auto const letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  auto const allowed = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; };
+  if (name.empty() || name.size() > max_name_bytes || !letter(name.front()) ||
+      !std::ranges::all_of(name, allowed) || std::ranges::find(taken, name) != taken.end())
+    throw UsageError(fmt::format(
+        "--modalities: '{}' cannot be the name of a modality: give up to {} small letters, digits "
+        "and '_', a letter first, and none of key, label, checksum, id, image_id, uniq_id, caption",
+        name, max_name_bytes));
+}
+
+}  // namespace
+
+ItemKind item_kind(std::string_view modality) {
+  return modality == "image"   ? ItemKind::picture
+         : modality == "text"  ? ItemKind::caption
+         : modality == "audio" ? ItemKind::sound
+                               : ItemKind::array;
+}
+
+std::vector<std::string> ordered_modalities(std::vector<std::string> names) {
+  std::ranges::for_each(names, check_name);
+  std::ranges::sort(names, {}, [](std::string const& name) {
+    return std::tuple(item_kind(name), std::string_view(name));
+  });
+  if (names.empty() || std::ranges::adjacent_find(names) != names.end())
+    throw UsageError("--modalities: give each modality once");
+  return names;
+}
+
+std::optional<ItemFile> item_file(std::string const& name,
+                                  std::vector<std::string> const& modalities) {
+  std::size_t const base = name.rfind('/') + 1;  // npos + 1 = 0
+  std::string const stem = name.substr(0, name.rfind('.'));
+  bool const any_array = name.ends_with(".npy") && stem.find('.', base) == std::string::npos &&
+                         std::ranges::count(modalities, ItemKind::array, item_kind) == 1;
+  if (name.ends_with(".txt")) return ItemFile{stem, "text"};
+  for (std::string const& modality : modalities) switch (item_kind(modality)) {
+      case ItemKind::picture:
+        if (has_image_extension(name)) return ItemFile{stem, modality};
+        break;
+      case ItemKind::sound:
+        if (has_audio_extension(name)) return ItemFile{stem, modality};
+        break;
+      case ItemKind::array:
+        if (any_array) return ItemFile{stem, modality};
+        if (std::string const ending = file_endings(modality); name.ends_with(ending))
+          return ItemFile{name.substr(0, name.size() - ending.size()), modality};
+        break;
+      case ItemKind::caption:
+        break;
+    }
+  return std::nullopt;
+}
+
+std::string file_endings(std::string const& modality) {
+  switch (item_kind(modality)) {
+    case ItemKind::picture:
+      return ".jpg .png .webp";
+    case ItemKind::caption:
+      return ".txt";
+    case ItemKind::sound:
+      return ".wav .flac .mp3 .ogg";
+    default:
+      return fmt::format(".{}.npy", modality);
+  }
+}
+
+}  // namespace accord::io
