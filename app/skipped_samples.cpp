@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "parallel/comm/gather_text.hpp"
+#include "core/comm/gather_lists.hpp"
 
 namespace accord::app {
 
@@ -13,7 +13,7 @@ std::vector<io::SkippedSample> gather_skipped(Queue& queue, Communicator& world,
   for (io::SkippedSample const& s : mine)
     list.push_back({s.position, s.source, s.key, s.sample, s.reason});
   std::vector<io::SkippedSample> all;
-  for (std::string const& text : parallel::gather_text(
+  for (std::string const& text : gather_lists(
            queue, world, list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)))
     if (world.rank() == 0)
       for (nlohmann::json const& s : nlohmann::json::parse(text))

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/comm/gather_lists.hpp"
 #include "io/file/file.hpp"
-#include "parallel/comm/gather_text.hpp"
 
 namespace accord::app {
 namespace {
@@ -170,7 +170,7 @@ void RunTrace::finish() {
   io::write_file_atomically(folder / fmt::format("rank-{:04}.json", world_.rank()),
                             to_chrome_json(*trace, world_.rank(), label_));
   std::vector<std::string> const texts =
-      parallel::gather_text(queue_, world_, json_of(summarise(trace->spans())).dump());
+      gather_lists(queue_, world_, json_of(summarise(trace->spans())).dump());
   if (world_.rank() != 0) return;
   std::vector<TraceSummary> ranks;
   nlohmann::ordered_json summary = {{"first_step", first_}, {"ranks", nlohmann::json::array()}};

@@ -1,7 +1,5 @@
 #include "io/checkpoint/collective.hpp"
 
-#include <algorithm>
-
 #include "core/base/as_error.hpp"
 
 namespace accord::io {
@@ -44,27 +42,6 @@ std::optional<Error> first_failure(Communicator& communicator, Queue& queue,
 
 std::string broadcast_text(Communicator& communicator, Queue& queue, std::string text) {
   return broadcast_text_from(communicator, queue, std::move(text), 0);
-}
-
-std::vector<std::vector<Index>> gather_lists(Communicator& communicator, Queue& queue,
-                                             std::vector<Index> const& mine) {
-  std::vector<Index> lengths(static_cast<std::size_t>(communicator.size()));
-  std::vector<Index> length{static_cast<Index>(mine.size())};
-  communicator.all_gather(queue, view_of(length), view_of(lengths));
-  queue.wait();
-  std::size_t const longest = static_cast<std::size_t>(
-      std::max<Index>(*std::max_element(lengths.begin(), lengths.end()), 1));
-  std::vector<Index> padded(mine);
-  padded.resize(longest);
-  std::vector<Index> gathered(longest * lengths.size());
-  communicator.all_gather(queue, view_of(padded), view_of(gathered));
-  queue.wait();
-  std::vector<std::vector<Index>> lists(lengths.size());
-  for (std::size_t rank = 0; rank < lists.size(); ++rank) {
-    auto const begin = gathered.begin() + static_cast<std::ptrdiff_t>(rank * longest);
-    lists[rank].assign(begin, begin + lengths[rank]);
-  }
-  return lists;
 }
 
 }  // namespace accord::io

@@ -33,8 +33,4 @@ void together(Communicator& communicator, Queue& queue, Phase&& phase) {
 /// Rank 0's text on every rank.
 std::string broadcast_text(Communicator& communicator, Queue& queue, std::string text);
 
-/// The lists of all ranks, by rank; lengths may differ.
-std::vector<std::vector<Index>> gather_lists(Communicator& communicator, Queue& queue,
-                                             std::vector<Index> const& mine);
-
 }  // namespace accord::io

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "core/comm/gather_lists.hpp"
 #include "io/checkpoint/collective.hpp"
 #include "io/checkpoint/data_file.hpp"
 #include "io/file/file.hpp"
@@ -96,7 +97,7 @@ void CheckpointSave::plan(Communicator& communicator, Queue& queue) {
   std::vector<Index> mine{fingerprint(infos_)};
   for (ConstPiece const& piece : pieces_)
     mine.insert(mine.end(), {piece.tensor, piece.begin, piece.count});
-  std::vector<std::vector<Index>> const lists = gather_lists(communicator, queue, mine);
+  std::vector<std::vector<Index>> const lists = gather_lists(queue, communicator, mine);
   together(communicator, queue, [&] {
     check_infos(infos_);
     if (communicator.rank() == 0)
@@ -284,7 +285,7 @@ fs::path CheckpointSave::commit(Communicator& communicator, Queue& queue) {
   std::vector<Index> mine;
   for (Hash128 const& hash : hashes_)
     mine.insert(mine.end(), {std::bit_cast<Index>(hash.high), std::bit_cast<Index>(hash.low)});
-  std::vector<std::vector<Index>> const hashes = gather_lists(communicator, queue, mine);
+  std::vector<std::vector<Index>> const hashes = gather_lists(queue, communicator, mine);
   phase(communicator, queue, [&] {
     if (communicator.rank() != 0) return;
     std::string const text = to_text(manifest(hashes));

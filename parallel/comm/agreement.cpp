@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.hpp"
-#include "parallel/comm/gather_text.hpp"
+#include "core/comm/gather_lists.hpp"
 
 namespace accord::parallel {
 namespace {
@@ -24,7 +24,7 @@ std::vector<std::string> fields_of(std::string const& text) {
 void require_agreement(Queue& queue, Communicator& group, std::vector<AgreementItem> const& items) {
   std::string mine;
   for (AgreementItem const& item : items) mine += item.name + '\0' + item.value + '\0';
-  std::vector<std::string> const texts = gather_text(queue, group, std::move(mine));
+  std::vector<std::string> const texts = gather_lists(queue, group, std::move(mine));
   auto const other =
       std::find_if(texts.begin(), texts.end(), [&](auto& text) { return text != texts[0]; });
   if (other == texts.end()) return;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/base/device.hpp"
-#include "parallel/comm/gather_text.hpp"
+#include "core/comm/gather_lists.hpp"
 #ifdef ACCORD_HAS_CUDA
 #include "parallel/comm/nccl_communicator.hpp"
 #endif
@@ -14,7 +14,7 @@ namespace accord::parallel {
 std::unique_ptr<GroupCommunicator> make_device_group(Queue& queue, GroupCommunicator& world) {
   if (queue.backend() != Backend::cuda || world.size() == 1) return nullptr;
 #ifdef ACCORD_HAS_CUDA
-  std::vector<std::string> devices = gather_text(queue, world, cuda::device_identity());
+  std::vector<std::string> devices = gather_lists(queue, world, cuda::device_identity());
   std::sort(devices.begin(), devices.end());
   if (std::adjacent_find(devices.begin(), devices.end()) == devices.end())
     return std::make_unique<NcclCommunicator>(world.split(0, world.rank()));

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "parallel/comm/gather_text.hpp"
+#include "core/comm/gather_lists.hpp"
 
 namespace accord::parallel {
 namespace {
@@ -86,7 +86,7 @@ std::map<std::string, LogicalTensor> gather_logical(Queue& queue, Communicator& 
     append(mine, spec.name.data(), spec.name.size());
     append(mine, values.data(), values.size() * sizeof(double));
   }
-  std::vector<std::string> const texts = gather_text(queue, world, std::move(mine));
+  std::vector<std::string> const texts = gather_lists(queue, world, std::move(mine));
   if (world.rank() != 0) return {};
   Assembly assembly;
   for (std::string const& text : texts) assembly.add(text);

@@ -3,7 +3,7 @@
 #include <map>
 #include <sstream>
 
-#include "parallel/comm/gather_text.hpp"
+#include "core/comm/gather_lists.hpp"
 
 namespace accord::parallel {
 namespace {
@@ -43,7 +43,7 @@ void Ownership::find_shared(Queue& queue, ParameterStore const& store, MeshGroup
     int first_stage, stages;
   };
   std::map<std::string, Held> parameters;  // by name: the same order on every stage
-  std::vector<std::string> const texts = gather_text(queue, *groups.pipeline, mine.str());
+  std::vector<std::string> const texts = gather_lists(queue, *groups.pipeline, mine.str());
   for (int stage = 0; stage < groups.pipeline->size(); ++stage) {
     std::istringstream text(texts[static_cast<std::size_t>(stage)]);
     std::string name;
