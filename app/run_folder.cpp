@@ -16,6 +16,14 @@ std::string text_of(std::filesystem::path const& path) {
   return std::filesystem::exists(path) ? io::read_file(path) : "";
 }
 
+/// The first of name-1, name-2, ..., with `extension` behind, that does not exist.
+std::filesystem::path first_free(std::filesystem::path const& name, std::string const& extension) {
+  for (int number = 1;; ++number) {
+    std::filesystem::path path = fmt::format("{}-{}{}", name.string(), number, extension);
+    if (!std::filesystem::exists(path)) return path;
+  }
+}
+
 }  // namespace
 
 RunFolder::RunFolder(std::filesystem::path directory) : directory_(std::move(directory)) {
@@ -33,14 +41,14 @@ void RunFolder::begin(std::string const& configuration_toml) const {
 
 std::vector<std::filesystem::path> RunFolder::set_aside_metrics() const {
   std::vector<std::filesystem::path> moved;
-  for (std::filesystem::path const& path : {metrics(), validation(), skipped()}) {
+  for (std::filesystem::path const& path : {metrics(), validation(), skipped(), tensorboard()}) {
     if (!std::filesystem::is_regular_file(path) || std::filesystem::file_size(path) == 0) continue;
-    std::filesystem::path to;
-    int number = 1;
-    do to = directory_ / fmt::format("{}-{}.jsonl", path.stem().string(), number++);
-    while (std::filesystem::exists(to));
+    std::filesystem::path to = path == tensorboard()
+                                   ? first_free(directory_ / "tensorboard", "") / event_file_name
+                                   : first_free(directory_ / path.stem(), ".jsonl");
+    std::filesystem::create_directories(to.parent_path());
     io::rename_durably(path, to);
-    moved.push_back(to);
+    moved.push_back(std::move(to));
   }
   return moved;
 }

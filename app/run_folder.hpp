@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/tensorboard.hpp"
 #include "io/checkpoint/run_record.hpp"
 
 namespace accord::app {
@@ -28,12 +29,14 @@ class RunFolder {
   std::filesystem::path metrics() const { return directory_ / "metrics.jsonl"; }
   std::filesystem::path validation() const { return directory_ / "validation.jsonl"; }
   std::filesystem::path skipped() const { return directory_ / "skipped.jsonl"; }
+  std::filesystem::path tensorboard() const { return directory_ / event_file_name; }
 
   /// Takes away the record of an earlier run that ended here: this one has not. Call first.
   void begin(std::string const& configuration_toml) const;
   /// For a run from its first step on: what another run left in metrics(), validation() and
-  /// skipped() goes to the first free of metrics-1.jsonl, metrics-2.jsonl, ... Returns the new
-  /// paths. \throws IoError
+  /// skipped() goes to the first free of metrics-1.jsonl, metrics-2.jsonl, ..., and of
+  /// tensorboard() into the first free of the folders tensorboard-1, tensorboard-2, ..., because
+  /// TensorBoard takes the files of one folder for one run. Returns the new paths. \throws IoError
   std::vector<std::filesystem::path> set_aside_metrics() const;
   void add_event(std::int64_t step, std::string const& text) const;
   /// Writes run.json, the last thing of all; durable when it returns.

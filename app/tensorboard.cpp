@@ -109,10 +109,7 @@ std::uintmax_t bytes_up_to_step(std::filesystem::path const& path, std::int64_t 
 
 EventFile::EventFile(std::filesystem::path path, std::int64_t step)
     : path_(std::move(path)),
-      file_(open_to_continue(path_, [&] { return bytes_up_to_step(path_, step); })) {
-  if (std::fseek(file_.get(), 0, SEEK_END) == 0 && std::ftell(file_.get()) == 0)
-    append(event_head(0) + field(3, std::string("brain.Event:2")));
-}
+      file_(open_to_continue(path_, [&] { return bytes_up_to_step(path_, step); })) {}
 
 void EventFile::append(std::string const& event) {
   std::string const length = fixed(static_cast<std::uint64_t>(event.size()));
@@ -121,6 +118,8 @@ void EventFile::append(std::string const& event) {
 }
 
 void EventFile::write(MetricsLine const& line, std::string const& prefix) {
+  if (std::fseek(file_.get(), 0, SEEK_END) == 0 && std::ftell(file_.get()) == 0)
+    append(event_head(0) + field(3, std::string("brain.Event:2")));
   std::string summary;  // Summary {repeated Value {tag = 1, simple_value = 2} value = 1}
   std::int64_t step = 0;
   for (auto const& [name, value] : line) {

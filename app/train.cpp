@@ -140,8 +140,7 @@ class TrainRun {
                   << std::endl;
     folder_->add_event(training_.completed(), fmt::format("{}: {}", begun, layout()));
     metrics_ = std::make_unique<MetricsFile>(folder_->metrics(), training_.completed());
-    events_ =
-        std::make_unique<EventFile>(folder_->directory() / event_file_name, training_.completed());
+    events_ = std::make_unique<EventFile>(folder_->tensorboard(), training_.completed());
     skipped_lines_ = std::make_unique<MetricsFile>(folder_->skipped(), training_.completed());
     if (validation_)
       validation_lines_ =

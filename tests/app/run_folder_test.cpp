@@ -32,6 +32,20 @@ TEST_F(RunFolderTest, ANewRunSetsTheMetricsOfAnotherAside) {
   EXPECT_FALSE(std::filesystem::exists(run.metrics()));
 }
 
+TEST_F(RunFolderTest, ANewRunSetsTheEventFileOfAnotherAsideWhereTensorBoardFindsIt) {
+  RunFolder const run(folder_);
+  EventFile(run.tensorboard(), 0);  // of a run that logged nothing
+  EXPECT_THAT(run.set_aside_metrics(), IsEmpty());
+  EventFile(run.tensorboard(), 0).write({{"step", 1}, {"loss", 2.0}});
+  std::string const written = io::read_file(run.tensorboard());
+  EXPECT_THAT(run.set_aside_metrics(),
+              ElementsAre(folder_ / "tensorboard-1" / "events.out.tfevents.accord"));
+  EXPECT_EQ(io::read_file(folder_ / "tensorboard-1" / event_file_name), written);
+  EXPECT_FALSE(std::filesystem::exists(run.tensorboard()));
+  write_file(run.tensorboard(), "second");
+  EXPECT_THAT(run.set_aside_metrics(), ElementsAre(folder_ / "tensorboard-2" / event_file_name));
+}
+
 TEST(BuildInfo, KnowsTheProgramsFile) {
   std::string const file = io::read_file(std::filesystem::read_symlink("/proc/self/exe"));
   EXPECT_EQ(binary_hash(), io::to_hex(io::hash128(std::as_bytes(std::span(file)))));
