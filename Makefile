@@ -30,7 +30,7 @@ test-all:
 check:
 	@scripts/check-sources
 
-# clang-tidy; minutes.
+# clang-tidy over all sources; an hour of one core.
 tidy:
 	@scripts/tidy
 

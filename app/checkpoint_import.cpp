@@ -33,7 +33,7 @@ bool begins_with_one_of(std::string const& name, std::vector<std::string> const&
 /// A file that holds nothing of the decoder is meant for a model without one.
 Config config_for(Config const& config, ByName const& file) {
   if (config.model.decoder.layers == 0) return config;
-  Config const without = branch_of(config, all_modalities(config.model), DecoderPart::without);
+  Config without = branch_of(config, all_modalities(config.model), DecoderPart::without);
   std::map<std::string, bool> outside;
   for (ParameterSpec const& spec : Model::describe(without.model)) outside[spec.name] = true;
   for (ParameterSpec const& spec : Model::describe(config.model))

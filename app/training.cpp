@@ -339,7 +339,7 @@ std::filesystem::path Training::save(std::map<std::string, std::string> notes,
     documents.run[carried_from] = carried_configuration_;
     options.carried = &*carried_;
   }
-  std::filesystem::path const folder = io::save_checkpoint(
+  std::filesystem::path folder = io::save_checkpoint(
       world_, queue_, config_.checkpoint.directory, completed(), tensors.infos(),
       tensors.pieces_to_save(queue_, *groups_.tensor), std::move(documents), std::move(options));
   if (carried_) {  // the checkpoint holds the file from now on

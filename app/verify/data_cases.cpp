@@ -252,7 +252,8 @@ void verify_mask_sampling(Queue&, Reference& reference) {
       bool complements = true;
       MaskStatistics const joint =
           sample_masks(static_cast<std::size_t>(patches), [&](std::uint64_t p) {
-            MaskFlags const hidden = own(p), both = joint_mask(hidden, 0.6875, at(p, stream_of(5)));
+            MaskFlags const hidden = own(p);
+            MaskFlags both = joint_mask(hidden, 0.6875, at(p, stream_of(5)));
             for (std::size_t i = 0; i < hidden.size(); ++i)
               complements = complements && (hidden[i] || both[i]);
             return both;
@@ -279,7 +280,7 @@ void verify_mask_sampling(Queue&, Reference& reference) {
           });
       expect_frequencies(reference, group + "/mask_probability", seen.probability, seen.draws,
                          reference.values(group + "/mask_probability"), reference_draws);
-      expect_count(reference, group, seen, static_cast<Index>(hidden / seen.draws + 0.5));
+      expect_count(reference, group, seen, std::lround(hidden / seen.draws));
       reference.expect(group + " counts as seen by the official sampler",
                        file.attribute_text(group, "masked_counts_seen") ==
                            fmt::format("[{}]", std::lround(hidden / seen.draws)));

@@ -47,7 +47,7 @@ Tensor AttentionPooling::forward(Queue& queue, ConstView x, std::vector<Index> c
   View const queries = saved.qkv.view().rows(0, samples).columns(0, width_);
   // The op divides by sqrt(head width).
   bias_forward(queue, store_->value(query_).reshaped({width_}), queries);
-  scale(queue, std::sqrt(static_cast<double>(width_ / heads_)), queries);
+  scale(queue, std::sqrt(static_cast<double>(width_) / static_cast<double>(heads_)), queries);
   key_.forward(queue, x, tokens.columns(width_, width_));
   value_.forward(queue, x, tokens.columns(2 * width_, width_));
   saved.out = Tensor(queue, x.dtype(), Shape{saved.qkv.rows(), width_});
@@ -68,7 +68,7 @@ Tensor AttentionPooling::backward(Queue& queue, ConstView dy, ConstView x,
                      dqkv);
   if (View const dquery = store_->gradient(query_)) {
     View const dqueries = dqkv.view().rows(0, samples).columns(0, width_);
-    scale(queue, std::sqrt(static_cast<double>(width_ / heads_)), dqueries);
+    scale(queue, std::sqrt(static_cast<double>(width_) / static_cast<double>(heads_)), dqueries);
     bias_backward(queue, dqueries, dquery.reshaped({width_}));
   }
   ConstView const dtokens = dqkv.view().rows(samples, x.rows());

@@ -26,9 +26,10 @@ double geometric_sum(double q, Index n) {
 // middle is part of the result.
 std::vector<double> geometric_places(Index from, Index to) {
   double low = 1.01, high = 1.5, q = low;
+  Index const half = to / 2;
   while (high - low > 1e-6) {
     q = (low + high) / 2;
-    (geometric_sum(q, from / 2) > static_cast<double>(to / 2) ? high : low) = q;
+    (geometric_sum(q, from / 2) > static_cast<double>(half) ? high : low) = q;
   }
   std::vector<double> places(static_cast<std::size_t>(from), 0.0);
   auto const centre = places.begin() + from / 2;
@@ -133,11 +134,12 @@ AxisMap geometric_axis(Index from, Index to) {
         from, to));
   std::vector<double> const places = geometric_places(from, to);
   SplineBasis const basis = interpolating_basis(places);
+  Index const half = to / 2;
   std::vector<std::vector<double>> at_places, wanted;
   for (double const place : places) at_places.push_back(basis.at(place));
   for (Index i = 0; i < to; ++i)
     wanted.push_back(
-        basis.at(std::clamp(static_cast<double>(i - to / 2), places.front(), places.back())));
+        basis.at(std::clamp(static_cast<double>(i - half), places.front(), places.back())));
   return axis_map(solve_rows(std::move(at_places), std::move(wanted)));
 }
 

@@ -18,9 +18,9 @@ bool begins_with(std::string const& name, std::string const& prefix) {
   return true;
 }
 
-int ParameterScope::add(std::vector<Member> members) const {
+int ParameterScope::add(std::vector<Member> const& members) const {
   std::vector<ParameterSpec> specs;
-  for (Member& member : members) {
+  for (Member const& member : members) {
     std::string const name = prefix_ + member.name;
     bool const frozen = std::any_of(rules_->frozen.begin(), rules_->frozen.end(),
                                     [&](std::string const& p) { return begins_with(name, p); });

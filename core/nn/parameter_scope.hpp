@@ -41,7 +41,7 @@ class ParameterScope {
     bool used = true;  ///< false: kept for the official names only (quirk Q16), never trained
   };
   /// Adds members that lie back to back; returns the first id.
-  int add(std::vector<Member> members) const;
+  int add(std::vector<Member> const& members) const;
   int add(Member member) const { return add(std::vector<Member>{std::move(member)}); }
 
  private:

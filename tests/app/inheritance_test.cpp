@@ -38,15 +38,15 @@ TEST(Inheritance, ANewModalityStartsAnewInEveryPart) {
 
 TEST(Inheritance, WhatAPartLacksIsMissing) {
   std::vector<std::string> run = source;
-  run.push_back("encoder_wrapper.fusion_model.layers.1.text_ffn.0.wi_0.weight");
-  run.push_back("encoder_wrapper.fusion_model.layers.1.self_attn.q_proj.weight");
+  run.emplace_back("encoder_wrapper.fusion_model.layers.1.text_ffn.0.wi_0.weight");
+  run.emplace_back("encoder_wrapper.fusion_model.layers.1.self_attn.q_proj.weight");
   EXPECT_EQ(inherit(run, source, {"text"}).missing.size(), 2u);
 }
 
 TEST(Inheritance, AHeadIsNewAndADecoderThatIsNotUsedIsLeftOut) {
   std::vector<std::string> run = source;
   run.erase(run.begin() + 3);
-  run.push_back("classifier.0.weight");
+  run.emplace_back("classifier.0.weight");
   Inheritance const found = inherit(run, source, {"text"});
   EXPECT_THAT(found.fresh, ElementsAre("classifier.0.weight"));
   EXPECT_THAT(found.missing, IsEmpty());

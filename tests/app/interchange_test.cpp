@@ -81,7 +81,7 @@ class Interchange : public TemporaryFolder {
       thrown = std::current_exception();
     }
     ::testing::internal::GetCapturedStderr();
-    std::string const output = ::testing::internal::GetCapturedStdout();
+    std::string output = ::testing::internal::GetCapturedStdout();
     if (thrown) std::rethrow_exception(thrown);
     return output;
   }

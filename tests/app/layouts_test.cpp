@@ -31,7 +31,7 @@ class Layouts : public TemporaryFolder, public ::testing::WithParamInterface<std
 
   // Three steps with a checkpoint each; returns the run's folder.
   fs::path train(int ranks, int micro_batch, std::string const& more = "") {
-    fs::path const run = folder_ / "run" / std::to_string(runs_++);
+    fs::path run = folder_ / "run" / std::to_string(runs_++);
     int const code = accord_command(
         fmt::format("train --config '{0}/jobs/configs/tiny-vl.toml' --set "
                     "data.train='{1}/data/train' --set train.steps=3 "

@@ -126,7 +126,7 @@ class ResumedOverMpi : public TrainingOverMpi,
 TEST_P(ResumedOverMpi, IsBitwiseARunWithoutAStop) {
   std::vector<std::string> settings = GetParam();
   settings.push_back("checkpoint.directory='" + (folder_ / "resumed").string() + "'");
-  settings.push_back("train.dtype=float32");
+  settings.emplace_back("train.dtype=float32");
   Config const same = config(settings);
   int const model_ranks = same.parallel.pipeline * same.parallel.tensor;
   if (world_->size() % model_ranks != 0)

@@ -28,7 +28,7 @@ class Validation : public TemporaryFolder {
                        every);
   }
   fs::path train(std::string const& name, std::string const& more, int ranks, int want = 0) const {
-    fs::path const run = folder_ / name;
+    fs::path run = folder_ / name;
     int const code = accord_command(
         fmt::format(
             "train --config '{0}/jobs/configs/tiny-vl.toml' --set data.train='{1}/data/train' "

@@ -2,10 +2,10 @@
 // Runs the built program as a user would: whole commands, under mpirun, with their exit codes.
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

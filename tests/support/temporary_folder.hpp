@@ -12,6 +12,9 @@ namespace accord {
 
 /// `folder_` exists and is empty when a test begins and is removed with all it holds when it ends.
 class TemporaryFolder : public ::testing::Test {
+ public:
+  ~TemporaryFolder() override { std::filesystem::remove_all(folder_); }
+
  protected:
   TemporaryFolder() {
     auto const* test = ::testing::UnitTest::GetInstance()->current_test_info();
@@ -21,7 +24,6 @@ class TemporaryFolder : public ::testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }
-  ~TemporaryFolder() override { std::filesystem::remove_all(folder_); }
 
   /// A file of this content, without waiting for the disk.
   static void write_file(std::filesystem::path const& path, std::string const& content) {

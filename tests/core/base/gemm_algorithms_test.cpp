@@ -35,7 +35,7 @@ TEST(GemmAlgorithms, SurviveTheirText) {
 TEST(GemmAlgorithms, RefuseALineThatIsNone) {
   GemmAlgorithms chosen;
   chosen.remember({64, 64, 64}, {1});
-  for (std::string text :
+  for (std::string const& text :
        {std::string("no choice"), chosen.text().substr(0, 40), "float64" + chosen.text()})
     EXPECT_THROW(GemmAlgorithms().load(text), DataError) << text;
 }

@@ -35,7 +35,7 @@ Pack three_samples() {
 template <class Module>
 struct Built {
   template <class Make>
-  explicit Built(Make&& make) : module(make(ParameterScope(store, rules) / "classify_head")) {
+  explicit Built(Make const& make) : module(make(ParameterScope(store, rules) / "classify_head")) {
     store.allocate(queue, DType::float64);
     for (int id = 0; id < store.count(); ++id) {
       std::vector<double> const values =

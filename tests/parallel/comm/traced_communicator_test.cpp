@@ -39,7 +39,7 @@ TEST(TracedCommunicator, NotesEachCallWithItsBytes) {
     std::vector<std::string> names;
     std::vector<std::int64_t> bytes;
     for (Trace::Span const& span : trace.spans()) {
-      names.push_back(span.name);
+      names.emplace_back(span.name);
       bytes.push_back(span.value.value);
     }
     EXPECT_THAT(names, ElementsAre("step", "tensor all_reduce", "tensor reduce_scatter",

@@ -1,6 +1,6 @@
-#include <setjmp.h>
 #include <ucontext.h>
 
+#include <csetjmp>
 #include <cstring>
 #include <exception>
 #include <memory>
