@@ -2,10 +2,10 @@
 // whatever the moment.
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 
 #include <chrono>
+#include <csignal>
 #include <random>
 #include <thread>
 
