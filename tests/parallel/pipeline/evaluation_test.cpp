@@ -17,6 +17,8 @@ using namespace accord::testing;
 namespace {
 
 struct Layout {
+  Backend backend = Backend::cpu;
+  DType dtype = DType::float64;
   MeshShape mesh = {};
   bool sequence = false;
   int chunks = 1;
@@ -34,9 +36,9 @@ Rows rows_of(Layout const& layout, ModelConfig const& config, int micro_batches,
   MeshShape const& mesh = layout.mesh;
   Rows rows(static_cast<std::size_t>(micro_batches));
   ThreadGroup(mesh.data * mesh.pipeline * mesh.tensor).run([&](GroupCommunicator& world) {
-    Queue queue(Backend::cpu);
+    Queue queue(layout.backend);
     MeshGroups groups = make_groups(world, mesh, {.check_collectives = true});
-    Model model(queue, config, DType::float64, *groups.tensor,
+    Model model(queue, config, layout.dtype, *groups.tensor,
                 chunks_of_stage(config.encoder.layers, groups.pipeline->rank(), mesh.pipeline,
                                 layout.chunks, layout.part_layers),
                 layout.sequence);
@@ -128,6 +130,16 @@ TEST(Evaluation, OfAHeadOverStagesEqualsOneRank) {
     for (Layout const& layout : cut_through_layers)
       expect_near(logits(layout, config), want, 1e-11);
   }
+}
+
+TEST(Evaluation, OfCudaInFloat32EqualsTheCpu) {
+  ACCORD_NEEDS_DEVICE();
+  Layout const device{.backend = Backend::cuda, .dtype = DType::float32};
+  for (Modality const m : {0, 1})
+    expect_near(embeddings(device, tiny_model_config(4), m),
+                embeddings({}, tiny_model_config(4), m), 1e-5);
+  ModelConfig const head = tiny_finetune_config(4, Pooling::attention);
+  expect_near(logits(device, head), logits({}, head), 1e-5);
 }
 
 TEST(Evaluation, DropsNothing) {
