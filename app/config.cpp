@@ -135,6 +135,18 @@ std::optional<Value> converted(Key const& key, Value const& value) {
       if (auto const* x = std::get_if<std::vector<std::string>>(&value); x && x->empty())
         return Value(std::vector<std::int64_t>{});
       break;
+    case Key::Type::numbers: {
+      std::vector<double> numbers;
+      if (auto const* x = std::get_if<std::vector<double>>(&value)) numbers = *x;
+      if (auto const* x = std::get_if<std::vector<std::int64_t>>(&value))
+        numbers.assign(x->begin(), x->end());
+      auto const* texts = std::get_if<std::vector<std::string>>(&value);
+      bool const list = !numbers.empty() || (texts && texts->empty());
+      if (list && std::all_of(numbers.begin(), numbers.end(),
+                              [&](double x) { return std::isfinite(x) && within(x); }))
+        return Value(numbers);
+      break;
+    }
   }
   return std::nullopt;
 }

@@ -43,6 +43,8 @@ class Bound {
       key_.type = Key::Type::text;
     else if constexpr (std::is_same_v<Member, std::vector<std::string>>)
       key_.type = Key::Type::texts;
+    else if constexpr (std::is_same_v<Member, std::vector<double>>)
+      key_.type = Key::Type::numbers;
     else
       key_.type = Key::Type::integers;
     key_.get = [access](Config const& config, void const* table) {

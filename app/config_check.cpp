@@ -68,10 +68,42 @@ void check_convolution(ModalityConfig const& modality, ModelConfig const& model,
           modality.max_seconds, tokens(modality.max_seconds), most);
 }
 
+void check_patch_sequence(ModalityConfig const& modality, std::string const& at) {
+  bool const video = modality.frame.size() == 3;
+  require(
+      video || modality.frame.size() == 1,
+      "{}.frame has {} entries; give the shape of one frame, [channels] of a series or [height, "
+      "width, channels] of a video",
+      at, modality.frame.size());
+  require(modality.max_frames > 0, "{}.max_frames is not set; give the longest item's", at);
+  require(video || modality.patch == 1,
+          "{0}.patch = {1}: a series has none, {0}.patch_frames alone", at, modality.patch);
+  if (video)
+    require(modality.frame[0] % modality.patch == 0 && modality.frame[1] % modality.patch == 0,
+            "{0}.patch = {1} does not divide the frame's {2} x {3} pixels; choose one of {4}", at,
+            modality.patch, modality.frame[0], modality.frame[1],
+            joined(divisors_of(std::gcd(modality.frame[0], modality.frame[1]))));
+  auto const channels = static_cast<std::size_t>(modality.frame.back());
+  for (auto const& [key, values] : {std::pair("mean", modality.mean), {"std", modality.std}})
+    require(values.empty() || values.size() == channels,
+            "{}.{} has {} entries for {} channels; give one for each", at, key, values.size(),
+            channels);
+  require(modality.mask != "whole_word",
+          "{}.mask = \"whole_word\" needs words; patches are masked \"uniform\", or in \"block\"s",
+          at);
+  Index const most = adapter_family(modality.adapter)
+                         .tokens(modality, modality.max_frames * frame_elements(modality));
+  require(video || most <= max_log_positions,
+          "{0}.max_frames = {1} makes {2} tokens; up to {3} are possible: raise {0}.patch_frames",
+          at, modality.max_frames, most, max_log_positions);
+}
+
 void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
   std::string const at = "modality." + modality.name;
   require(!modality.adapter.empty(),
-          "{}.adapter is not set; give adapter = \"token\", \"patch\" or \"convolution\"", at);
+          "{}.adapter is not set; give adapter = \"token\", \"patch\", \"convolution\" or "
+          "\"patch_sequence\"",
+          at);
   if (modality.adapter == "token") {
     require(
         modality.max_tokens + 2 <= modality.positions,
@@ -95,6 +127,8 @@ void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
               "model.embed_dim = {} must be a multiple of 4 for {}.stem = \"hmlp\"",
               model.encoder.embed_dim, at);
     }
+  } else if (modality.adapter == "patch_sequence") {
+    check_patch_sequence(modality, at);
   } else {
     check_convolution(modality, model, at);
   }

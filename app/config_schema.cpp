@@ -79,6 +79,11 @@ void use_adapter(ModalityConfig& modality, std::string const& adapter) {
     modality.mask = "uniform";
     modality.mask_ratio = 0.75;
     modality.joint_mask_ratio = 0.6875;
+  } else if (adapter == "patch_sequence") {
+    modality.patch = 1;
+    modality.mask = "uniform";
+    modality.mask_ratio = 0.75;
+    modality.joint_mask_ratio = 0.6875;
   } else {
     modality.positions = 1026;
     modality.bucket_size = 512;
@@ -93,8 +98,9 @@ Section modality_section() {
   using M = ModalityConfig;
   Key adapter =
       key<M>("adapter", &M::adapter,
-             "family of the input: tokens of a text, patches of a picture, frames of a signal")
-          .one_of({"token", "patch", "convolution"});
+             "family of the input: tokens of a text, patches of a picture, convolutions of a "
+             "sound, patches of a series or video")
+          .one_of({"token", "patch", "convolution", "patch_sequence"});
   adapter.first = true;
   adapter.set = [](Config&, void* table, Value const& value) {
     use_adapter(*static_cast<M*>(table), std::get<std::string>(value));
@@ -113,15 +119,15 @@ Section modality_section() {
               .at_least(2)
               .of_adapters({"token", "convolution"}),
           key<M>("bucket_size", &M::bucket_size,
-                 "distances told apart by the relative position bias")
+                 "distances told apart by the relative position bias; not of a video")
               .at_least(4)
-              .of_adapters({"token", "convolution"}),
+              .of_adapters({"token", "convolution", "patch_sequence"}),
           key<M>("size", &M::size, "side of the square picture in pixels; a multiple of patch")
               .at_least(1)
               .of_adapters({"patch"}),
-          key<M>("patch", &M::patch, "side of a patch in pixels")
+          key<M>("patch", &M::patch, "side of a patch in pixels; of a series 1")
               .at_least(1)
-              .of_adapters({"patch"}),
+              .of_adapters({"patch", "patch_sequence"}),
           key<M>("position_side", &M::position_side,
                  "patches along a side of the position table, resized at each step where pictures "
                  "have others; 0: as many as they have, a table of another size is resized when "
@@ -161,6 +167,21 @@ Section modality_section() {
           key<M>("position_layers", &M::position_layers, "how many of those there are")
               .at_least(1)
               .of_adapters({"convolution"}),
+          key<M>("frame", &M::frame,
+                 "shape of one frame: [channels] of a series, [height, width, channels] of a video")
+              .at_least(1)
+              .of_adapters({"patch_sequence"}),
+          key<M>("patch_frames", &M::patch_frames, "frames that a patch covers")
+              .at_least(1)
+              .of_adapters({"patch_sequence"}),
+          key<M>("max_frames", &M::max_frames, "a longer series or video ends here")
+              .at_least(0)
+              .of_adapters({"patch_sequence"}),
+          key<M>("mean", &M::mean, "of each channel; subtracted from what is read; empty: 0")
+              .of_adapters({"patch_sequence"}),
+          key<M>("std", &M::std, "of each channel; what is left is divided by it; empty: 1")
+              .above(0)
+              .of_adapters({"patch_sequence"}),
           key<M>("mask", &M::mask, "how tokens are chosen for masking")
               .one_of({"whole_word", "uniform", "block"}),
           key<M>("mask_ratio", &M::mask_ratio, "part masked when the modality stands alone")
@@ -530,6 +551,9 @@ std::string Key::expectation() const {
       break;
     case Type::integers:
       kind = "a list of integers, each";
+      break;
+    case Type::numbers:
+      kind = "a list of numbers, each";
       break;
   }
   bool const low = minimum > -1e300, high = maximum < 1e300;

@@ -14,7 +14,16 @@
 namespace accord::app {
 
 struct Key {
-  enum class Type : std::uint8_t { boolean, integer, number, text, choice, texts, integers };
+  enum class Type : std::uint8_t {
+    boolean,
+    integer,
+    number,
+    text,
+    choice,
+    texts,
+    integers,
+    numbers
+  };
 
   std::string name;
   Type type = Type::text;

@@ -71,17 +71,21 @@ class Flattener {
     }
     std::vector<std::string> texts;
     std::vector<std::int64_t> integers;
+    std::vector<double> numbers;
     for (toml::node const& element : array) {
       if (auto const text = element.value_exact<std::string>()) texts.push_back(*text);
       if (auto const integer = element.value_exact<std::int64_t>()) integers.push_back(*integer);
+      if (element.is_number()) numbers.push_back(*element.value<double>());
     }
     if (!array.empty() && integers.size() == array.size())
       entries_.push_back({path, integers, where});
+    else if (!array.empty() && numbers.size() == array.size())
+      entries_.push_back({path, numbers, where});
     else if (texts.size() == array.size())
       entries_.push_back({path, texts, where});
     else
       throw UsageError(
-          fmt::format("{}: {} must be a list of texts or a list of integers", where, dotted(path)));
+          fmt::format("{}: {} must be a list of texts or a list of numbers", where, dotted(path)));
   }
 
   void named_table(toml::table const& table, std::vector<std::string> path) {

@@ -31,6 +31,19 @@ Index caption_length(CaptionLengths const& captions, Index longest, Draws const&
   return std::min(longest, shortest + static_cast<Index>(beyond));
 }
 
+/// What items of numbers consist of, samples or frames, and between how many.
+struct SignalLengths {
+  Index unit_elements, least, most;
+};
+
+SignalLengths signal_lengths(ModalityConfig const& modality) {
+  if (!modality.frame.empty()) return {frame_elements(modality), 1, modality.max_frames};
+  auto const samples = [&](double seconds) {
+    return static_cast<Index>(seconds * static_cast<double>(modality.sample_rate));
+  };
+  return {1, samples(modality.min_seconds), samples(modality.max_seconds)};
+}
+
 }  // namespace
 
 MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::uint64_t first,
@@ -75,13 +88,12 @@ MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::u
         append(input, pixels);
         items.push_back({family.tokens(modality, elements) - 1, {}});
       } else {
-        auto const seconds = [&](double s) {
-          return static_cast<Index>(s * static_cast<double>(modality.sample_rate));
-        };
-        Index const least = seconds(modality.min_seconds), most = seconds(modality.max_seconds);
-        elements = captions.shortest > 0
-                       ? least + draws.below(static_cast<std::uint32_t>(most - least + 1), p, 6, 0)
-                       : most;
+        auto const [unit, least, most] = signal_lengths(modality);
+        Index const units =
+            captions.shortest > 0
+                ? least + draws.below(static_cast<std::uint32_t>(most - least + 1), p, 6, 0)
+                : most;
+        elements = units * unit;
         std::vector<float> samples;
         for (Index i = 0; i < elements; ++i)
           samples.push_back(static_cast<float>(word(7, i) >> 8) * 0x1p-23f - 1);

@@ -431,7 +431,7 @@ void verify_unit_buckets(Queue&, Reference& reference) {
     std::size_t const first = name.find('_') + 1;
     Index const size = std::stol(name.substr(first));
     bool const grid = name.starts_with("image");
-    BucketMatrix const matrix = grid ? grid_buckets(size) : log_buckets(1024, size);
+    BucketMatrix const matrix = grid ? grid_buckets({size, size}) : log_buckets(1024, size);
     auto part = [&](Index rows, Index columns) {
       std::vector<double> values;
       for (Index i = 0; i < rows; ++i)

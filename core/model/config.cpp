@@ -20,6 +20,12 @@ int find_modality(ModelConfig const& config, std::string const& name) {
   return -1;
 }
 
+Index frame_elements(ModalityConfig const& config) {
+  Index elements = 1;
+  for (Index const extent : config.frame) elements *= extent;
+  return elements;
+}
+
 bool trains(ModelConfig const& config, Modality modality) {
   std::string const& name = config.modalities[static_cast<std::size_t>(modality)].name;
   std::string const fusion = "encoder_wrapper.fusion_model.";

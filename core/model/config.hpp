@@ -26,16 +26,17 @@ struct StackConfig {
 
 /// One [[modality]]. `adapter` picks the family; keys of other families are unused.
 struct ModalityConfig {
-  std::string name;     ///< "text": prefix of parameter names, metrics, shard groups
-  std::string adapter;  ///< "token", "patch", "convolution": modality/registry.cpp
+  std::string name;  ///< "text": prefix of parameter names, metrics, shard groups
+  std::string
+      adapter;  ///< "token", "patch", "convolution", "patch_sequence": modality/registry.cpp
 
-  // token (spec 1.2); positions and bucket_size are convolution's too
+  // token (spec 1.2); positions and bucket_size are convolution's too, bucket_size a series'
   Index vocabulary = 50264;
   Index positions = 514;    ///< rows of the absolute position table (convolution: the decoder's)
   Index max_tokens = 70;    ///< tokens per item before the end mark
   Index bucket_size = 256;  ///< log buckets of the relative-position bias (convolution: 512)
 
-  // patch (spec 1.3)
+  // patch (spec 1.3); `patch` is a video's too
   Index size = 256;  ///< side of the square input, pixels
   Index patch = 16;
   Index position_side = 0;  ///< patches along a side of the position table, which is resized at run
@@ -53,6 +54,13 @@ struct ModalityConfig {
   Index position_groups = 16;
   Index position_layers = 5;
 
+  // patch sequence (modality/patch_sequence.hpp)
+  std::vector<Index> frame = {};  ///< its shape: {channels} or {height, width, channels}
+  Index patch_frames = 1;         ///< frames of a patch
+  Index max_frames = 0;           ///< longer items end here
+  /// Of each channel: the input is (x - mean) / std; empty: as it is.
+  std::vector<double> mean = {}, std = {};
+
   // masks (spec 3.5)
   std::string mask = "";  ///< "whole_word", "uniform", "block"; empty: the adapter family's default
   double mask_ratio = 0;  ///< alone
@@ -61,6 +69,9 @@ struct ModalityConfig {
   std::string joint_mask = "complement";
   double joint_mask_ratio = 0;
 };
+
+/// Of a patch sequence: elements of one frame.
+Index frame_elements(ModalityConfig const& config);
 
 /// What a classification head reads of a pass (spec section 6).
 enum class Pooling : std::uint8_t {

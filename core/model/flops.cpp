@@ -73,9 +73,17 @@ double position_flops(ModalityConfig const& modality, double d) {
          real(modality.position_kernel);
 }
 
-/// From pixels to tokens: the stem of one picture (spec 1.3).
+/// Of a sequence of frames: `patch` counts where they are pictures.
+double patch_elements(ModalityConfig const& modality) {
+  double const pixels = modality.frame.size() == 3 ? real(modality.patch * modality.patch) : 1;
+  return real(modality.patch_frames * modality.frame.back()) * pixels;
+}
+
+/// From elements to tokens: what is done once per item (spec 1.3, 1.4).
 double stem_flops(ModalityConfig const& modality, double d, Index tokens) {
   if (modality.adapter == "convolution") return convolution_stem_flops(modality, d, tokens - 1);
+  if (modality.adapter == "patch_sequence")
+    return real(tokens - 1) * 2 * patch_elements(modality) * d;
   if (modality.adapter != "patch") return 0;
   double const pixels = real(modality.patch * modality.patch * 3), patches = real(tokens - 1);
   if (modality.stem == "mlp") return patches * 2 * pixels * d;

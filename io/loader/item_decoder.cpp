@@ -1,11 +1,13 @@
 #include "io/loader/item_decoder.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "core/base/check.hpp"
 #include "core/model/modality/adapter.hpp"
+#include "io/media/array.hpp"
 
 namespace accord::io {
 namespace {
@@ -23,6 +25,28 @@ std::byte* extend(ModalityInput& input, DType dtype, std::size_t bytes, std::byt
 
 std::size_t bytes_of_picture(ModalityConfig const& config) {
   return static_cast<std::size_t>(config.size * config.size * 3);
+}
+
+/// An item of numbers, as the adapter reads it.
+void append_values(ModalityConfig const& config, std::vector<float> const& values,
+                   ModalityInput& input, std::vector<Index>& lengths) {
+  std::size_t const size = values.size() * sizeof(float);
+  std::memcpy(extend(input, DType::float32, size, nullptr), values.data(), size);
+  lengths.push_back(
+      adapter_family(config.adapter).tokens(config, static_cast<Index>(values.size())));
+}
+
+/// Whether an array is frames x one frame; of a single channel it may lack that axis. \throws
+/// DataError
+void check_frames(ModalityConfig const& config, std::vector<Index> const& shape) {
+  auto const is = [&](std::vector<Index> const& frame) {
+    return shape.size() == frame.size() + 1 &&
+           std::equal(frame.begin(), frame.end(), shape.begin() + 1);
+  };
+  std::vector<Index> const flat(config.frame.begin(), config.frame.end() - 1);
+  if (is(config.frame) || (config.frame.back() == 1 && is(flat))) return;
+  throw DataError(fmt::format("an array of {}, where modality.{}.frame asks for frames x {}",
+                              shape_text(shape), config.name, shape_text(config.frame)));
 }
 
 void append_offsets(std::vector<Index>& to, std::vector<Index> const& from) {
@@ -82,10 +106,12 @@ ItemDecoder::ItemDecoder(ModelConfig const& model, std::vector<Modality> const& 
       families_[i] = Family::patch;
     } else if (config.adapter == "convolution") {
       families_[i] = Family::convolution;
+    } else if (config.adapter == "patch_sequence") {
+      families_[i] = Family::patch_sequence;
     } else {
       throw UsageError(fmt::format(
           "modality {}: no reader for the items of adapter \"{}\" (known: \"token\", \"patch\", "
-          "\"convolution\")",
+          "\"convolution\", \"patch_sequence\")",
           config.name, config.adapter));
     }
   }
@@ -104,6 +130,8 @@ void ItemDecoder::append(Modality modality, std::span<std::byte const> bytes, st
                             places.empty() ? nullptr : places[m], input, lengths, scratch);
     case Family::convolution:
       return append_sound(modalities_[m], bytes, input, lengths);
+    case Family::patch_sequence:
+      return append_frames(modalities_[m], bytes, input, lengths);
     case Family::none:
       break;
   }
@@ -135,10 +163,22 @@ void ItemDecoder::append_sound(ModalityConfig const& config, std::span<std::byte
                                ModalityInput& input, std::vector<Index>& lengths) const {
   std::vector<float> const samples =
       waveform(decode_sound(bytes), {config.sample_rate, config.min_seconds, config.max_seconds});
-  std::size_t const size = samples.size() * sizeof(float);
-  std::memcpy(extend(input, DType::float32, size, nullptr), samples.data(), size);
-  lengths.push_back(
-      adapter_family(config.adapter).tokens(config, static_cast<Index>(samples.size())));
+  append_values(config, samples, input, lengths);
+}
+
+void ItemDecoder::append_frames(ModalityConfig const& config, std::span<std::byte const> bytes,
+                                ModalityInput& input, std::vector<Index>& lengths) const {
+  Array array = decode_array(bytes);
+  check_frames(config, array.shape);
+  Index const frames = std::min(array.shape.front(), config.max_frames);
+  array.values.resize(static_cast<std::size_t>(frames * frame_elements(config)));
+  auto const channels = static_cast<std::size_t>(config.frame.back());
+  for (std::size_t i = 0; i < array.values.size(); ++i) {
+    double const mean = config.mean.empty() ? 0 : config.mean[i % channels],
+                 deviation = config.std.empty() ? 1 : config.std[i % channels];
+    array.values[i] = static_cast<float>((array.values[i] - mean) / deviation);
+  }
+  append_values(config, array.values, input, lengths);
 }
 
 std::vector<std::uint8_t> ItemDecoder::word_starts(Modality modality,

@@ -58,7 +58,7 @@ class ItemDecoder {
   Index maskable(Modality modality, Index length) const;
 
  private:
-  enum class Family : std::uint8_t { none, token, patch, convolution };
+  enum class Family : std::uint8_t { none, token, patch, convolution, patch_sequence };
 
   void append_text(ModalityConfig const& config, std::span<std::byte const> bytes,
                    ModalityInput& input, std::vector<Index>& lengths) const;
@@ -67,6 +67,8 @@ class ItemDecoder {
                       ModalityInput& input, std::vector<Index>& lengths, Scratch& scratch) const;
   void append_sound(ModalityConfig const& config, std::span<std::byte const> bytes,
                     ModalityInput& input, std::vector<Index>& lengths) const;
+  void append_frames(ModalityConfig const& config, std::span<std::byte const> bytes,
+                     ModalityInput& input, std::vector<Index>& lengths) const;
 
   std::vector<ModalityConfig> modalities_;
   std::vector<Family> families_;

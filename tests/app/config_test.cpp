@@ -81,6 +81,8 @@ void disturb(Config& config) {
         key.set(config, table, Value(std::vector<std::string>{"x", "y"}));
       if (key.type == Key::Type::integers)
         key.set(config, table, Value(std::vector<std::int64_t>{1, 2}));
+      if (key.type == Key::Type::numbers)
+        key.set(config, table, Value(std::vector<double>{1, 0.1, -1e300}));
     }
   }
 }
@@ -127,6 +129,59 @@ teacher = ["text"]
   EXPECT_EQ(config.model.objectives[0].name, "pairs");
   EXPECT_EQ(config.model.modalities[0].name, "image") << "in the order of the file";
   EXPECT_EQ(config.model.objectives[0].student, std::vector<Modality>{0});
+}
+
+std::string const with_motion = minimal + R"(
+[[modality]]
+name = "text"
+adapter = "token"
+[[modality]]
+name = "motion"
+adapter = "patch_sequence"
+frame = [3]
+max_frames = 64
+std = [1, 0.5, 2]
+[[objective]]
+name = "pairs"
+kind = "contrast"
+student = ["motion"]
+teacher = ["text"]
+)";
+
+TEST(Config, AModalityOfArraysIsDescribedByItsFrames) {
+  ModalityConfig const motion = parse_config(with_motion, "run.toml").model.modalities[1];
+  EXPECT_EQ(motion.frame, std::vector<Index>{3});
+  EXPECT_EQ(motion.patch, 1);
+  EXPECT_EQ(motion.mask, "uniform");
+  EXPECT_EQ(motion.mean, std::vector<double>{});
+  EXPECT_EQ(motion.std, (std::vector<double>{1, 0.5, 2}));
+  Config const video = parse_config(
+      with_motion, "run.toml",
+      {"modality.motion.frame=[32, 24, 3]", "modality.motion.patch=8", "modality.motion.std=[]"});
+  EXPECT_EQ(video.model.modalities[1].frame, (std::vector<Index>{32, 24, 3}));
+  std::string const printed = to_toml(video);
+  EXPECT_EQ(to_toml(parse_config(printed, "printed")), printed);
+}
+
+TEST(Config, RefusesFramesThatCannotBeCut) {
+  auto const error = [](std::vector<std::string> const& overrides) {
+    return usage_error([&] { parse_config(with_motion, "run.toml", overrides); });
+  };
+  EXPECT_THAT(error({"modality.motion.frame=[]"}), HasSubstr("frame has 0 entries"));
+  EXPECT_THAT(error({"modality.motion.frame=[4, 4]"}), HasSubstr("frame has 2 entries"));
+  EXPECT_THAT(error({"modality.motion.frame=[0]"}), HasSubstr("expected a list of integers"));
+  EXPECT_THAT(error({"modality.motion.max_frames=0"}), HasSubstr("max_frames is not set"));
+  EXPECT_THAT(error({"modality.motion.patch=2"}), HasSubstr("a series has none"));
+  EXPECT_THAT(error({"modality.motion.mean=[0.5]"}), HasSubstr("mean has 1 entries for 3"));
+  EXPECT_THAT(error({"modality.motion.std=[1, 0, 1]"}), HasSubstr("each > 0"));
+  EXPECT_THAT(error({"modality.motion.std=[\"a\"]"}), HasSubstr("a list of numbers, each > 0"));
+  EXPECT_THAT(error({"modality.motion.std=[1, \"a\"]"}), HasSubstr("a list of numbers"));
+  EXPECT_THAT(error({"modality.motion.max_frames=2000"}),
+              HasSubstr("raise modality.motion.patch_"));
+  EXPECT_THAT(error({"modality.motion.mask=whole_word"}), HasSubstr("needs words"));
+  EXPECT_THAT(error({"modality.motion.frame=[9, 6, 1]", "modality.motion.patch=2"}),
+              HasSubstr("does not divide the frame's 9 x 6 pixels; choose one of 1, 3"));
+  EXPECT_THAT(error({"modality.motion.size=32"}), HasSubstr("belongs to modalities with adapter"));
 }
 
 TEST(Config, PresetIsOverriddenByExplicitKeys) {

@@ -131,8 +131,28 @@ inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 
   return config;
 }
 
-/// Samples at positions [first, first + count), captions and sounds of unequal length (captions of
-/// `equal_length` rows and sounds of the greatest if given): a pure function of the position.
+/// Text and a patch sequence, with stage 1's objectives: a series where `frame` is [channels], else
+/// a video.
+inline ModelConfig tiny_sequence_model_config(std::vector<Index> const& frame, Index layers = 3,
+                                              double drop_path = 0.4) {
+  ModelConfig config = tiny_model_config(layers, drop_path);
+  bool const video = frame.size() == 3;
+  config.modalities[1] = {.name = "motion",
+                          .adapter = "patch_sequence",
+                          .bucket_size = 8,
+                          .patch = video ? 2 : 1,
+                          .frame = frame,
+                          .patch_frames = 2,
+                          .max_frames = video ? 5 : 15,
+                          .mask = "uniform",
+                          .mask_ratio = 0.6,
+                          .joint_mask_ratio = 0.5};
+  return config;
+}
+
+/// Samples at positions [first, first + count), captions, sounds and sequences of unequal length
+/// (captions of `equal_length` rows and the others of the greatest if given): a pure function of
+/// the position.
 inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Index count,
                              Index equal_length = 0, std::uint32_t seed = 11) {
   MicroBatch batch;
@@ -165,13 +185,18 @@ inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Ind
         append(batch.inputs[m], ids);
         batch.lengths[m].push_back(n + 2);
         items.push_back({n, starts[m]});
-      } else if (modality.adapter == "convolution") {
+      } else if (modality.adapter != "patch") {
         auto const rate = static_cast<double>(modality.sample_rate);
-        auto const least = static_cast<Index>(modality.min_seconds * rate),
-                   most = static_cast<Index>(modality.max_seconds * rate);
+        bool const framed = !modality.frame.empty();
+        Index const unit = framed ? frame_elements(modality) : 1;
+        auto const least = framed ? modality.patch_frames + 1
+                                  : static_cast<Index>(modality.min_seconds * rate),
+                   most = framed ? modality.max_frames
+                                 : static_cast<Index>(modality.max_seconds * rate);
         Index const n =
-            equal_length ? most
-                         : least + draws.below(static_cast<std::uint32_t>(most - least), p, 104, 0);
+            unit * (equal_length
+                        ? most
+                        : least + draws.below(static_cast<std::uint32_t>(most - least), p, 104, 0));
         std::vector<float> samples;
         for (Index i = 0; i < n; ++i)
           samples.push_back(

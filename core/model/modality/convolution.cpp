@@ -5,7 +5,7 @@
 
 #include "core/model/modality/convolution_positions.hpp"
 #include "core/model/modality/convolution_stem.hpp"
-#include "core/ops/elementwise.hpp"
+#include "core/model/modality/in_type.hpp"
 #include "core/ops/rows.hpp"
 
 namespace accord {
@@ -92,7 +92,7 @@ class ConvolutionAdapter final : public Adapter {
   void finish_backward(Queue& queue, Saved& base) const override {
     auto& saved = static_cast<ConvolutionSaved&>(base);
     if (saved.dfeatures)
-      stem_.backward(queue, in_type(queue, std::move(saved.dfeatures)), saved.stem);
+      stem_.backward(queue, in_type(queue, std::move(saved.dfeatures), dtype_), saved.stem);
   }
 
  private:
@@ -139,18 +139,11 @@ class ConvolutionAdapter final : public Adapter {
     };
     auto const* const bytes = input.data.data();
     if (dtype_ != DType::float64)
-      return in_type(queue, converted(reinterpret_cast<float const*>(bytes), std::vector<float>()));
+      return in_type(queue, converted(reinterpret_cast<float const*>(bytes), std::vector<float>()),
+                     dtype_);
     if (input.dtype == DType::float64)
       return converted(reinterpret_cast<double const*>(bytes), std::vector<double>());
     return converted(reinterpret_cast<float const*>(bytes), std::vector<double>());
-  }
-
-  /// In the model's type.
-  Tensor in_type(Queue& queue, Tensor x) const {
-    if (x.dtype() == dtype_) return x;
-    Tensor rounded(queue, dtype_, x.shape());
-    convert(queue, x, rounded);
-    return rounded;
   }
 
   static std::vector<Span> sequences_of(RowPlacement const& placement) {

@@ -119,9 +119,9 @@ MaskFlags block_mask(Index count, double ratio, MaskDraws const& source) {
 MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
   std::string kind = config.mask;
   if (kind.empty())
-    kind = config.adapter == "token"   ? "whole_word"
-           : config.adapter == "patch" ? "uniform"
-                                       : "block";
+    kind = config.adapter == "token"         ? "whole_word"
+           : config.adapter == "convolution" ? "block"
+                                             : "uniform";
   Rule rule;
   if (kind == "whole_word" && config.adapter == "token") {
     rule.kind = Kind::whole_word;

@@ -39,20 +39,30 @@ BucketMatrix log_buckets(Index size, Index beta) {
   return matrix;
 }
 
-BucketMatrix grid_buckets(Index side) {
-  Index const size = side * side + 1, rows = grid_bucket_rows(side);
+BucketMatrix grid_buckets(std::vector<Index> const& extents) {
+  Index places = 1, offsets = 1;
+  for (Index const extent : extents) {
+    places *= extent;
+    offsets *= 2 * extent - 1;
+  }
+  Index const size = places + 1, rows = offsets + 3;
   BucketMatrix matrix{size, rows, std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
     for (Index j = 0; j < size; ++j) {
-      Index bucket;
+      Index bucket = 0;
       if (i == 0) {
         bucket = j == 0 ? rows - 1 : rows - 3;
       } else if (j == 0) {
         bucket = rows - 2;
       } else {
-        Index const p = i - 1, q = j - 1;
-        bucket =
-            (p / side - q / side + side - 1) * (2 * side - 1) + (p % side - q % side + side - 1);
+        Index p = i - 1, q = j - 1, stride = 1;
+        for (std::size_t d = extents.size(); d-- > 0;) {
+          Index const extent = extents[d];
+          bucket += stride * (p % extent - q % extent + extent - 1);
+          stride *= 2 * extent - 1;
+          p /= extent;
+          q /= extent;
+        }
       }
       matrix.bucket[static_cast<std::size_t>(i * size + j)] = static_cast<std::int32_t>(bucket);
     }

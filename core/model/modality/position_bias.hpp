@@ -25,8 +25,10 @@ inline constexpr Index max_log_positions = 1024;
 BucketMatrix log_buckets(Index size, Index beta);
 constexpr Index log_bucket_rows(Index beta) { return 2 * beta + 2; }
 
-/// 2-D offsets on a side x side grid behind a class token. Table rows: grid_bucket_rows(side).
-BucketMatrix grid_buckets(Index side);
+/// Offsets on a grid of these extents, the last running fastest, behind a class token. Table rows:
+/// product of 2 extent - 1, and three for the class token.
+BucketMatrix grid_buckets(std::vector<Index> const& extents);
+/// Of a side x side grid.
 constexpr Index grid_bucket_rows(Index side) { return (2 * side - 1) * (2 * side - 1) + 3; }
 
 /// The matrix as the official adapters store it.

@@ -1,11 +1,13 @@
 #include "core/model/modality/convolution.hpp"
 #include "core/model/modality/patch.hpp"
+#include "core/model/modality/patch_sequence.hpp"
 #include "core/model/modality/token.hpp"
 
 namespace accord {
 namespace {
 
-AdapterFamily const* const families[] = {&token_family, &patch_family, &convolution_family};
+AdapterFamily const* const families[] = {&token_family, &patch_family, &convolution_family,
+                                         &patch_sequence_family};
 
 }  // namespace
 

@@ -40,8 +40,23 @@ TEST(LogBuckets, GiveTheClassTokenRowsOfItsOwn) {
   EXPECT_EQ(log_bucket_rows(8), 18);
 }
 
+// Three steps of 1 x 2 patches: 5 x 1 x 3 offsets, time slowest.
+TEST(GridBuckets, CountOffsetsInTimeToo) {
+  BucketMatrix const m = grid_buckets({3, 1, 2});
+  EXPECT_EQ(m.size, 7);
+  EXPECT_EQ(m.rows, 18);
+  EXPECT_EQ(at(m, 1, 1), 7);   // no offset: (2, 0, 1)
+  EXPECT_EQ(at(m, 1, 2), 6);   // one column back
+  EXPECT_EQ(at(m, 3, 1), 10);  // one step on
+  EXPECT_EQ(at(m, 1, 6), 0);   // the farthest
+  EXPECT_EQ(at(m, 6, 1), 14);
+  EXPECT_EQ(at(m, 0, 6), 15);
+  EXPECT_EQ(at(m, 6, 0), 16);
+  EXPECT_EQ(at(m, 0, 0), 17);
+}
+
 TEST(GridBuckets, MatchTheCornersOfTheSpec) {
-  BucketMatrix const m = grid_buckets(16);
+  BucketMatrix const m = grid_buckets({16, 16});
   EXPECT_EQ(m.size, 257);
   EXPECT_EQ(grid_bucket_rows(16), 964);
   EXPECT_EQ(at(m, 1, 1), 480);

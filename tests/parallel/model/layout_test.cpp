@@ -77,6 +77,21 @@ TEST(StageTwoLayouts, EqualOneRank) {
   }
 }
 
+// Items of their own lengths, and of a kind that the official model lacks.
+TEST(PatchSequenceLayouts, EqualOneRank) {
+  for (std::vector<Index> const& frame : {std::vector<Index>{3}, std::vector<Index>{4, 2, 1}}) {
+    LayoutRun const run{.model = accord::testing::tiny_sequence_model_config(frame, 4)};
+    LayoutResult const want = run_layout(Layout{}, run);
+    for (Layout const& layout :
+         {Layout{.mesh = {.data = 2}, .micro_batches = 2},
+          Layout{.mesh = {.tensor = 2}, .sequence = true},
+          Layout{.mesh = {.pipeline = 2, .tensor = 2}, .micro_batches = 2}}) {
+      SCOPED_TRACE(to_string(layout));
+      expect_equal(run_layout(layout, run), want);
+    }
+  }
+}
+
 TEST(LayoutCells, OfTheCoveringArrayHoldEveryPairOfValues) {
   EXPECT_EQ(pairs_covered(covering_cells()), 196u);
   EXPECT_LE(covering_cells().size(), 60u);

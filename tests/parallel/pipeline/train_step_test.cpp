@@ -128,7 +128,9 @@ TEST_F(StepTest, GradientsMatchFiniteDifferences) {
 }
 
 TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
-  for (ModelConfig config : {tiny_model_config(2), tiny_audio_model_config(2)}) {
+  for (ModelConfig config :
+       {tiny_model_config(2), tiny_audio_model_config(2), tiny_sequence_model_config({2}, 2),
+        tiny_sequence_model_config({4, 2, 3}, 2)}) {
     config.objectives.resize(1);
     config.decoder.layers = 0;
     Queue queue(Backend::reference);
