@@ -34,9 +34,9 @@ TEST_F(RunFolderTest, ANewRunSetsTheMetricsOfAnotherAside) {
 
 TEST_F(RunFolderTest, ANewRunSetsTheEventFileOfAnotherAsideWhereTensorBoardFindsIt) {
   RunFolder const run(folder_);
-  EventFile(run.tensorboard(), 0);  // of a run that logged nothing
+  EventFile events(run.tensorboard(), 0);
   EXPECT_THAT(run.set_aside_metrics(), IsEmpty());
-  EventFile(run.tensorboard(), 0).write({{"step", 1}, {"loss", 2.0}});
+  events.write({{"step", 1}, {"loss", 2.0}});
   std::string const written = io::read_file(run.tensorboard());
   EXPECT_THAT(run.set_aside_metrics(),
               ElementsAre(folder_ / "tensorboard-1" / "events.out.tfevents.accord"));
