@@ -1,0 +1,118 @@
+#pragma once
+// Folders of arrays with captions that say what is in them, drawn with a fixed seed.
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "core/base/rng.hpp"
+#include "tests/io/media/arrays.hpp"
+
+namespace accord::testing {
+
+/// Numbers of one sample, one after another.
+class SampleDraws {
+ public:
+  explicit SampleDraws(std::uint64_t sample) : draws_(1, Purpose::synth), sample_(sample) {}
+  double between(double low, double high) {
+    return low + (high - low) * draws_.uniform(sample_, 0, next_++);
+  }
+
+ private:
+  Draws draws_;
+  std::uint64_t sample_;
+  std::uint32_t next_ = 0;
+};
+
+inline void write_captioned(std::filesystem::path const& folder, std::string const& key,
+                            std::string const& array, std::string const& caption) {
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / (key + ".npy"), std::ios::binary) << array;
+  std::ofstream(folder / (key + ".txt")) << caption << "\n";
+}
+
+/// What an accelerometer of three axes measures in 48 readings while it is shaken: along an axis,
+/// so hard, so fast, smoothly or in jerks, in one third of the time. `each` samples of each of the
+/// 216 captions, which differ in phase and noise.
+inline void write_motions(std::filesystem::path const& folder, int each) {
+  constexpr int frames = 48, axes = 3;
+  constexpr char const *ways[] = {"sideways", "forward", "upward"},
+                       *times[] = {"first", "then", "last"},
+                       *speeds[] = {"slow", "steady", "brisk", "frantic"},
+                       *forces[] = {"gentle", "firm", "strong"}, *manners[] = {"smooth", "jerky"};
+  constexpr double periods[] = {16, 9, 5, 3};  // in readings
+  std::uint64_t number = 0;
+  for (int way = 0; way < 3; ++way)
+    for (int when = 0; when < 3; ++when)
+      for (int speed = 0; speed < 4; ++speed)
+        for (int force = 0; force < 3; ++force)
+          for (int manner = 0; manner < 2; ++manner)
+            for (int i = 0; i < each; ++i) {
+              SampleDraws draws(number);
+              double const phase = draws.between(0, 2 * std::numbers::pi);
+              std::vector<float> values;
+              for (int frame = 0; frame < frames; ++frame)
+                for (int axis = 0; axis < axes; ++axis) {
+                  double x = draws.between(-0.2, 0.2) + (axis == 2 ? 9.81 : 0);
+                  if (axis == way && frame * 3 / frames == when) {
+                    double const wave =
+                        std::sin(phase + 2 * std::numbers::pi * frame / periods[speed]);
+                    x += std::pow(2.5, force) * (manner == 0 ? wave : wave > 0 ? 1 : -1);
+                  }
+                  values.push_back(static_cast<float>(x));
+                }
+              write_captioned(folder, fmt::format("motion-{:04}", number++),
+                              npy(fmt::format("{}, {}", frames, axes), values),
+                              fmt::format("{} a {} {} {} shake {}", times[when], forces[force],
+                                          speeds[speed], manners[manner], ways[way]));
+            }
+}
+
+/// Videos of 8 frames of 16 x 16 grey pixels in which a square moves: its size, brightness, pace
+/// and direction are in the caption, 64 of them; where it begins differs.
+inline void write_videos(std::filesystem::path const& folder, int each) {
+  constexpr int frames = 8, side = 16;
+  struct Direction {
+    char const* name;
+    int x, y;
+  };
+  constexpr Direction directions[] = {
+      {"left", -1, 0},          {"right", 1, 0},         {"up", 0, -1},
+      {"down", 0, 1},           {"left and up", -1, -1}, {"right and up", 1, -1},
+      {"left and down", -1, 1}, {"right and down", 1, 1}};
+  constexpr char const *sizes[] = {"small", "large"}, *lights[] = {"dim", "bright"},
+                       *paces[] = {"slowly", "quickly"};
+  std::uint64_t number = 0;
+  for (Direction const& direction : directions)
+    for (int size = 0; size < 2; ++size)
+      for (int light = 0; light < 2; ++light)
+        for (int pace = 0; pace < 2; ++pace)
+          for (int i = 0; i < each; ++i) {
+            SampleDraws draws((std::uint64_t{1} << 40) + number);
+            int const left = static_cast<int>(draws.between(0, side)),
+                      top = static_cast<int>(draws.between(0, side)), extent = 3 + 4 * size;
+            std::vector<std::uint8_t> pixels(frames * side * side, 10);
+            for (int frame = 0; frame < frames; ++frame)
+              for (int y = 0; y < extent; ++y)
+                for (int x = 0; x < extent; ++x) {
+                  // It comes back in on the other side.
+                  int const row = top + y + direction.y * frame * (1 + pace) + 2 * side,
+                            column = left + x + direction.x * frame * (1 + pace) + 2 * side;
+                  pixels[static_cast<std::size_t>((frame * side + row % side) * side +
+                                                  column % side)] =
+                      static_cast<std::uint8_t>(100 + 150 * light);
+                }
+            write_captioned(folder, fmt::format("video-{:04}", number++),
+                            npy_file(npy_header("|u1", fmt::format("{0}, {1}, {1}", frames, side)),
+                                     bytes_of(pixels)),
+                            fmt::format("a {} {} square moves {} {}", sizes[size], lights[light],
+                                        paces[pace], direction.name));
+          }
+}
+
+}  // namespace accord::testing
