@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "io/checkpoint/read.hpp"
 #include "io/hdf5/hdf5_reader.hpp"
+#include "tests/app/stored_weights.hpp"
 #include "tests/io/interchange/handmade.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -37,17 +37,6 @@ class Branches : public TemporaryFolder {
   std::vector<float> embeddings(std::string const& checkpoint, std::string const& modality) const {
     run("embed --checkpoint " + checkpoint + " --data {0}/data/heldout-captions --out {0}/e.h5");
     return io::Hdf5Reader(folder_ / "e.h5").read<float>("/" + modality + "/embedding");
-  }
-  static std::map<std::string, std::vector<float>> weights(fs::path const& directory) {
-    io::OpenCheckpoint const checkpoint = io::open_or_find(directory, {});
-    std::map<std::string, std::vector<float>> values;
-    for (io::StoredTensor const& tensor : checkpoint.manifest.tensors) {
-      if (tensor.info.kind != "weight") continue;
-      std::vector<float>& out = values[tensor.info.name];
-      out.resize(static_cast<std::size_t>(tensor.info.shape.size()));
-      io::stored_values(checkpoint, {&tensor})(0, 0, std::as_writable_bytes(std::span(out)));
-    }
-    return values;
   }
 
   fs::path const log_ = folder_ / "log";
@@ -89,10 +78,10 @@ TEST_F(Branches, ATrainingRunStartsFromABranchAndFromAnImport) {
       "--set schedule.min_learning_rate=0.0 --set train.init_from=";
   train("from-image", 1, still + "{0}/image");
   train("from-import", 1, still + "{0}/imported");
-  auto const whole = weights(folder_ / "whole/checkpoints");
-  auto const from_image = weights(folder_ / "from-image/checkpoints");
-  auto const from_import = weights(folder_ / "from-import/checkpoints");
-  auto const given = weights(folder_ / "image");
+  auto const whole = stored_weights(folder_ / "whole/checkpoints");
+  auto const from_image = stored_weights(folder_ / "from-image/checkpoints");
+  auto const from_import = stored_weights(folder_ / "from-import/checkpoints");
+  auto const given = stored_weights(folder_ / "image");
   ASSERT_EQ(from_image.size(), whole.size());
   for (auto const& [name, values] : whole) {
     if (name == "logit_scale") continue;  // begins anew

@@ -18,9 +18,11 @@
 #include "io/checkpoint/save.hpp"
 #include "io/interchange/safetensors.hpp"
 #include "io/interchange/tensor_file.hpp"
+#include "tests/app/stored_weights.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace accord;
+using accord::testing::stored_weights;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -109,22 +111,6 @@ class Interchange : public TemporaryFolder {
     EXPECT_FALSE(fs::exists(folder_ / "refused"));
   }
 
-  /// The weights of a checkpoint, in double: as exact as float32.
-  static Values weights(fs::path const& directory) {
-    io::OpenCheckpoint const checkpoint = io::open_or_find(directory, {});
-    Values values;
-    DType const wide = DType::float64;
-    for (io::StoredTensor const& tensor : checkpoint.manifest.tensors) {
-      if (tensor.info.kind != "weight") continue;
-      io::StoredTensor const* const stored = &tensor;
-      std::vector<double>& out = values[tensor.info.name];
-      out.resize(static_cast<std::size_t>(tensor.info.shape.size()));
-      io::Piece const piece{0, 0, tensor.info.shape.size(), out.data()};
-      io::read_pieces(checkpoint, {&stored, 1}, {&wide, 1}, {&piece, 1});
-    }
-    return values;
-  }
-
   /// Writes the tensors of `file` anew, with those changed that `change` touches; nothing else.
   void rewrite(std::string const& from, std::string const& to,
                std::function<void(std::vector<io::FileTensor>&)> const& change) {
@@ -150,7 +136,7 @@ TEST_F(Interchange, ARoundTripIsBitExactInBothFormatsAndBothTypes) {
       std::string const file = "whole." + kind, out = "back-" + kind + std::string(name_of(dtype));
       run("export --checkpoint " + from + " --out " + path(file));
       EXPECT_THAT(import_as(file, out), HasSubstr("202 tensors, 97177 parameters"));
-      EXPECT_EQ(weights(folder_ / out), weights(from));
+      EXPECT_EQ(stored_weights(folder_ / out), stored_weights(from));
       EXPECT_EQ(io::open_or_find(folder_ / out, {}).manifest.tensors[0].info.dtype, dtype);
     }
   }
@@ -172,12 +158,12 @@ TEST_F(Interchange, FilesHaveTheOfficialNamesAndBuffers) {
 }
 
 TEST_F(Interchange, HalfPrecisionIsRoundedOnceAndWidenedExactly) {
-  Values const exact = weights(save("run", config()));
+  Values const exact = stored_weights(save("run", config()));
   for (auto const& [dtype, spacing] : {std::pair{"bfloat16", 0x1p-8}, {"float16", 0x1p-11}}) {
     std::string const half = std::string(dtype) + ".safetensors", out = std::string("i-") + dtype;
     run("export --checkpoint " + path("run") + " --dtype " + dtype + " --out " + path(half));
     import_as(half, out);
-    Values const rounded = weights(folder_ / out);
+    Values const rounded = stored_weights(folder_ / out);
     ASSERT_EQ(rounded.size(), exact.size());
     double largest = 0;
     for (auto const& [name, values] : exact)
@@ -191,7 +177,7 @@ TEST_F(Interchange, HalfPrecisionIsRoundedOnceAndWidenedExactly) {
     run("export --checkpoint " + path(out) + " --dtype " + dtype + " --out " +
         path("again.safetensors"));
     import_as("again.safetensors", out + "-again");
-    EXPECT_EQ(weights(folder_ / (out + "-again")), rounded);
+    EXPECT_EQ(stored_weights(folder_ / (out + "-again")), rounded);
   }
 }
 
@@ -282,7 +268,7 @@ TEST_F(Interchange, DamagedValuesAreRefusedBeforeAnythingIsWritten) {
 
 TEST_F(Interchange, ABranchIsACheckpointOfItsOwn) {
   save("run", config({"train.frozen=['text_proj', 'encoder_wrapper.image_adapter.cls']"}));
-  Values const whole = weights(folder_ / "run");
+  Values const whole = stored_weights(folder_ / "run");
   run("export --checkpoint " + path("run") + " --modalities image --no-decoder --out " +
       path("image"));
   io::OpenCheckpoint const branch = io::open_or_find(folder_ / "image", {});
@@ -292,7 +278,7 @@ TEST_F(Interchange, ABranchIsACheckpointOfItsOwn) {
   EXPECT_EQ(config.model.modalities[0].name, "image");
   EXPECT_TRUE(config.model.objectives.empty());
   EXPECT_EQ(config.model.frozen, (std::vector<std::string>{"encoder_wrapper.image_adapter.cls"}));
-  for (auto const& [name, values] : weights(folder_ / "image")) {
+  for (auto const& [name, values] : stored_weights(folder_ / "image")) {
     EXPECT_EQ(values, whole.at(name)) << name;
     EXPECT_EQ(name.find("text"), std::string::npos) << name;
     EXPECT_EQ(name.find("decoder"), std::string::npos) << name;
@@ -388,14 +374,14 @@ TEST_F(Merge, JoinsWhatTheSecondStageDidNotTrain) {
     add_to(store, "text_mask_head.bias", 1);
     add_to(store, "sketch_proj.bias", 1);
   });
-  Values const one = weights(folder_ / "one"), two = weights(folder_ / "two");
+  Values const one = stored_weights(folder_ / "one"), two = stored_weights(folder_ / "two");
   run(merge());
   io::OpenCheckpoint const merged = io::open_or_find(folder_ / "both", {});
   app::Config const config = app::stored_config(merged);
   ASSERT_EQ(config.model.modalities.size(), 3u);
   EXPECT_EQ(config.model.modalities[2].name, "sketch");
   EXPECT_EQ(config.model.objectives.size(), 7u);
-  Values const both = weights(folder_ / "both");
+  Values const both = stored_weights(folder_ / "both");
   EXPECT_EQ(both.size(), Model::describe(config.model).size());
   for (auto const& [name, values] : both)
     EXPECT_EQ(values, two.contains(name) ? two.at(name) : one.at(name)) << name;

@@ -6,11 +6,13 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numbers>
 #include <string>
 #include <vector>
 
 #include "core/base/rng.hpp"
+#include "io/dataset/png_encode.hpp"
 #include "tests/io/media/arrays.hpp"
 
 namespace accord::testing {
@@ -29,10 +31,13 @@ class SampleDraws {
   std::uint32_t next_ = 0;
 };
 
-inline void write_captioned(std::filesystem::path const& folder, std::string const& key,
-                            std::string const& array, std::string const& caption) {
+/// KEY and an ending for each item, KEY.txt for the caption.
+inline void write_sample(std::filesystem::path const& folder, std::string const& key,
+                         std::map<std::string, std::string> const& items,
+                         std::string const& caption) {
   std::filesystem::create_directories(folder);
-  std::ofstream(folder / (key + ".npy"), std::ios::binary) << array;
+  for (auto const& [ending, bytes] : items)
+    std::ofstream(folder / (key + ending), std::ios::binary) << bytes;
   std::ofstream(folder / (key + ".txt")) << caption << "\n";
 }
 
@@ -66,10 +71,10 @@ inline void write_motions(std::filesystem::path const& folder, int each) {
                   }
                   values.push_back(static_cast<float>(x));
                 }
-              write_captioned(folder, fmt::format("motion-{:04}", number++),
-                              npy(fmt::format("{}, {}", frames, axes), values),
-                              fmt::format("{} a {} {} {} shake {}", times[when], forces[force],
-                                          speeds[speed], manners[manner], ways[way]));
+              write_sample(folder, fmt::format("motion-{:04}", number++),
+                           {{".npy", npy(fmt::format("{}, {}", frames, axes), values)}},
+                           fmt::format("{} a {} {} {} shake {}", times[when], forces[force],
+                                       speeds[speed], manners[manner], ways[way]));
             }
 }
 
@@ -107,11 +112,49 @@ inline void write_videos(std::filesystem::path const& folder, int each) {
                                                   column % side)] =
                       static_cast<std::uint8_t>(100 + 150 * light);
                 }
-            write_captioned(folder, fmt::format("video-{:04}", number++),
-                            npy_file(npy_header("|u1", fmt::format("{0}, {1}, {1}", frames, side)),
-                                     bytes_of(pixels)),
-                            fmt::format("a {} {} square moves {} {}", sizes[size], lights[light],
-                                        paces[pace], direction.name));
+            write_sample(
+                folder, fmt::format("video-{:04}", number++),
+                {{".npy", npy_file(npy_header("|u1", fmt::format("{0}, {1}, {1}", frames, side)),
+                                   bytes_of(pixels))}},
+                fmt::format("a {} {} square moves {} {}", sizes[size], lights[light], paces[pace],
+                            direction.name));
+          }
+}
+
+/// A square somewhere in a picture, and what a sensor with four outputs (place, size, brightness)
+/// says of it in 12 noisy readings: KEY.png, KEY.sensor.npy and a caption of both, 225 of them.
+inline void write_pictures_with_readings(std::filesystem::path const& folder, int each) {
+  constexpr int side = 32, frames = 12;
+  constexpr char const *rows[] = {"top", "high", "central", "low", "bottom"},
+                       *columns[] = {"leftmost", "left", "middle", "right", "rightmost"},
+                       *sizes[] = {"small", "medium", "large"},
+                       *lights[] = {"dim", "grey", "bright"};
+  std::uint64_t number = 0;
+  for (int row = 0; row < 5; ++row)
+    for (int column = 0; column < 5; ++column)
+      for (int size = 0; size < 3; ++size)
+        for (int light = 0; light < 3; ++light)
+          for (int i = 0; i < each; ++i) {
+            SampleDraws draws((std::uint64_t{2} << 40) + number);
+            std::vector<std::uint8_t> pixels;
+            int const extent = 3 + 2 * size, top = 1 + 5 * row, left = 1 + 5 * column;
+            for (int y = 0; y < side; ++y)
+              for (int x = 0; x < side; ++x) {
+                bool const inside = y >= top && y < top + extent && x >= left && x < left + extent;
+                double const level = inside ? 90 + 75 * light : 10;
+                for (int c = 0; c < 3; ++c)
+                  pixels.push_back(static_cast<std::uint8_t>(level + draws.between(0, 8)));
+              }
+            std::vector<float> readings;
+            for (int frame = 0; frame < frames; ++frame)
+              for (int const value : {row - 2, column - 2, size - 1, light - 1})
+                readings.push_back(static_cast<float>(value + draws.between(-0.3, 0.3)));
+            std::vector<std::byte> const png = io::encode_png(pixels, side, side);
+            write_sample(folder, fmt::format("square-{:04}", number++),
+                         {{".png", bytes_of(png)},
+                          {".sensor.npy", npy(fmt::format("{}, 4", frames), readings)}},
+                         fmt::format("{} {} {} {} square", rows[row], columns[column], sizes[size],
+                                     lights[light]));
           }
 }
 

@@ -5,6 +5,7 @@
 
 #include "io/hdf5/hdf5_reader.hpp"
 #include "tests/app/labelled_arrays.hpp"
+#include "tests/app/stored_weights.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -47,6 +48,15 @@ class NewModality : public TemporaryFolder {
     return io::Hdf5Reader(folder_ / "embedded.h5").read<float>("/" + modality + "/embedding");
   }
 };
+
+/// What stage 2 leaves alone: text, and all that modalities share.
+constexpr char const* shared_parts =
+    "\"text_proj.\", \"encoder_wrapper.text_adapter.\", "
+    "\"encoder_wrapper.fusion_model.text_layer_norm.\", "
+    "\"encoder_wrapper.fusion_model.layers.*.self_attn\", "
+    "\"encoder_wrapper.fusion_model.layers.*.final_layer_norm.\", "
+    "\"encoder_wrapper.fusion_model.layers.*.gamma_\", "
+    "\"encoder_wrapper.fusion_model.layers.*.text_ffn.\"";
 
 }  // namespace
 
@@ -103,4 +113,74 @@ TEST_F(NewModality, VideosAreFoundByCaptionsThatWereNeverTrained) {
   EXPECT_LT(result.at("chance").at("v2t").at("r1"), 10);
   for (char const* direction : {"v2t", "t2v"})
     EXPECT_GT(result.at(direction).at("r1"), 50) << direction;
+}
+
+// Readings are aligned with captions alone, while what stage one has learnt stays as it is; yet
+// they find the pictures that they never met in training.
+TEST_F(NewModality, JoinsATrainedModelWhoseWeightsStay) {
+  write_pictures_with_readings(folder_ / "in", 2);
+  build("image,sensor");
+  std::string const model = R"(
+[model]
+embed_dim = 64
+layers = 2
+heads = 2
+ffn_dim = 128
+layer_scale_init = 0.1
+drop_path = 0.0
+[data]
+max_tokens = 8
+crop = "resize"
+[train]
+steps = 250
+global_batch = 32
+init = "fan_in"
+[schedule]
+learning_rate = 2e-3
+min_learning_rate = 2e-5
+warmup_steps = 25
+[[modality]]
+name = "text"
+adapter = "token"
+)";
+  write_file(folder_ / "pictures.toml", model + R"(
+[[modality]]
+name = "image"
+adapter = "patch"
+size = 32
+[[objective]]
+name = "itc"
+kind = "contrast"
+student = ["image"]
+teacher = ["text"]
+)");
+  write_file(folder_ / "sensor.toml", model + R"(
+[[modality]]
+name = "sensor"
+adapter = "patch_sequence"
+frame = [4]
+patch_frames = 4
+max_frames = 12
+bucket_size = 4
+[[objective]]
+name = "stc"
+kind = "contrast"
+student = ["sensor"]
+teacher = ["text"]
+)");
+  run(train("{0}/pictures.toml", "pictures"));
+  run(train("{0}/sensor.toml", "joined",
+            "--set train.init_from={0}/pictures --set 'train.frozen=[" + std::string(shared_parts) +
+                "]'"));
+  auto const before = stored_weights(folder_ / "pictures"),
+             after = stored_weights(folder_ / "joined");
+  for (auto const& [name, values] : before)
+    if (name != "logit_scale") {
+      EXPECT_EQ(after.at(name), values) << name;
+    }
+  EXPECT_GT(after.size(), before.size());
+  nlohmann::json const result = evaluated("joined");
+  EXPECT_LT(result.at("chance").at("s2i").at("r1"), 3);
+  for (char const* direction : {"s2i", "i2s"})
+    EXPECT_GT(result.at(direction).at("r1"), 30) << direction;
 }

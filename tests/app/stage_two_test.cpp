@@ -9,8 +9,8 @@
 #include <set>
 
 #include "io/checkpoint/directory.hpp"
-#include "io/checkpoint/read.hpp"
 #include "io/checkpoint/verify.hpp"
+#include "tests/app/stored_weights.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -54,19 +54,8 @@ class StageTwo : public TemporaryFolder {
   io::OpenCheckpoint checkpoint(std::string const& name) const {
     return io::open_or_find(folder_ / name / "checkpoints", {});
   }
-
-  static std::map<std::string, std::vector<double>> weights(io::OpenCheckpoint const& checkpoint) {
-    std::map<std::string, std::vector<double>> values;
-    for (io::StoredTensor const& tensor : checkpoint.manifest.tensors) {
-      if (tensor.info.kind != "weight") continue;
-      std::vector<double>& into = values[tensor.info.name];
-      into.resize(static_cast<std::size_t>(tensor.info.shape.size()));
-      io::StoredTensor const* const stored[] = {&tensor};
-      DType const dtype[] = {DType::float64};
-      io::Piece const piece[] = {{0, 0, tensor.info.shape.size(), into.data()}};
-      io::read_pieces(checkpoint, stored, dtype, piece);
-    }
-    return values;
+  std::map<std::string, std::vector<double>> weights(std::string const& name) const {
+    return stored_weights(folder_ / name / "checkpoints");
   }
 };
 
@@ -80,7 +69,7 @@ bool trains_in_stage_two(std::string const& name) {
 
 TEST_F(StageTwo, TrainsExactlyThePublishedPartsAndCarriesTheRest) {
   train("al", 3);
-  auto const before = weights(checkpoint("vl")), after = weights(checkpoint("al"));
+  auto const before = weights("vl"), after = weights("al");
   std::size_t changed = 0, same = 0, carried = 0;
   for (auto const& [name, value] : before) {
     ASSERT_TRUE(after.contains(name)) << name;
@@ -113,7 +102,7 @@ TEST_F(StageTwo, IsTheSameOnTwoRanksAndAfterAStop) {
       "--set train.steps=1 --set train.global_batch=8 --set train.dtype=float64 "
       "--set log.directory='{0}/fresh' --set checkpoint.directory='{0}/fresh/checkpoints'");
   EXPECT_FALSE(checkpoint("fresh").manifest.documents.run.contains("carried_from"));
-  auto const want = weights(checkpoint("whole"));
+  auto const want = weights("whole");
   std::string const stopped =
       "train --config '{1}/jobs/configs/tiny-al.toml' --set data.train='{0}/data/train' "
       "--set train.init_from='{0}/vl/checkpoints' --set train.steps=3 --set train.global_batch=8 "
@@ -125,7 +114,7 @@ TEST_F(StageTwo, IsTheSameOnTwoRanksAndAfterAStop) {
             75)
       << text_of(folder_ / "log");
   run(stopped, 1);
-  auto const got = weights(checkpoint("two"));
+  auto const got = weights("two");
   ASSERT_EQ(got.size(), want.size());
   for (auto const& [name, value] : want) {
     double difference = 0, norm = 0;
