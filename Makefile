@@ -30,7 +30,7 @@ test-all:
 check:
 	@scripts/check-sources
 
-# clang-tidy over all sources; an hour of one core.
+# clang-tidy over all sources; most of an hour of one core.
 tidy:
 	@scripts/tidy
 
