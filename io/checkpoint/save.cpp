@@ -117,7 +117,7 @@ void CheckpointSave::plan(Communicator& communicator, Queue& queue) {
   file_of_ = deal_over_files(infos_, options_.files);
   int const files = 1 + *std::max_element(file_of_.begin(), file_of_.end());
   for (int k = 0; k < files; ++k) file_names_.push_back(fmt::format("data-{:04}.h5", k));
-  file_names_.push_back(index_name);
+  file_names_.emplace_back(index_name);
 }
 
 void CheckpointSave::create(Communicator& communicator, Queue& queue) {

@@ -49,8 +49,8 @@ class TarSource final : public Source {
 
   std::string identity() const override {
     std::string text = "tar label=" + label_;
-    for (std::size_t i = 0; i < tars_.size(); ++i)
-      text += fmt::format("\n{} {}", tars_[i].filename().string(), stamp_of(tars_[i]));
+    for (std::filesystem::path const& tar : tars_)
+      text += fmt::format("\n{} {}", tar.filename().string(), stamp_of(tar));
     return text;
   }
 

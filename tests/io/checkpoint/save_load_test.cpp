@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <bit>
 #include <cstdlib>
 #include <mutex>
 
@@ -111,13 +113,14 @@ TEST_F(SaveAndLoad, KeepEveryBitOfFloat64) {
   SelfCommunicator self;
   Queue queue(Backend::reference);
   std::vector<TensorInfo> const infos{{"weight", "x", Shape{2}, DType::float64}};
-  double const values[] = {1.0 / 3, -0.0};
-  std::vector<ConstPiece> const pieces{{0, 0, 2, values}};
+  std::array const values{1.0 / 3, -0.0};
+  std::vector<ConstPiece> const pieces{{0, 0, 2, values.data()}};
   save_checkpoint(self, queue, folder_, 1, infos, pieces, {}, {});
-  double loaded[2] = {};
-  Piece const target{0, 0, 2, loaded};
+  std::array<double, 2> loaded{};
+  Piece const target{0, 0, 2, loaded.data()};
   load_newest(self, queue, folder_, infos, {&target, 1}, {});
-  EXPECT_EQ(std::memcmp(values, loaded, sizeof values), 0);
+  using Bits = std::array<std::uint64_t, 2>;
+  EXPECT_EQ(std::bit_cast<Bits>(loaded), std::bit_cast<Bits>(values));
 }
 
 TEST_F(SaveAndLoad, NameTensorsThatAreMissingUnknownOrReshaped) {

@@ -84,7 +84,8 @@ TEST(ResizeBicubic, WritesNothingPastItsOutput) {
   ResizeWorkspace workspace;
   for (int width = 1; width < 40; ++width)
     for (int height : {1, 2, 5}) {
-      std::size_t const size = static_cast<std::size_t>(width * height * 3);
+      std::size_t const size =
+          std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
       std::vector<std::uint8_t> out(size + 64, 0xa5);
       resize_bicubic(view(source), {0, 0, 9, 9}, width, height, out.data(), workspace);
       EXPECT_EQ(
