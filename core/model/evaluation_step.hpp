@@ -11,13 +11,13 @@ class EvaluationStep {
  public:
   /// All but `pass` must outlive the step.
   EvaluationStep(Queue& queue, Model const& model, MicroBatch const& batch, Pass const& pass,
-                 int chunk = 0);
+                 int chunk);
 
   /// What the chunk before sends: [rows, d].
   Shape input_shape() const;
   /// Consumes the input (none on the first chunk) and returns that of the chunk behind (none on the
   /// last).
-  Tensor forward(Tensor input = {});
+  Tensor forward(Tensor input);
 
   // The last chunk.
   /// The normalised embeddings of one modality of the pass: z [b, d].
