@@ -9,6 +9,7 @@
 #include "app/config_presets.hpp"
 #include "app/text.hpp"
 #include "core/base/error.hpp"
+#include "core/model/modality/adapter.hpp"
 
 namespace accord::app {
 namespace {
@@ -70,27 +71,21 @@ void use_adapter(ModalityConfig& modality, std::string const& adapter) {
   modality = ModalityConfig{};
   modality.name = name;
   modality.adapter = adapter;
+  modality.mask = adapter_family(adapter).mask;
+  modality.mask_ratio = 0.75;
+  modality.joint_mask_ratio = 0.6875;
   if (adapter == "token") {
     modality.vocabulary = 0;
-    modality.mask = "whole_word";
     modality.mask_ratio = 0.15;
     modality.joint_mask_ratio = 0.4;
-  } else if (adapter == "patch") {
-    modality.mask = "uniform";
-    modality.mask_ratio = 0.75;
-    modality.joint_mask_ratio = 0.6875;
-  } else if (adapter == "patch_sequence") {
-    modality.patch = 1;
-    modality.mask = "uniform";
-    modality.mask_ratio = 0.75;
-    modality.joint_mask_ratio = 0.6875;
-  } else {
+  } else if (adapter == "convolution") {
     modality.positions = 1026;
     modality.bucket_size = 512;
-    modality.mask = "block";
     modality.mask_ratio = 0.55;
     modality.joint_mask = "independent";
     modality.joint_mask_ratio = 0.45;
+  } else if (adapter == "patch_sequence") {
+    modality.patch = 1;
   }
 }
 

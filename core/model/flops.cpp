@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/model/modality/adapter.hpp"
+
 namespace accord {
 namespace {
 
@@ -54,57 +56,27 @@ class Counter {
   MicroBatch const& batch_;
 };
 
-/// From samples to frames: the stem of one signal (spec 1.4), told from the number of its frames.
-double convolution_stem_flops(ModalityConfig const& modality, double d, Index frames) {
-  double const channels = real(modality.channels);
-  double flops = real(frames) * 2 * channels * d;
-  Index rows = frames;
-  for (std::size_t i = modality.kernels.size(); i-- > 0;) {
-    flops += real(rows) * 2 * channels * (i > 0 ? channels : 1) * real(modality.kernels[i]);
-    rows = (rows - 1) * modality.strides[i] + modality.kernels[i];
-  }
-  return flops;
-}
-
-/// The convolutional positions of one frame in one pass.
-double position_flops(ModalityConfig const& modality, double d) {
-  if (modality.adapter != "convolution") return 0;
-  return real(modality.position_layers) * 2 * d * d / real(modality.position_groups) *
-         real(modality.position_kernel);
-}
-
-/// Of a sequence of frames: `patch` counts where they are pictures.
-double patch_elements(ModalityConfig const& modality) {
-  double const pixels = modality.frame.size() == 3 ? real(modality.patch * modality.patch) : 1;
-  return real(modality.patch_frames * modality.frame.back()) * pixels;
-}
-
-/// From elements to tokens: what is done once per item (spec 1.3, 1.4).
-double stem_flops(ModalityConfig const& modality, double d, Index tokens) {
-  if (modality.adapter == "convolution") return convolution_stem_flops(modality, d, tokens - 1);
-  if (modality.adapter == "patch_sequence")
-    return real(tokens - 1) * 2 * patch_elements(modality) * d;
-  if (modality.adapter != "patch") return 0;
-  double const pixels = real(modality.patch * modality.patch * 3), patches = real(tokens - 1);
-  if (modality.stem == "mlp") return patches * 2 * pixels * d;
-  return patches * (16 * 2 * 48 * d / 4 + 4 * 2 * d * d / 4 + 2 * d * d);
-}
-
 }  // namespace
 
 double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
                    MicroBatch const& batch, Index global_batch) {
   Counter const count(passes, batch);
   double const d = real(config.encoder.embed_dim), dd = real(config.decoder.embed_dim);
+  auto const adapter_flops = [&](Modality m, Index tokens) {
+    ModalityConfig const& modality = at(config.modalities, m);
+    return adapter_family(modality.adapter).flops(modality, config.encoder.embed_dim, tokens);
+  };
   double flops = 0;
   for (std::size_t p = 0; p < passes.size(); ++p) {
     int const pass = static_cast<int>(p);
     double const ways = passes[p].gradient ? 3 : 1;
     for (Index s = 0; s < batch.samples(); ++s) {
       flops += ways * stack_flops(config.encoder, count.kept(pass, s));
-      for (std::size_t k = 0; k < passes[p].modalities.size(); ++k)
-        flops += ways * position_flops(at(config.modalities, passes[p].modalities[k]), d) *
-                 real(count.kept_of(pass, k, s) - 1);
+      for (std::size_t k = 0; k < passes[p].modalities.size(); ++k) {
+        Modality const m = passes[p].modalities[k];
+        flops +=
+            ways * adapter_flops(m, count.length(m, s)).token * real(count.kept_of(pass, k, s) - 1);
+      }
       if (!passes[p].masked) continue;
       flops += 3 * stack_flops(config.decoder, count.whole(pass, s));
       flops += 3 * 2 * real(count.kept(pass, s)) * d * dd;  // encoder width to decoder width
@@ -114,7 +86,7 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
   }
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
     for (Index const tokens : batch.lengths[m])
-      flops += 3 * stem_flops(config.modalities[m], d, tokens);
+      flops += 3 * adapter_flops(static_cast<Modality>(m), tokens).item;
 
   for (ObjectiveConfig const& objective : config.objectives) {
     if (objective.kind == ObjectiveConfig::Kind::contrast) {

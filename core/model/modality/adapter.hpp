@@ -68,6 +68,12 @@ struct PositionTable {
   bool mask_embedding = false;  ///< beside it stands an official parameter that nothing reads (Q16)
 };
 
+/// Floating-point operations of a forward, as model_flops() counts them.
+struct AdapterFlops {
+  double item = 0;   ///< once per item, in prepare()
+  double token = 0;  ///< of each token placed but the class token
+};
+
 /// One adapter family, for [[modality]] adapter = "<name>".
 struct AdapterFamily {
   char const* name;
@@ -81,6 +87,11 @@ struct AdapterFamily {
   Index (*tokens)(ModalityConfig const&, Index elements);
   /// What the official adapter keeps beside its parameters, under names within it.
   std::vector<Buffer> (*buffers)(ModalityConfig const&, bool position_bias);
+  /// Of an item of so many tokens, class token included.
+  AdapterFlops (*flops)(ModalityConfig const&, Index embed_dim, Index tokens);
+  /// How its tokens are masked unless the configuration says otherwise (masks.hpp). "whole_word"
+  /// stands for words: a sequence of tokens with an end mark, which is never masked.
+  char const* mask;
 };
 
 /// \throws UsageError naming the known families.

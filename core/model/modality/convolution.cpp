@@ -16,6 +16,18 @@ Index most_tokens(ModalityConfig const& config) {
   return ConvolutionStem::frames(config, static_cast<Index>(samples)) + 1;
 }
 
+/// From samples to frames: the stem of one signal, told from the number of its frames.
+double stem_flops(ModalityConfig const& config, double d, Index frames) {
+  double const channels = static_cast<double>(config.channels);
+  double flops = static_cast<double>(frames) * 2 * channels * d;
+  Index rows = frames;
+  for (std::size_t i = config.kernels.size(); i-- > 0;) {
+    flops += static_cast<double>(rows * config.kernels[i]) * 2 * channels * (i > 0 ? channels : 1);
+    rows = (rows - 1) * config.strides[i] + config.kernels[i];
+  }
+  return flops;
+}
+
 class ConvolutionAdapter final : public Adapter {
  public:
   ConvolutionAdapter(AdapterContext const& context, ModalityConfig const& config)
@@ -246,6 +258,13 @@ AdapterFamily const convolution_family = {
         buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
       return buffers;
     },
+    [](ModalityConfig const& config, Index embed_dim, Index tokens) {
+      double const d = static_cast<double>(embed_dim);
+      return AdapterFlops{stem_flops(config, d, tokens - 1),
+                          static_cast<double>(config.position_layers * config.position_kernel) * 2 *
+                              d * d / static_cast<double>(config.position_groups)};
+    },
+    "block",
 };
 
 }  // namespace accord

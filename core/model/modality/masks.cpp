@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/check.hpp"
+#include "core/model/modality/adapter.hpp"
 
 namespace accord {
 namespace {
@@ -117,13 +118,11 @@ MaskFlags block_mask(Index count, double ratio, MaskDraws const& source) {
 }
 
 MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
-  std::string kind = config.mask;
-  if (kind.empty())
-    kind = config.adapter == "token"         ? "whole_word"
-           : config.adapter == "convolution" ? "block"
-                                             : "uniform";
+  std::string const own = adapter_family(config.adapter).mask;
+  bool const words = own == "whole_word";
+  std::string const kind = config.mask.empty() ? own : config.mask;
   Rule rule;
-  if (kind == "whole_word" && config.adapter == "token") {
+  if (kind == "whole_word" && words) {
     rule.kind = Kind::whole_word;
   } else if (kind == "uniform") {
     rule.kind = Kind::uniform;
@@ -147,7 +146,7 @@ MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
         fmt::format("modality.{}.joint_mask = \"{}\": expected \"complement\" or \"independent\"",
                     config.name, config.joint_mask));
   rule.complement = config.joint_mask == "complement";
-  rule.end_mark = config.adapter == "token";
+  rule.end_mark = words;
   return rule;
 }
 

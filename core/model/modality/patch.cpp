@@ -112,6 +112,13 @@ AdapterFamily const patch_family = {
       for (std::int32_t i = 0; i < index.shape[0]; ++i) index.values.push_back(i);
       return buffers;
     },
+    [](ModalityConfig const& config, Index embed_dim, Index tokens) {
+      double const d = static_cast<double>(embed_dim), patches = static_cast<double>(tokens - 1);
+      double const plain = 2 * static_cast<double>(config.patch * config.patch * 3) * d;
+      double const hmlp = 16 * 2 * 48 * d / 4 + 4 * 2 * d * d / 4 + 2 * d * d;
+      return AdapterFlops{patches * (config.stem == "mlp" ? plain : hmlp)};
+    },
+    "uniform",
 };
 
 }  // namespace accord

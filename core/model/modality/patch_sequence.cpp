@@ -164,6 +164,11 @@ AdapterFamily const patch_sequence_family = {
     },
     [](ModalityConfig const& config, Index elements) { return Cut(config).patches(elements) + 1; },
     [](ModalityConfig const&, bool) { return std::vector<Buffer>(); },
+    [](ModalityConfig const& config, Index embed_dim, Index tokens) {
+      Index const weights = Cut(config).patch_elements() * embed_dim;
+      return AdapterFlops{2 * static_cast<double>((tokens - 1) * weights)};
+    },
+    "uniform",
 };
 
 }  // namespace accord

@@ -120,6 +120,8 @@ AdapterFamily const token_family = {
         buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
       return buffers;
     },
+    [](ModalityConfig const&, Index, Index) { return AdapterFlops{}; },
+    "whole_word",
 };
 
 }  // namespace accord

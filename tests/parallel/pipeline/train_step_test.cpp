@@ -167,7 +167,8 @@ TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
 }
 
 TEST_F(StepTest, PackedStepEqualsThePlainPaddedOne) {
-  for (ModelConfig config : {tiny_model_config(), tiny_audio_model_config()}) {
+  for (ModelConfig config :
+       {tiny_model_config(), tiny_audio_model_config(), tiny_sequence_model_config({3})}) {
     config.loss.denoising_pool = 5;
     Outcome const plain =
         run(config, Backend::reference, 5, 5, {.skip_branches = false, .pad = true});
@@ -178,7 +179,8 @@ TEST_F(StepTest, PackedStepEqualsThePlainPaddedOne) {
 
 TEST_F(StepTest, OfCudaInFloat32EqualsTheCpu) {
   ACCORD_NEEDS_DEVICE();
-  for (ModelConfig const& config : {tiny_model_config(), tiny_audio_model_config()}) {
+  for (ModelConfig const& config :
+       {tiny_model_config(), tiny_audio_model_config(), tiny_sequence_model_config({4, 2, 3})}) {
     Outcome const want = run(config, Backend::cpu, 4, 4);
     expect_equal(run(config, Backend::cuda, 4, 4, {}, 0, DType::float32), want, 1e-5, 1e-4, 1e-6);
     // The pass without activations, and layers computed again.
