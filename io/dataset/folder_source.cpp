@@ -20,7 +20,7 @@ namespace {
 std::string expected(std::vector<std::string> const& modalities) {
   std::vector<std::string> texts;
   for (std::string const& modality : modalities)
-    if (item_kind(modality) != ItemKind::caption)
+    if (item_kind(modality) != ItemKind::caption || !holds_media(modalities))
       texts.push_back(fmt::format("{} ({})", modality, file_endings(modality)));
   return list_some(texts);
 }
@@ -48,10 +48,11 @@ class FolderSource final : public Source {
       if (slot.empty() || name < slot) slot = name;
     }
     for (auto& [key, files] : by_key)
-      if (files.size() > files.count("text")) entries_.emplace_back(key, std::move(files));
+      if (files.size() > files.count("text") || !holds_media(source.modalities))
+        entries_.emplace_back(key, std::move(files));
     if (entries_.empty())
-      throw DataError(fmt::format("{}: none of the files looked for: {}", folder_.string(),
-                                  expected(source.modalities)));
+      throw DataError(fmt::format("{}: none of the files looked for: {}; --modalities says which",
+                                  folder_.string(), expected(source.modalities)));
   }
 
   std::vector<Unit> units(std::uint64_t target) const override {

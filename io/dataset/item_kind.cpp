@@ -51,10 +51,11 @@ std::optional<ItemFile> item_file(std::string const& name,
                                   std::vector<std::string> const& modalities) {
   std::size_t const base = name.rfind('/') + 1;  // npos + 1 = 0
   std::string const stem = name.substr(0, name.rfind('.'));
-  bool const any_array = name.ends_with(".npy") && stem.find('.', base) == std::string::npos &&
-                         std::ranges::count(modalities, ItemKind::array, item_kind) == 1;
+  bool const plain = name.ends_with(".npy") && stem.find('.', base) == std::string::npos &&
+                     std::ranges::count(modalities, ItemKind::array, item_kind) == 1;
   if (name.ends_with(".txt")) return ItemFile{stem, "text"};
-  for (std::string const& modality : modalities) switch (item_kind(modality)) {
+  for (std::string const& modality : modalities) {
+    switch (item_kind(modality)) {
       case ItemKind::picture:
         if (has_image_extension(name)) return ItemFile{stem, modality};
         break;
@@ -62,14 +63,20 @@ std::optional<ItemFile> item_file(std::string const& name,
         if (has_audio_extension(name)) return ItemFile{stem, modality};
         break;
       case ItemKind::array:
-        if (any_array) return ItemFile{stem, modality};
+        if (plain) return ItemFile{stem, modality};
         if (std::string const ending = file_endings(modality); name.ends_with(ending))
           return ItemFile{name.substr(0, name.size() - ending.size()), modality};
         break;
       case ItemKind::caption:
         break;
     }
+  }
   return std::nullopt;
+}
+
+bool holds_media(std::vector<std::string> const& modalities) {
+  return std::ranges::count(modalities, ItemKind::caption, item_kind) <
+         static_cast<std::ptrdiff_t>(modalities.size());
 }
 
 std::string file_endings(std::string const& modality) {

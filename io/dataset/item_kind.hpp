@@ -32,6 +32,9 @@ struct ItemFile {
 std::optional<ItemFile> item_file(std::string const& name,
                                   std::vector<std::string> const& modalities);
 
+/// Whether there is anything among them but captions.
+bool holds_media(std::vector<std::string> const& modalities);
+
 /// For messages: ".jpg .png .webp", ".motion.npy"
 std::string file_endings(std::string const& modality);
 

@@ -160,15 +160,16 @@ class TableSource final : public Source {
     Columns& c = table.columns;
     c.key = find({"image_id", "uniq_id", "id", "key"});
     c.label = options.label.empty() ? -1 : find({options.label});
-    bool complete = c.key >= 0 && (c.label >= 0 || options.label.empty()), media = false;
-    for (std::string const& modality : options.modalities) {
-      bool const caption = item_kind(modality) == ItemKind::caption;
-      int const column = caption ? find({"caption", "text"}) : find({modality});
-      if (column >= 0) c.items[modality] = column;
-      media |= column >= 0 && !caption;
-      complete &= column >= 0 || !caption;
-    }
-    if (!complete || !media)
+    // Captions decide what is held out, whether or not they are kept.
+    if (int const text = find({"caption", "text"}); text >= 0) c.items["text"] = text;
+    for (std::string const& modality : options.modalities)
+      if (int const column = find({modality});
+          column >= 0 && item_kind(modality) != ItemKind::caption)
+        c.items[modality] = column;
+    bool const asks_caption = std::ranges::count(options.modalities, "text") > 0,
+               media = c.items.size() > c.items.count("text");
+    if (c.key < 0 || (c.label < 0 && !options.label.empty()) ||
+        (asks_caption && !c.items.contains("text")) || (!media && holds_media(options.modalities)))
       throw DataError(fmt::format(
           "{}: its first line must name the columns, separated by tabs: image_id (or uniq_id, id, "
           "key), caption (or text), and {}{}",

@@ -645,6 +645,49 @@ TEST_F(BuildDataset, HoldsPictureSoundAndCaptionOfOneSample) {
   EXPECT_THAT(read_file(out_ / "folder" / "build-report.json"), HasSubstr("\"no sound\": 1"));
 }
 
+TEST_F(BuildDataset, HoldsCaptionsAloneWhereNothingElseIsAskedFor) {
+  put("folder/a.txt", "a caption");
+  put("folder/a.png", png(1));
+  put("tar/a.tar", TarFixture().add("a.png", png(1)).add("a.txt", "a caption").end());
+  put("table/a.tsv", "id\tcaption\na\ta caption\n");
+  for (char const* form : {"folder", "tar", "table"}) {
+    BuildOptions o = options();
+    o.source.from = {in_ / form};
+    o.out = folder_ / "out" / form;
+    o.modalities = {"text"};
+    run(o);
+    EXPECT_EQ(
+        samples_of(o.out),
+        (std::map<std::string, std::map<std::string, std::string>>{{"a", {{"text", "a caption"}}}}))
+        << form;
+  }
+}
+
+// Two pictures of one caption are on one side, though captions are not kept.
+TEST_F(BuildDataset, HoldsOutByCaptionsThatAreNotKept) {
+  std::string table = "id\timage\tcaption\n";
+  for (int i = 0; i < 60; ++i) {
+    table += fmt::format("{:02}\t{}\tcaption {}\n", i, base64(png(i)), i / 2);
+    put(fmt::format("folder/{:02}.png", i), png(i));
+    put(fmt::format("folder/{:02}.txt", i), fmt::format("caption {}", i / 2));
+  }
+  put("table/a.tsv", table);
+  std::vector<std::map<std::string, std::map<std::string, std::string>>> held;
+  for (char const* form : {"folder", "table"}) {
+    BuildOptions o = options();
+    o.source.from = {in_ / form};
+    o.out = folder_ / "out" / form;
+    o.modalities = {"image"};
+    o.hold_out = 0.3;
+    run(o);
+    held.push_back(samples_of(o.out / "held-out"));
+    for (auto const& [key, sample] : held.back())
+      EXPECT_TRUE(held.back().contains(fmt::format("{:02}", std::stoi(key) ^ 1))) << key;
+  }
+  EXPECT_GT(held[0].size(), 2u);
+  EXPECT_EQ(held[0], held[1]);
+}
+
 TEST_F(BuildDataset, DropsWhatIsNoArray) {
   put("good.npy", npy("2,", {1, 2}));
   put("picture.npy", png(1));
