@@ -108,8 +108,8 @@ inline void write_videos(std::filesystem::path const& folder, int each) {
                   // It comes back in on the other side.
                   int const row = top + y + direction.y * frame * (1 + pace) + 2 * side,
                             column = left + x + direction.x * frame * (1 + pace) + 2 * side;
-                  pixels[static_cast<std::size_t>((frame * side + row % side) * side +
-                                                  column % side)] =
+                  int const pixel = (frame * side + row % side) * side + column % side;
+                  pixels[static_cast<std::size_t>(pixel)] =
                       static_cast<std::uint8_t>(100 + 150 * light);
                 }
             write_sample(
