@@ -25,6 +25,7 @@
 #include "app/training.hpp"
 #include "app/validation.hpp"
 #include "parallel/comm/agreement.hpp"
+#include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 #include "parallel/pipeline/stages.hpp"
 
@@ -67,10 +68,10 @@ class TrainRun {
   TrainRun(parallel::MpiEnvironment const& mpi, Config const& config)
       : began_(Progress::steady_seconds()),
         mpi_(mpi),
-        world_(parallel::MpiCommunicator::world()),
         queue_(selected_backend(mpi.local_rank())),
         tokenizer_(io::Tokenizer::load(config.data.tokenizer)),
-        training_(queue_, *world_, require_same(config), tokenizer_),
+        world_(agreed_world(config)),
+        training_(queue_, *world_, config, tokenizer_),
         trace_(training_.config().log, queue_, *world_,
                parallel::coordinates_of(training_.mesh(), mpi.rank())) {}
 
@@ -92,7 +93,9 @@ class TrainRun {
   Config const& config() const { return training_.config(); }
 
   /// Ranks that disagree would hang or train nonsense: another binary on one node, another file.
-  Config require_same(Config const& config) {
+  /// Calls are checked, where they are to be, once all ranks are known to do so.
+  std::unique_ptr<parallel::GroupCommunicator> agreed_world(Config const& config) {
+    std::unique_ptr<parallel::GroupCommunicator> world = parallel::MpiCommunicator::world();
     std::vector<parallel::AgreementItem> items{{"the program", build_description()},
                                                {"the program's file", binary_hash()}};
     std::istringstream text(to_toml(config));
@@ -102,8 +105,10 @@ class TrainRun {
       items.push_back({"the configuration", fmt::format("{} {}", section, line)});
     }
     items.push_back({"the tokenizer", tokenizer_->hash()});
-    parallel::require_agreement(queue_, *world_, items);
-    return config;
+    parallel::require_agreement(queue_, *world, items);
+    if (config.parallel.check_collectives)
+      world = std::make_unique<parallel::CheckedCommunicator>(std::move(world), "world");
+    return world;
   }
 
   io::Announce announce() {
@@ -353,9 +358,9 @@ class TrainRun {
 
   double began_;
   parallel::MpiEnvironment const& mpi_;
-  std::unique_ptr<parallel::MpiCommunicator> world_;
   Queue queue_;
   std::shared_ptr<io::Tokenizer const> tokenizer_;
+  std::unique_ptr<parallel::GroupCommunicator> world_;
   Training training_;
   RunTrace trace_;
   std::unique_ptr<RunFolder> folder_;              // world rank 0 alone

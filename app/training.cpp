@@ -21,6 +21,7 @@
 #include "io/checkpoint/collective.hpp"
 #include "io/checkpoint/save.hpp"
 #include "parallel/comm/agreement.hpp"
+#include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/device_group.hpp"
 #include "parallel/pipeline/batch_broadcast.hpp"
 #include "parallel/pipeline/stages.hpp"
@@ -86,6 +87,9 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   use_classes(config_);
   mesh_ = parallel::make_mesh(world.size(), config_.parallel.pipeline, config_.parallel.tensor);
   devices_ = parallel::make_device_group(queue, world);
+  if (devices_ && config_.parallel.check_collectives)
+    devices_ =
+        std::make_unique<parallel::CheckedCommunicator>(std::move(devices_), "world's devices");
   groups_ = parallel::make_groups(
       devices_ ? *devices_ : world, mesh_,
       {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace});

@@ -7,15 +7,15 @@
 
 namespace accord::parallel {
 
-CheckedCommunicator::CheckedCommunicator(std::unique_ptr<Communicator> group, std::string name)
+CheckedCommunicator::CheckedCommunicator(std::unique_ptr<GroupCommunicator> group, std::string name)
     : group_(std::move(group)), name_(std::move(name)) {}
 
 std::string CheckedCommunicator::describe(Call const& call) {
-  static constexpr char const* names[] = {"all_reduce", "all_gather", "reduce_scatter", "broadcast",
-                                          "barrier"};
+  static constexpr char const* names[] = {"all_reduce", "all_gather", "reduce_scatter",
+                                          "broadcast",  "barrier",    "split"};
   auto const kind = static_cast<Kind>(call[0]);
   std::string text = names[call[0]];
-  if (kind == Kind::barrier) return text;
+  if (kind == Kind::barrier || kind == Kind::split) return text;
   text += fmt::format(" of {} {}", call[2], name_of(static_cast<DType>(call[1])));
   if (kind == Kind::all_reduce)
     text += static_cast<Reduce>(call[3]) == Reduce::sum ? " (sum)" : " (max)";
@@ -119,6 +119,11 @@ std::unique_ptr<Request> CheckedCommunicator::start_reduce_scatter(Queue& queue,
   compare(queue, {static_cast<std::int64_t>(Kind::reduce_scatter), number_of(send.dtype()),
                   send.size(), 0});
   return group_->start_reduce_scatter(queue, send, part);
+}
+
+std::unique_ptr<GroupCommunicator> CheckedCommunicator::split(int color, int key) {
+  compare(host_, {static_cast<std::int64_t>(Kind::split), 0, 0, 0});
+  return group_->split(color, key);
 }
 
 }  // namespace accord::parallel

@@ -17,10 +17,10 @@ MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape,
       [&](std::string const& name, int extent, MeshCoordinates first,
           TracedCommunicator::Waiting waiting = {}) -> std::unique_ptr<Communicator> {
     if (extent == 1) return std::make_unique<SelfCommunicator>();
-    std::unique_ptr<Communicator> made = world.split(rank_of(shape, first), world.rank());
+    std::unique_ptr<GroupCommunicator> made = world.split(rank_of(shape, first), world.rank());
     if (options.check_collectives)
       made = std::make_unique<CheckedCommunicator>(std::move(made), name);
-    if (options.trace) made = std::make_unique<TracedCommunicator>(std::move(made), name, waiting);
+    if (options.trace) return std::make_unique<TracedCommunicator>(std::move(made), name, waiting);
     return made;
   };
   MeshCoordinates const stages{at.data, 0, at.tensor};

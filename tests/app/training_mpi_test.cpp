@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 #include "tests/app/tiny_training.hpp"
 
@@ -20,7 +21,8 @@ using testing::RunResult;
 class TrainingOverMpi : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    world_ = parallel::MpiCommunicator::world();
+    world_ = std::make_unique<parallel::CheckedCommunicator>(parallel::MpiCommunicator::world(),
+                                                             "world");
     Queue queue(Backend::cpu);
     std::int64_t process = ::getpid();
     world_->broadcast(queue, View(&process, DType::int64, Shape{1}), 0);
@@ -44,11 +46,11 @@ class TrainingOverMpi : public ::testing::Test {
   }
   static bool first() { return world_->rank() == 0; }
 
-  static std::unique_ptr<parallel::MpiCommunicator> world_;
+  static std::unique_ptr<parallel::GroupCommunicator> world_;
   static std::filesystem::path folder_;
 };
 
-std::unique_ptr<parallel::MpiCommunicator> TrainingOverMpi::world_;
+std::unique_ptr<parallel::GroupCommunicator> TrainingOverMpi::world_;
 std::filesystem::path TrainingOverMpi::folder_;
 
 class OverMicroBatches : public TrainingOverMpi,

@@ -12,7 +12,7 @@ namespace accord::parallel {
 namespace {
 
 // Every rank makes its call on a checked group of three; returns what the ranks were told.
-std::string told(std::function<void(Queue&, Communicator&)> const& call) {
+std::string told(std::function<void(Queue&, GroupCommunicator&)> const& call) {
   std::string message;
   std::atomic<int> ranks = 0;
   ThreadGroup(3).run([&](GroupCommunicator& world) {
@@ -37,7 +37,18 @@ TEST(CheckedCommunicator, PassesMatchingCallsOn) {
     check_gather_broadcast_and_barrier(group);
     check_ring(group);
     check_requests_overlap(group);
+    check_split(group);
   });
+}
+
+TEST(CheckedCommunicator, NamesASplitThatNotAllRanksMake) {
+  EXPECT_EQ(told([](Queue& queue, GroupCommunicator& group) {
+              if (group.rank() == 1)
+                group.split(0, 0);
+              else
+                group.barrier(queue);
+            }),
+            "collective call 2 of the data group: rank 0 makes barrier, rank 1 split");
 }
 
 TEST(CheckedCommunicator, NamesCallsOfDifferentKind) {

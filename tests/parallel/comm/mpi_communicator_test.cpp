@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "parallel/comm/checked_communicator.hpp"
 #include "tests/parallel/comm/collective_checks.hpp"
 
 namespace accord::parallel {
@@ -21,6 +22,35 @@ TEST_F(MpiCommunicatorTest, PassesBlocksRoundARing) { check_ring(*world); }
 TEST_F(MpiCommunicatorTest, KeepsSeveralRequestsApart) { check_requests_overlap(*world); }
 TEST_F(MpiCommunicatorTest, SplitsIntoGroups) { check_split(*world); }
 TEST_F(MpiCommunicatorTest, RefusesToReduceBytes) { check_one_element_type_is_refused(*world); }
+
+TEST_F(MpiCommunicatorTest, CheckedNamesTheRankThatMakesAnotherCall) {
+  int const last = world->size() - 1;
+  CheckedCommunicator checked(std::move(world), "world");
+  check_sums_run_in_rank_order(checked);
+  Queue queue(Backend::cpu);
+  std::int32_t flag = 0;
+  View const x(&flag, DType::int32, Shape{1});
+  for (int round = 0; round < 2; ++round) {  // first a sum, then a split
+    std::string told;
+    try {
+      if (checked.rank() == last)
+        checked.broadcast(queue, x, last);
+      else if (round == 0)
+        checked.all_reduce(queue, x, Reduce::max);
+      else
+        checked.split(0, 0);
+    } catch (Error const& error) {
+      EXPECT_EQ(error.exit_code(), ExitCode::internal);
+      told = error.what();
+    }
+    if (last == 0) continue;  // nobody to differ from
+    EXPECT_TRUE(told.starts_with("collective call ")) << told;
+    std::string const calls = fmt::format(
+        " of the world group: rank 0 makes {}, rank {} broadcast of 1 int32 from rank {}",
+        round == 0 ? "all_reduce of 1 int32 (max)" : "split", last, last);
+    EXPECT_TRUE(told.ends_with(calls)) << told;
+  }
+}
 
 TEST_F(MpiCommunicatorTest, ErrorsNameTheRankTheCallAndTheReason) {
   Queue queue(Backend::cpu);

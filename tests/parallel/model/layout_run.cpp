@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/optim/schedule.hpp"
+#include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/pipeline/stages.hpp"
 #include "parallel/pipeline/train_step.hpp"
@@ -80,8 +81,9 @@ std::string to_string(Layout const& layout) {
   return text;
 }
 
-LayoutResult run_layout(GroupCommunicator& world, Layout const& layout, LayoutRun const& run) {
+LayoutResult run_layout(GroupCommunicator& ranks, Layout const& layout, LayoutRun const& run) {
   Queue queue(Backend::cpu);
+  CheckedCommunicator world(ranks.split(0, ranks.rank()), "world");
   MeshGroups groups = make_groups(world, layout.mesh, {.check_collectives = true});
   Model model(queue, run.model, DType::float64, *groups.tensor,
               chunks_of_stage(run.model.encoder.layers, groups.pipeline->rank(),
