@@ -101,6 +101,16 @@ class BuildDataset : public TemporaryFolder {
       Build(options).run(rank, ranks, [](BuildProgress const&) {});
     return Build(options).finish();
   }
+  /// From the folder `form` of the input into one of that name.
+  BuildReport build_form(std::string const& form, std::vector<std::string> modalities,
+                         double hold_out = 0) const {
+    BuildOptions o = options();
+    o.source.from = {in_ / form};
+    o.out = out_ / form;
+    o.modalities = std::move(modalities);
+    o.hold_out = hold_out;
+    return run(o);
+  }
   static std::string error(BuildOptions const& options) {
     try {
       run(options);
@@ -585,13 +595,9 @@ TEST_F(BuildDataset, HoldsArraysUnderAnyOtherName) {
       "id\tvideo\tmotion\tcaption\nwalk\t" + base64(film) + "\twalk.motion.npy\twalking\n");
   put("table/walk.motion.npy", walk);
   for (char const* form : {"folder", "tar", "table"}) {
-    BuildOptions o = options();
-    o.source.from = {in_ / form};
-    o.out = folder_ / "out" / form;
-    o.modalities = {"video", "text", "motion"};
-    BuildReport const report = run(o);
-    EXPECT_EQ(samples_of(o.out), want) << form;
-    EXPECT_THAT(Dataset::open(o.out).modalities(), ElementsAre("text", "motion", "video"));
+    BuildReport const report = build_form(form, {"video", "text", "motion"});
+    EXPECT_EQ(samples_of(out_ / form), want) << form;
+    EXPECT_THAT(Dataset::open(out_ / form).modalities(), ElementsAre("text", "motion", "video"));
     EXPECT_EQ(report.total_dropped(), 0) << form;
   }
 }
@@ -607,13 +613,9 @@ TEST_F(BuildDataset, TakesKeyNpyWhereOneModalityHoldsArrays) {
                        .add("walk.txt", "walking")
                        .end());
   for (char const* form : {"folder", "tar"}) {
-    BuildOptions o = options();
-    o.source.from = {in_ / form};
-    o.out = folder_ / "out" / form;
-    o.modalities = {"motion", "text"};
-    run(o);
-    EXPECT_EQ(samples_of(o.out), (std::map<std::string, std::map<std::string, std::string>>{
-                                     {"walk", {{"text", "walking"}, {"motion", walk}}}}))
+    build_form(form, {"motion", "text"});
+    EXPECT_EQ(samples_of(out_ / form), (std::map<std::string, std::map<std::string, std::string>>{
+                                           {"walk", {{"text", "walking"}, {"motion", walk}}}}))
         << form;
   }
 }
@@ -634,12 +636,8 @@ TEST_F(BuildDataset, HoldsPictureSoundAndCaptionOfOneSample) {
   put("table/dog.png", png(1));
   put("table/dog.wav", sound);
   for (char const* form : {"folder", "tar", "table"}) {
-    BuildOptions o = options();
-    o.source.from = {in_ / form};
-    o.out = folder_ / "out" / form;
-    o.modalities = {"image", "audio", "text"};
-    BuildReport const report = run(o);
-    EXPECT_EQ(samples_of(o.out), want) << form;
+    BuildReport const report = build_form(form, {"image", "audio", "text"});
+    EXPECT_EQ(samples_of(out_ / form), want) << form;
     EXPECT_EQ(report.total_dropped(), 0) << form;
   }
   EXPECT_THAT(read_file(out_ / "folder" / "build-report.json"), HasSubstr("\"no sound\": 1"));
@@ -651,13 +649,9 @@ TEST_F(BuildDataset, HoldsCaptionsAloneWhereNothingElseIsAskedFor) {
   put("tar/a.tar", TarFixture().add("a.png", png(1)).add("a.txt", "a caption").end());
   put("table/a.tsv", "id\tcaption\na\ta caption\n");
   for (char const* form : {"folder", "tar", "table"}) {
-    BuildOptions o = options();
-    o.source.from = {in_ / form};
-    o.out = folder_ / "out" / form;
-    o.modalities = {"text"};
-    run(o);
+    build_form(form, {"text"});
     EXPECT_EQ(
-        samples_of(o.out),
+        samples_of(out_ / form),
         (std::map<std::string, std::map<std::string, std::string>>{{"a", {{"text", "a caption"}}}}))
         << form;
   }
@@ -674,13 +668,8 @@ TEST_F(BuildDataset, HoldsOutByCaptionsThatAreNotKept) {
   put("table/a.tsv", table);
   std::vector<std::map<std::string, std::map<std::string, std::string>>> held;
   for (char const* form : {"folder", "table"}) {
-    BuildOptions o = options();
-    o.source.from = {in_ / form};
-    o.out = folder_ / "out" / form;
-    o.modalities = {"image"};
-    o.hold_out = 0.3;
-    run(o);
-    held.push_back(samples_of(o.out / "held-out"));
+    build_form(form, {"image"}, 0.3);
+    held.push_back(samples_of(out_ / form / "held-out"));
     for (auto const& [key, sample] : held.back())
       EXPECT_TRUE(held.back().contains(fmt::format("{:02}", std::stoi(key) ^ 1))) << key;
   }
