@@ -10,6 +10,7 @@
 #include "app/text.hpp"
 #include "core/base/error.hpp"
 #include "core/model/modality/adapter.hpp"
+#include "io/dataset/item_kind.hpp"
 
 namespace accord::app {
 namespace {
@@ -100,6 +101,8 @@ void check_patch_sequence(ModalityConfig const& modality, std::string const& at)
 
 void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
   std::string const at = "modality." + modality.name;
+  require(io::is_modality_name(modality.name), "{} cannot be the name of a modality: give {}", at,
+          io::modality_name_rules);
   require(!modality.adapter.empty(),
           "{}.adapter is not set; give adapter = \"token\", \"patch\", \"convolution\" or "
           "\"patch_sequence\"",

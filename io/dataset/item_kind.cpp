@@ -17,18 +17,14 @@ constexpr std::size_t max_name_bytes = 32;
 constexpr std::array<std::string_view, 7> taken{"key",      "label",   "checksum", "id",
                                                 "image_id", "uniq_id", "caption"};
 
-void check_name(std::string const& name) {
+}  // namespace
+
+bool is_modality_name(std::string_view name) {
   auto const letter = [](char c) { return c >= 'a' && c <= 'z'; };
   auto const allowed = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; };
-  if (name.empty() || name.size() > max_name_bytes || !letter(name.front()) ||
-      !std::ranges::all_of(name, allowed) || std::ranges::find(taken, name) != taken.end())
-    throw UsageError(fmt::format(
-        "--modalities: '{}' cannot be the name of a modality: give up to {} small letters, digits "
-        "and '_', a letter first, and none of key, label, checksum, id, image_id, uniq_id, caption",
-        name, max_name_bytes));
+  return !name.empty() && name.size() <= max_name_bytes && letter(name.front()) &&
+         std::ranges::all_of(name, allowed) && std::ranges::find(taken, name) == taken.end();
 }
-
-}  // namespace
 
 ItemKind item_kind(std::string_view modality) {
   return modality == "image"   ? ItemKind::picture
@@ -38,7 +34,10 @@ ItemKind item_kind(std::string_view modality) {
 }
 
 std::vector<std::string> ordered_modalities(std::vector<std::string> names) {
-  std::ranges::for_each(names, check_name);
+  for (std::string const& name : names)
+    if (!is_modality_name(name))
+      throw UsageError(fmt::format("--modalities: '{}' cannot be the name of a modality: give {}",
+                                   name, modality_name_rules));
   std::ranges::sort(names, {}, [](std::string const& name) {
     return std::tuple(item_kind(name), std::string_view(name));
   });

@@ -14,9 +14,15 @@ enum class ItemKind : std::uint8_t { picture, caption, sound, array };
 /// Of "image", "text" and "audio"; every other modality holds arrays.
 ItemKind item_kind(std::string_view modality);
 
+/// Whether shards, tables, metrics and parameters can be named after a modality of this name.
+bool is_modality_name(std::string_view name);
+/// For messages: what is_modality_name() asks for.
+inline constexpr char const* modality_name_rules =
+    "up to 32 small letters, digits and '_', a letter first, and none of key, label, checksum, id, "
+    "image_id, uniq_id, caption";
+
 /// The names in the one order that all datasets have: image, text, audio, then the others by name.
-/// \throws UsageError if there is none, or one is there twice, or is none that shards, tables,
-/// metrics and parameters can be named after
+/// \throws UsageError if there is none, or one is there twice, or fails is_modality_name()
 std::vector<std::string> ordered_modalities(std::vector<std::string> names);
 
 /// A file that holds an item.

@@ -163,6 +163,12 @@ TEST(Config, AModalityOfArraysIsDescribedByItsFrames) {
   EXPECT_EQ(to_toml(parse_config(printed, "printed")), printed);
 }
 
+TEST(Config, RefusesModalitiesThatNothingCanBeNamedAfter) {
+  EXPECT_THAT(
+      error_of(minimal + "[[modality]]\nname = \"a/b\"\nadapter = \"token\"\n"),
+      HasSubstr("modality.a/b cannot be the name of a modality: give up to 32 small letters"));
+}
+
 TEST(Config, RefusesFramesThatCannotBeCut) {
   auto const error = [](std::vector<std::string> const& overrides) {
     return usage_error([&] { parse_config(with_motion, "run.toml", overrides); });
