@@ -77,6 +77,15 @@ void check_patch_sequence(ModalityConfig const& modality, std::string const& at)
       "width, channels] of a video",
       at, modality.frame.size());
   require(modality.max_frames > 0, "{}.max_frames is not set; give the longest item's", at);
+  double elements = static_cast<double>(modality.max_frames);
+  for (Index const extent : modality.frame) elements *= static_cast<double>(extent);
+  require(elements <= 0x1p30,
+          "{0}.max_frames = {1} frames of {0}.frame are {2:.3g} numbers; up to {3} are possible",
+          at, modality.max_frames, elements, Index{1} << 30);
+  require(
+      modality.patch_frames <= modality.max_frames,
+      "{0}.patch_frames = {1} is more than {0}.max_frames = {2}: every patch would end in zeros",
+      at, modality.patch_frames, modality.max_frames);
   require(video || modality.patch == 1,
           "{0}.patch = {1}: a series has none, {0}.patch_frames alone", at, modality.patch);
   if (video)
@@ -103,10 +112,8 @@ void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
   std::string const at = "modality." + modality.name;
   require(io::is_modality_name(modality.name), "{} cannot be the name of a modality: give {}", at,
           io::modality_name_rules);
-  require(!modality.adapter.empty(),
-          "{}.adapter is not set; give adapter = \"token\", \"patch\", \"convolution\" or "
-          "\"patch_sequence\"",
-          at);
+  require(!modality.adapter.empty(), "{}.adapter is not set; give one of {}", at,
+          joined(adapter_family_names()));
   if (modality.adapter == "token") {
     require(
         modality.max_tokens + 2 <= modality.positions,
@@ -132,7 +139,7 @@ void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
     }
   } else if (modality.adapter == "patch_sequence") {
     check_patch_sequence(modality, at);
-  } else {
+  } else if (modality.adapter == "convolution") {
     check_convolution(modality, model, at);
   }
 }

@@ -95,7 +95,7 @@ Section modality_section() {
       key<M>("adapter", &M::adapter,
              "family of the input: tokens of a text, patches of a picture, convolutions of a "
              "sound, patches of a series or video")
-          .one_of({"token", "patch", "convolution", "patch_sequence"});
+          .one_of(adapter_family_names());
   adapter.first = true;
   adapter.set = [](Config&, void* table, Value const& value) {
     use_adapter(*static_cast<M*>(table), std::get<std::string>(value));
@@ -545,13 +545,14 @@ std::string Key::expectation() const {
       kind = "a number";
       break;
     case Type::integers:
-      kind = "a list of integers, each";
+      kind = "a list of integers";
       break;
     case Type::numbers:
-      kind = "a list of numbers, each";
+      kind = "a list of numbers";
       break;
   }
   bool const low = minimum > -1e300, high = maximum < 1e300;
+  if ((type == Type::integers || type == Type::numbers) && (low || high)) kind += ", each";
   if (low) kind += fmt::format(" {} {}", above_minimum ? ">" : ">=", minimum);
   if (high) kind += fmt::format("{} <= {}", low ? " and" : "", maximum);
   return kind;

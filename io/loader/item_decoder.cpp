@@ -1,7 +1,9 @@
 #include "io/loader/item_decoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -176,7 +178,11 @@ void ItemDecoder::append_frames(ModalityConfig const& config, std::span<std::byt
   for (std::size_t i = 0; i < array.values.size(); ++i) {
     double const mean = config.mean.empty() ? 0 : config.mean[i % channels],
                  deviation = config.std.empty() ? 1 : config.std[i % channels];
-    array.values[i] = static_cast<float>((array.values[i] - mean) / deviation);
+    double const value = (array.values[i] - mean) / deviation;
+    if (std::abs(value) > std::numeric_limits<float>::max())
+      throw DataError(fmt::format("{} becomes {:.3g} by modality.{}.mean and std: beyond float32",
+                                  array.values[i], value, config.name));
+    array.values[i] = static_cast<float>(value);
   }
   append_values(config, array.values, input, lengths);
 }

@@ -12,6 +12,7 @@
 using namespace accord;
 using namespace accord::app;
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 namespace {
@@ -184,6 +185,11 @@ TEST(Config, RefusesFramesThatCannotBeCut) {
   EXPECT_THAT(error({"modality.motion.std=[1, \"a\"]"}), HasSubstr("a list of numbers"));
   EXPECT_THAT(error({"modality.motion.max_frames=2000"}),
               HasSubstr("raise modality.motion.patch_"));
+  EXPECT_THAT(error({"modality.motion.frame=[4000000000, 4000000000, 3]"}),
+              HasSubstr("3.07e+21 numbers; up to 1073741824 are possible"));
+  EXPECT_THAT(error({"modality.motion.max_frames=9223372036854775807"}), HasSubstr("numbers"));
+  EXPECT_THAT(error({"modality.motion.patch_frames=65"}), HasSubstr("every patch would end"));
+  EXPECT_THAT(error({"modality.motion.mean=[\"a\"]"}), EndsWith("expected a list of numbers"));
   EXPECT_THAT(error({"modality.motion.mask=whole_word"}), HasSubstr("needs words"));
   EXPECT_THAT(error({"modality.motion.frame=[9, 6, 1]", "modality.motion.patch=2"}),
               HasSubstr("does not divide the frame's 9 x 6 pixels; choose one of 1, 3"));

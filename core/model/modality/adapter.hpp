@@ -96,5 +96,6 @@ struct AdapterFamily {
 
 /// \throws UsageError naming the known families.
 AdapterFamily const& adapter_family(std::string const& name);
+std::vector<std::string> adapter_family_names();
 
 }  // namespace accord

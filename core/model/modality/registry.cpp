@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include "core/model/modality/convolution.hpp"
 #include "core/model/modality/patch.hpp"
 #include "core/model/modality/patch_sequence.hpp"
@@ -12,12 +14,16 @@ AdapterFamily const* const families[] = {&token_family, &patch_family, &convolut
 }  // namespace
 
 AdapterFamily const& adapter_family(std::string const& name) {
-  std::string known;
-  for (AdapterFamily const* family : families) {
+  for (AdapterFamily const* family : families)
     if (name == family->name) return *family;
-    known += (known.empty() ? "" : ", ") + std::string(family->name);
-  }
-  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name, known));
+  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name,
+                               fmt::join(adapter_family_names(), ", ")));
+}
+
+std::vector<std::string> adapter_family_names() {
+  std::vector<std::string> names;
+  for (AdapterFamily const* family : families) names.emplace_back(family->name);
+  return names;
 }
 
 }  // namespace accord

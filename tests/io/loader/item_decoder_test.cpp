@@ -68,6 +68,13 @@ TEST(FramesOfArrays, StayAsTheyAreUnlessToldOtherwise) {
   EXPECT_THAT(decoder.values(), ElementsAre(1, 2, 3, 4));
 }
 
+TEST(FramesOfArrays, AreRefusedWhereTheyLeaveTheRangeOfFloats) {
+  FrameDecoder decoder({1}, {}, {1e-30});
+  decoder.append(npy("1,", {1e8}));
+  EXPECT_THAT(decoder.refusal(npy("1,", {1e9})),
+              HasSubstr("1000000000 becomes 1e+39 by modality.motion.mean and std"));
+}
+
 TEST(FramesOfArrays, NeedNoAxisForASingleChannel) {
   FrameDecoder series({1});
   series.append(npy("3,", {1, 2, 3}));
