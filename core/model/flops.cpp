@@ -3,22 +3,60 @@
 #include <algorithm>
 
 #include "core/model/modality/adapter.hpp"
+#include "core/nn/parameter_scope.hpp"
 
 namespace accord {
 namespace {
 
 double real(Index n) { return static_cast<double>(n); }
 
-/// One sequence of `tokens` through all layers, forward: q, k, v and output projections, three FFN
-/// matrices, attention.
-double stack_flops(StackConfig const& stack, Index tokens) {
-  double const t = real(tokens), d = real(stack.embed_dim), f = real(stack.ffn_dim);
-  return real(stack.layers) * (t * (8 * d * d + 6 * d * f) + 4 * t * t * d);
-}
-
 template <class Items>
 typename Items::value_type const& at(Items const& items, int i) {
   return items[static_cast<std::size_t>(i)];
+}
+
+bool frozen(ModelConfig const& config, std::string const& part) {
+  return std::ranges::any_of(config.frozen,
+                             [&](std::string const& prefix) { return begins_with(part, prefix); });
+}
+
+/// How often the products of a part are computed: forward, and where a gradient comes back for that
+/// of the input and, if it trains, of the weights.
+double ways(ModelConfig const& config, std::string const& part, bool gradient) {
+  return !gradient ? 1 : frozen(config, part) ? 2 : 3;
+}
+
+/// The layers of a stack, by what their operations are proportional to.
+struct StackFlops {
+  double pair = 0;                  ///< of tokens of a sequence: attention
+  double token = 0;                 ///< q, k, v and output projections
+  std::vector<double> of_modality;  ///< of a token: three FFN matrices
+};
+
+StackFlops stack_flops(ModelConfig const& config, StackConfig const& stack,
+                       std::string const& prefix, bool gradient) {
+  double const d = real(stack.embed_dim), f = real(stack.ffn_dim);
+  StackFlops flops{.of_modality = std::vector<double>(config.modalities.size())};
+  for (Index l = 0; l < stack.layers; ++l) {
+    std::string const layer = fmt::format("{}.fusion_model.layers.{}.", prefix, l);
+    flops.pair += (gradient ? 3 : 1) * 4 * d;
+    flops.token += ways(config, layer + "self_attn.", gradient) * 8 * d * d;
+    for (std::size_t m = 0; m < config.modalities.size(); ++m)
+      flops.of_modality[m] +=
+          ways(config, layer + config.modalities[m].name + "_ffn.", gradient) * 6 * d * f;
+  }
+  return flops;
+}
+
+/// One sequence: so many tokens of each modality.
+double sequence_flops(StackFlops const& stack, std::vector<Modality> const& modalities,
+                      std::vector<Index> const& tokens) {
+  double flops = 0, all = 0;
+  for (std::size_t k = 0; k < modalities.size(); ++k) {
+    flops += real(tokens[k]) * (stack.token + at(stack.of_modality, modalities[k]));
+    all += real(tokens[k]);
+  }
+  return flops + stack.pair * all * all;
 }
 
 class Counter {
@@ -26,9 +64,9 @@ class Counter {
   Counter(std::vector<Pass> const& passes, MicroBatch const& batch)
       : passes_(passes), batch_(batch) {}
 
-  Index whole(int pass, Index sample) const {
-    Index tokens = 0;
-    for (Modality const m : at(passes_, pass).modalities) tokens += length(m, sample);
+  std::vector<Index> whole(int pass, Index sample) const {
+    std::vector<Index> tokens;
+    for (Modality const m : at(passes_, pass).modalities) tokens.push_back(length(m, sample));
     return tokens;
   }
   Index hidden(int pass, std::size_t segment, Index sample) const {
@@ -37,14 +75,10 @@ class Counter {
     auto const end = mask.masked.begin() + mask.offsets[static_cast<std::size_t>(sample) + 1];
     return std::count(begin, end, std::uint8_t{1});
   }
-  Index kept_of(int pass, std::size_t segment, Index sample) const {
-    Index const tokens = length(at(passes_, pass).modalities[segment], sample);
-    return at(passes_, pass).masked ? tokens - hidden(pass, segment, sample) : tokens;
-  }
-  Index kept(int pass, Index sample) const {
-    Index tokens = 0;
-    for (std::size_t s = 0; s < at(passes_, pass).modalities.size(); ++s)
-      tokens += kept_of(pass, s, sample);
+  std::vector<Index> kept(int pass, Index sample) const {
+    std::vector<Index> tokens = whole(pass, sample);
+    if (at(passes_, pass).masked)
+      for (std::size_t s = 0; s < tokens.size(); ++s) tokens[s] -= hidden(pass, s, sample);
     return tokens;
   }
   Index length(Modality m, Index sample) const {
@@ -62,36 +96,51 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
                    MicroBatch const& batch, Index global_batch) {
   Counter const count(passes, batch);
   double const d = real(config.encoder.embed_dim), dd = real(config.decoder.embed_dim);
+  auto const name = [&](Modality m) { return at(config.modalities, m).name; };
   auto const adapter_flops = [&](Modality m, Index tokens) {
     ModalityConfig const& modality = at(config.modalities, m);
     return adapter_family(modality.adapter).flops(modality, config.encoder.embed_dim, tokens);
   };
+  // Nothing below a frozen adapter wants a gradient.
+  auto const adapter_ways = [&](Modality m) {
+    return frozen(config, "encoder_wrapper." + name(m) + "_adapter.") ? 1 : 3;
+  };
+  StackFlops const decoder = stack_flops(config, config.decoder, "decoder_wrapper", true);
   double flops = 0;
   for (std::size_t p = 0; p < passes.size(); ++p) {
     int const pass = static_cast<int>(p);
-    double const ways = passes[p].gradient ? 3 : 1;
+    std::vector<Modality> const& modalities = passes[p].modalities;
+    bool const gradient = passes[p].gradient;
+    StackFlops const encoder = stack_flops(config, config.encoder, "encoder_wrapper", gradient);
     for (Index s = 0; s < batch.samples(); ++s) {
-      flops += ways * stack_flops(config.encoder, count.kept(pass, s));
-      for (std::size_t k = 0; k < passes[p].modalities.size(); ++k) {
-        Modality const m = passes[p].modalities[k];
-        flops +=
-            ways * adapter_flops(m, count.length(m, s)).token * real(count.kept_of(pass, k, s) - 1);
-      }
+      std::vector<Index> const kept = count.kept(pass, s);
+      flops += sequence_flops(encoder, modalities, kept);
+      for (std::size_t k = 0; k < modalities.size(); ++k)
+        flops += (gradient ? adapter_ways(modalities[k]) : 1) *
+                 adapter_flops(modalities[k], count.length(modalities[k], s)).token *
+                 real(kept[k] - 1);
       if (!passes[p].masked) continue;
-      flops += 3 * stack_flops(config.decoder, count.whole(pass, s));
-      flops += 3 * 2 * real(count.kept(pass, s)) * d * dd;  // encoder width to decoder width
+      flops += sequence_flops(decoder, modalities, count.whole(pass, s));
+      for (std::size_t k = 0; k < modalities.size(); ++k)  // encoder width to decoder width
+        flops += ways(config, "decoder_" + name(modalities[k]) + "_embed.", true) * 2 *
+                 real(kept[k]) * d * dd;
     }
     if (passes[p].contrasted)  // projection of the class token
-      flops += 3 * 2 * real(batch.samples()) * d * d;
+      flops += ways(config, name(modalities.front()) + "_proj.", gradient) * 2 *
+               real(batch.samples()) * d * d;
   }
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
     for (Index const tokens : batch.lengths[m])
-      flops += 3 * adapter_flops(static_cast<Modality>(m), tokens).item;
+      flops += adapter_ways(static_cast<Modality>(m)) *
+               adapter_flops(static_cast<Modality>(m), tokens).item;
 
   for (ObjectiveConfig const& objective : config.objectives) {
     if (objective.kind == ObjectiveConfig::Kind::contrast) {
-      // Two matrices of logits, and the gradients of both their sides.
-      flops += 3 * 2 * 2 * real(batch.samples()) * real(global_batch) * d;
+      // Two matrices of logits, and of each the gradients of the sides that want one.
+      int computed = 1;
+      for (Modality const m : {objective.student.front(), objective.teacher.front()})
+        computed += at(passes, find_pass(passes, {m}, false)).gradient;
+      flops += computed * 2 * 2 * real(batch.samples()) * real(global_batch) * d;
     } else if (objective.kind == ObjectiveConfig::Kind::denoise) {
       int const pass = find_pass(passes, objective.student, true);
       auto const& members = passes[static_cast<std::size_t>(pass)].modalities;
@@ -104,7 +153,8 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
           queries += real(count.hidden(pass, segment, s));
           candidates += real(count.length(objective.modality, s) - 1);
         }
-        flops += 3 * 2 * queries * dd * d;          // mask head of the masked tokens
+        flops += ways(config, name(objective.modality) + "_mask_head.", true) * 2 * queries * dd *
+                 d;                                 // of the masked tokens
         flops += 2 * 2 * queries * candidates * d;  // teachers take no gradient
       }
     } else {

@@ -5,9 +5,11 @@
 namespace accord {
 
 /// Floating-point operations of one training step on these samples, as the model demands them: real
-/// tokens, every residual branch, the backward pass twice the forward where there is one, nothing
-/// computed twice (spec 8.1). Multiply-add = 2; matrix products, attention and the two losses'
-/// similarities count, elementwise work does not. \param global_batch  candidates of the contrast
+/// tokens, every residual branch, backward the gradients of inputs and of the weights that train,
+/// nothing computed twice (spec 8.1). What trains is judged by groups of parameters, as trains()
+/// does it; an adapter that trains counts three times its forward. Multiply-add = 2; matrix
+/// products, attention and the two losses' similarities count, elementwise work does not. \param
+/// global_batch  candidates of the contrast
 double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
                    MicroBatch const& batch, Index global_batch);
 

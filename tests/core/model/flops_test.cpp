@@ -47,5 +47,37 @@ TEST(ModelFlops, CountTheAdapterOncePerItem) {
                    static_cast<double>(3 * patches * 2 * 2 * 16));
 }
 
+// By hand, of layers of width 16 and 24 within: a token's share of the gradient of attention's four
+// matrices, or of the branch's three.
+TEST(ModelFlops, LeaveOutTheGradientsOfFrozenWeights) {
+  ModelConfig const stage_one = testing::tiny_model_config(3);
+  MicroBatch const batch = testing::tiny_batch(stage_one, 0, 4);
+  std::vector<Pass> const passes = resolve_passes(stage_one);
+  double texts = 0, all = 0;  // tokens of passes with gradient
+  for (std::size_t p = 0; p < passes.size(); ++p) {
+    if (!passes[p].gradient) continue;
+    for (std::size_t k = 0; k < passes[p].modalities.size(); ++k) {
+      Modality const m = passes[p].modalities[k];
+      Index tokens = 0;
+      for (Index const length : batch.lengths[static_cast<std::size_t>(m)]) tokens += length;
+      if (passes[p].masked)
+        for (std::uint8_t const masked : batch.masks[p][k].masked) tokens -= masked;
+      all += static_cast<double>(tokens);
+      if (m == 0) texts += static_cast<double>(tokens);
+    }
+  }
+  auto const spared = [&](std::string const& frozen) {
+    ModelConfig config = stage_one;
+    config.frozen = {frozen};
+    return model_flops(stage_one, passes, batch, 4) - model_flops(config, passes, batch, 4);
+  };
+  std::string const layers = "encoder_wrapper.fusion_model.layers.";
+  EXPECT_DOUBLE_EQ(spared(layers + "*.self_attn"), 3 * all * 2 * 4 * 16 * 16);
+  EXPECT_DOUBLE_EQ(spared(layers + "*.text_ffn."), 3 * texts * 2 * 3 * 16 * 24);
+  EXPECT_DOUBLE_EQ(spared(layers + "1.text_ffn."), texts * 2 * 3 * 16 * 24);
+  EXPECT_DOUBLE_EQ(spared("text_proj."), 4 * 2 * 16 * 16);
+  EXPECT_DOUBLE_EQ(spared(layers + "*.gamma_"), 0);
+}
+
 }  // namespace
 }  // namespace accord

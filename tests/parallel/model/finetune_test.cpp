@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
-#include "parallel/pipeline/train_step.hpp"
 #include "tests/parallel/model/layout_run.hpp"
+#include "tests/support/step_gradcheck.hpp"
 #include "tests/support/tiny_model.hpp"
 
 using namespace accord;
@@ -58,37 +56,6 @@ TEST(ClassificationAlone, EqualsOneRankOverStagesAndMicroBatches) {
 }
 
 TEST(FinetuneStep, GradientsMatchFiniteDifferences) {
-  for (Pooling const pooling : {Pooling::attention, Pooling::class_token}) {
-    ModelConfig const config = tiny_finetune_config(2, pooling);
-    Queue queue(Backend::reference);
-    SelfCommunicator self;
-    Model model(queue, config, DType::float64, self, Model::whole(config));
-    model.initialise(queue, InitMode::dense, 5);
-    MeshGroups groups;
-    TrainStep step(queue, model, groups, {.global_batch = 3, .seed = 9});
-    std::vector<MicroBatch> batches;
-    batches.push_back(tiny_batch(config, 0, 3));
-    ParameterStore& store = model.parameters();
-    auto const loss = [&] { return total_loss(config, step.run(batches).terms); };
-    store.zero_gradients(queue);
-    loss();
-    std::vector<std::vector<double>> gradients;  // each further step adds to the store's
-    for (int id = 0; id < store.count(); ++id)
-      gradients.push_back(to_host<double>(queue, store.gradient(id)));
-    for (int id = 0; id < store.count(); ++id) {
-      View const value = store.value(id);
-      std::vector<double> const& gradient = gradients[static_cast<std::size_t>(id)];
-      double* const values = value.as<double>();
-      for (Index const k : {Index{0}, value.size() / 2, value.size() - 1}) {
-        double const h = 1e-5, was = values[k], analytic = gradient[static_cast<std::size_t>(k)];
-        values[k] = was + h;
-        double const up = loss();
-        values[k] = was - h;
-        double const down = loss();
-        values[k] = was;
-        EXPECT_NEAR(analytic, (up - down) / (2 * h), 1e-7 + 1e-6 * std::abs(analytic))
-            << store.spec(id).name << "[" << k << "]";
-      }
-    }
-  }
+  for (Pooling const pooling : {Pooling::attention, Pooling::class_token})
+    expect_step_gradients_match_finite_differences(tiny_finetune_config(2, pooling), 3);
 }

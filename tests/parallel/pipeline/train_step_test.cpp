@@ -9,7 +9,9 @@
 
 #include "core/base/trace.hpp"
 #include "core/comm/self_communicator.hpp"
+#include "core/model/flops.hpp"
 #include "tests/support/op_testing.hpp"
+#include "tests/support/step_gradcheck.hpp"
 #include "tests/support/tiny_model.hpp"
 
 using namespace accord;
@@ -20,7 +22,7 @@ namespace {
 
 struct Outcome {
   std::vector<double> terms, correct;
-  double loss = 0;
+  double loss = 0, flops = 0;
   std::vector<std::vector<double>> gradients;  // by parameter, empty where frozen
 };
 
@@ -41,7 +43,8 @@ class StepTest : public ::testing::Test {
     for (Index at = 0; at < global; at += micro)
       batches.push_back(tiny_batch(config, static_cast<std::uint64_t>(at), micro, equal_length));
     StepFigures const figures = step.run(batches);
-    Outcome outcome{figures.terms, figures.correct, total_loss(config, figures.terms), {}};
+    Outcome outcome{
+        figures.terms, figures.correct, total_loss(config, figures.terms), queue.flops(), {}};
     ParameterStore& store = model.parameters();
     for (int id = 0; id < store.count(); ++id) {
       names_.resize(static_cast<std::size_t>(store.count()));
@@ -79,52 +82,12 @@ class StepTest : public ::testing::Test {
 
 }  // namespace
 
+// The teachers are constants of the official gradient but not of the loss, so with denoising only
+// what no teacher depends on can be compared; the encoder is, below, under the contrast alone.
 TEST_F(StepTest, GradientsMatchFiniteDifferences) {
-  ModelConfig config = tiny_model_config(2);
-  Queue queue(Backend::reference);
-  SelfCommunicator self;
-  Model model(queue, config, DType::float64, self, Model::whole(config));
-  model.initialise(queue, InitMode::dense, 5);
-  MeshGroups groups;
-  TrainStep step(queue, model, groups, {.global_batch = 4, .seed = 9});
-  std::vector<MicroBatch> batches;
-  batches.push_back(tiny_batch(config, 0, 4));
-  ParameterStore& store = model.parameters();
-
-  // The teachers are constants of the official gradient, so the finite difference must hold them:
-  // only the contrast is differentiated whole here; denoising terms are checked through parameters
-  // no teacher depends on.
-  auto loss = [&](bool contrast_only) {
-    store.zero_gradients(queue);
-    StepFigures const figures = step.run(batches);
-    return contrast_only ? figures.terms[0] : total_loss(config, figures.terms);
-  };
-  auto check = [&](bool contrast_only) {
-    int checked = 0;
-    for (int id = 0; id < store.count(); ++id) {
-      std::string const& name = store.spec(id).name;
-      if (!store.spec(id).trainable) continue;
-      bool const behind_teachers = !name.starts_with("encoder_wrapper");
-      if (!contrast_only && !behind_teachers) continue;
-      View const value = store.value(id);
-      double* values = value.as<double>();
-      for (Index k : {Index{0}, value.size() / 2}) {
-        double const h = 1e-5, was = values[k];
-        values[k] = was + h;
-        double const up = loss(contrast_only);
-        values[k] = was - h;
-        double const down = loss(contrast_only);
-        values[k] = was;
-        loss(contrast_only);
-        double const analytic = store.gradient(id).as<double>()[k];
-        EXPECT_NEAR(analytic, (up - down) / (2 * h), 1e-7 + 1e-6 * std::abs(analytic))
-            << name << "[" << k << "]";
-        ++checked;
-      }
-    }
-    EXPECT_GT(checked, 30);
-  };
-  check(false);
+  expect_step_gradients_match_finite_differences(
+      tiny_model_config(2), 4,
+      [](std::string const& name) { return !name.starts_with("encoder_wrapper"); });
 }
 
 TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
@@ -133,36 +96,28 @@ TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
         tiny_sequence_model_config({4, 2, 3}, 2)}) {
     config.objectives.resize(1);
     config.decoder.layers = 0;
-    Queue queue(Backend::reference);
-    SelfCommunicator self;
-    Model model(queue, config, DType::float64, self, Model::whole(config));
-    model.initialise(queue, InitMode::dense, 5);
-    MeshGroups groups;
-    TrainStep step(queue, model, groups, {.global_batch = 3, .seed = 9});
-    std::vector<MicroBatch> batches;
-    batches.push_back(tiny_batch(config, 0, 3));
-    ParameterStore& store = model.parameters();
-    auto loss = [&] {
-      store.zero_gradients(queue);
-      return step.run(batches).terms[0];
-    };
-    for (int id = 0; id < store.count(); ++id) {
-      if (!store.spec(id).trainable) continue;
-      View const value = store.value(id);
-      double* values = value.as<double>();
-      for (Index k : {Index{0}, value.size() / 2, value.size() - 1}) {
-        double const h = 1e-5, was = values[k];
-        values[k] = was + h;
-        double const up = loss();
-        values[k] = was - h;
-        double const down = loss();
-        values[k] = was;
-        loss();
-        double const analytic = store.gradient(id).as<double>()[k];
-        EXPECT_NEAR(analytic, (up - down) / (2 * h), 1e-8 + 1e-6 * std::abs(analytic))
-            << store.spec(id).name << "[" << k << "]";
-      }
-    }
+    expect_step_gradients_match_finite_differences(config, 3);
+  }
+}
+
+// What freezing saves a step is what the formula says, product by product.
+TEST_F(StepTest, ComputesNoGradientsOfFrozenWeights) {
+  ModelConfig const config = tiny_model_config(2, /*drop_path=*/0);
+  MicroBatch const batch = tiny_batch(config, 0, 4);
+  auto const model = [&](ModelConfig const& c) {
+    return model_flops(c, resolve_passes(c), batch, 4);
+  };
+  double const executed = run(config, Backend::cpu, 4, 4).flops;
+  std::string const layers = "encoder_wrapper.fusion_model.layers.*.";
+  for (std::string const& frozen :
+       {layers + "self_attn", layers + "image_ffn.", std::string("text_proj."),
+        std::string("decoder_text_embed."), std::string("image_mask_head."),
+        std::string("decoder_wrapper.fusion_model.layers.*.self_attn")}) {
+    ModelConfig some = config;
+    some.frozen = {frozen};
+    double const spared = executed - run(some, Backend::cpu, 4, 4).flops;
+    EXPECT_NEAR(spared, model(config) - model(some), 1e-9 * executed) << frozen;
+    EXPECT_GT(spared, 0) << frozen;
   }
 }
 
