@@ -62,6 +62,9 @@ constexpr ElementType element_types[] = {
     {"f8", "float64", 8, element<double>},
 };
 
+/// Three short entries and their padding; NumPy itself reads no more than 10000.
+constexpr std::size_t max_header_bytes = 1 << 16;
+
 [[noreturn]] void refuse_header() {
   throw DataError(
       "a damaged .npy: its header should be like {'descr': '<f4', 'fortran_order': False, "
@@ -218,6 +221,7 @@ Header read_header(std::span<std::byte const> bytes, ArrayLimits const& limits) 
       length = length << 8 | std::to_integer<std::size_t>(bytes[i]);
   if (bytes.size() < text_at || length > bytes.size() - text_at)
     throw DataError("a damaged .npy: the data end within its header");
+  if (length > max_header_bytes) refuse_header();
 
   Header header;
   read_dictionary({reinterpret_cast<char const*>(bytes.data() + text_at), length}, header);

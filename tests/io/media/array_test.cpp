@@ -144,6 +144,10 @@ TEST(ArrayFile, RefusesSizesBeforeItTakesMemory) {
   EXPECT_THAT(refusal(npy_file(npy_header("<f4", "1, 1, 1, 1, 1, 1, 1, 1, 1"), "1234")),
               HasSubstr("9 dimensions; up to 8"));
   EXPECT_THAT(refusal(npy_file(npy_header("<f4", "0, 3"), "")), HasSubstr("0 x 3: without"));
+  std::string many;
+  for (int i = 0; i < 100000; ++i) many += "1,";
+  EXPECT_THAT(refusal(npy_file(npy_header("<f4", many), "1234", 2)),
+              HasSubstr("its header should be like"));
 }
 
 TEST(ArrayFile, RefusesNumbersThatAreNotFinite) {
