@@ -1,5 +1,3 @@
-#include <fmt/ranges.h>
-
 #include "core/model/modality/convolution.hpp"
 #include "core/model/modality/patch.hpp"
 #include "core/model/modality/patch_sequence.hpp"
@@ -16,8 +14,10 @@ AdapterFamily const* const families[] = {&token_family, &patch_family, &convolut
 AdapterFamily const& adapter_family(std::string const& name) {
   for (AdapterFamily const* family : families)
     if (name == family->name) return *family;
-  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name,
-                               fmt::join(adapter_family_names(), ", ")));
+  std::string known;
+  for (std::string const& family : adapter_family_names())
+    known += (known.empty() ? "" : ", ") + family;
+  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name, known));
 }
 
 std::vector<std::string> adapter_family_names() {
