@@ -14,11 +14,12 @@ struct LayoutCell {
 };
 std::string to_string(LayoutCell const& cell);
 
-/// What all cells compute: the tiny model with a layer for each of four parts, and samples for
-/// eight data-parallel ranks of four micro-batches of one pool.
-LayoutRun matrix_run(ContrastGradient gradient);
-/// The same on one rank in one micro-batch; computed once.
-LayoutResult const& one_rank(ContrastGradient gradient);
+/// What a cell computes: the tiny model with a layer and a head for each of four parts, or of eight
+/// where a cell has as many, and samples for eight data-parallel ranks of four micro-batches of one
+/// pool.
+LayoutRun matrix_run(LayoutCell const& cell);
+/// The same on one rank in one micro-batch; computed once for all cells that compute it.
+LayoutResult const& one_rank(LayoutCell const& cell);
 /// Runs a cell on threads and expects it to equal one rank.
 void expect_equals_one_rank(LayoutCell const& cell);
 

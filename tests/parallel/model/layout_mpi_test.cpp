@@ -21,11 +21,12 @@ TEST(LayoutsOverMpi, EqualOneRank) {
       {.mesh = {.data = 2, .pipeline = 2, .tensor = 2}, .sequence = true, .micro_batches = 2},
   };
   for (Layout const& layout : layouts) {
+    LayoutCell const cell{layout};
     if (layout.mesh.data * layout.mesh.pipeline * layout.mesh.tensor != world->size()) continue;
-    LayoutResult const got = run_layout(*world, layout, matrix_run(ContrastGradient::exact));
+    LayoutResult const got = run_layout(*world, layout, matrix_run(cell));
     if (world->rank() == 0) {
       SCOPED_TRACE(to_string(layout));
-      expect_equal(got, one_rank(ContrastGradient::exact));
+      expect_equal(got, one_rank(cell));
     }
   }
 }
