@@ -103,9 +103,11 @@ void check_patch_sequence(ModalityConfig const& modality, std::string const& at)
           at);
   Index const most = adapter_family(modality.adapter)
                          .tokens(modality, modality.max_frames * frame_elements(modality));
-  require(video || most <= max_log_positions,
-          "{0}.max_frames = {1} makes {2} tokens; up to {3} are possible: raise {0}.patch_frames",
-          at, modality.max_frames, most, max_log_positions);
+  Index const possible = video ? max_grid_positions : max_log_positions;
+  require(
+      most <= possible,
+      "{0}.max_frames = {1} makes {2} tokens; up to {3} are possible: raise {0}.patch_frames{4}",
+      at, modality.max_frames, most, possible, video ? " or " + at + ".patch" : "");
 }
 
 void check_modality(ModalityConfig const& modality, ModelConfig const& model) {

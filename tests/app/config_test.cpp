@@ -185,6 +185,9 @@ TEST(Config, RefusesFramesThatCannotBeCut) {
   EXPECT_THAT(error({"modality.motion.std=[1, \"a\"]"}), HasSubstr("a list of numbers"));
   EXPECT_THAT(error({"modality.motion.max_frames=2000"}),
               HasSubstr("raise modality.motion.patch_"));
+  EXPECT_THAT(error({"modality.motion.frame=[16, 16, 3]", "modality.motion.max_frames=65"}),
+              HasSubstr("makes 16641 tokens; up to 16385 are possible: raise "
+                        "modality.motion.patch_frames or modality.motion.patch"));
   EXPECT_THAT(error({"modality.motion.frame=[4000000000, 4000000000, 3]"}),
               HasSubstr("3.07e+21 numbers; up to 1073741824 are possible"));
   EXPECT_THAT(error({"modality.motion.max_frames=9223372036854775807"}), HasSubstr("numbers"));

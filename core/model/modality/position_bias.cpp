@@ -20,13 +20,16 @@ Index log_distance(Index r, Index beta) {
   return r < 0 ? -g : g;
 }
 
+void check_size(Index size, Index most, char const* buckets) {
+  if (size > most)
+    throw UsageError(fmt::format("a sequence of {} tokens exceeds the {} positions of the {}", size,
+                                 most, buckets));
+}
+
 }  // namespace
 
 BucketMatrix log_buckets(Index size, Index beta) {
-  if (size > max_log_positions)
-    throw UsageError(
-        fmt::format("a sequence of {} tokens exceeds the {} positions of the log buckets", size,
-                    max_log_positions));
+  check_size(size, max_log_positions, "log buckets");
   BucketMatrix matrix{size, log_bucket_rows(beta),
                       std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
@@ -46,6 +49,7 @@ BucketMatrix grid_buckets(std::vector<Index> const& extents) {
     offsets *= 2 * extent - 1;
   }
   Index const size = places + 1, rows = offsets + 3;
+  check_size(size, max_grid_positions, "grid buckets");
   BucketMatrix matrix{size, rows, std::vector<std::int32_t>(static_cast<std::size_t>(size * size))};
   for (Index i = 0; i < size; ++i)
     for (Index j = 0; j < size; ++j) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/error.hpp"
+
 using namespace accord;
 
 namespace {
@@ -41,6 +43,11 @@ TEST(LogBuckets, GiveTheClassTokenRowsOfItsOwn) {
 }
 
 // Three steps of 1 x 2 patches: 5 x 1 x 3 offsets, time slowest.
+TEST(Buckets, OfMorePositionsThanTheyCoverAreRefused) {
+  EXPECT_THROW(log_buckets(max_log_positions + 1, 8), UsageError);
+  EXPECT_THROW(grid_buckets({2, 64, 129}), UsageError);
+}
+
 TEST(GridBuckets, CountOffsetsInTimeToo) {
   BucketMatrix const m = grid_buckets({3, 1, 2});
   EXPECT_EQ(m.size, 7);
