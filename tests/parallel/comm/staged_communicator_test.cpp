@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "tests/parallel/comm/collective_checks.hpp"
 
@@ -26,6 +27,14 @@ TEST_P(StagedCommunicatorTest, PassesBlocksRoundARing) { run(check_ring); }
 TEST_P(StagedCommunicatorTest, KeepsSeveralRequestsApart) { run(check_requests_overlap); }
 TEST_P(StagedCommunicatorTest, SplitsIntoGroups) { run(check_split); }
 TEST_P(StagedCommunicatorTest, RefusesToReduceBytes) { run(check_one_element_type_is_refused); }
+TEST_P(StagedCommunicatorTest, MayBeChecked) {
+  ThreadGroup(GetParam()).run([](GroupCommunicator& world) {
+    CheckedCommunicator checked(std::make_unique<StagedCommunicator>(world.split(0, world.rank())),
+                                "devices");
+    check_ring(checked);
+    check_split(checked);
+  });
+}
 
 INSTANTIATE_TEST_SUITE_P(Ranks, StagedCommunicatorTest, testing::Values(1, 2, 3));
 
