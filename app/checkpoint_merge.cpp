@@ -30,7 +30,8 @@ std::set<std::string> names_of(ModelConfig const& model) {
 }
 
 /// The second stage's configuration with the modalities that only the first has, in the order of
-/// the first; and its objectives behind.
+/// the first; and its objectives behind. Without a decoder unless both have one: it has parts for
+/// each modality.
 Config merged_config(Config const& stage1, Config const& stage2) {
   Config merged = stage2;
   std::vector<ModalityConfig>& modalities = merged.model.modalities;
@@ -52,6 +53,8 @@ Config merged_config(Config const& stage1, Config const& stage2) {
                     [&](ObjectiveConfig const& o) { return o.name == objective.name; });
       merged.model.objectives.push_back(std::move(objective));
     }
+  if (denoises(stage1.model) != denoises(stage2.model))
+    return branch_of(merged, all_modalities(merged.model), DecoderPart::without);
   return merged;
 }
 
@@ -83,7 +86,7 @@ int merge(Options const& options) {
   auto const warn = [](std::string const& text) { std::cerr << text << std::endl; };
   io::OpenCheckpoint const stage1 = io::open_or_find(options.stage1, warn),
                            stage2 = io::open_or_find(options.stage2, warn);
-  Config const config = merged_config(stored_config(stage1), stored_config(stage2));
+  Config const config = merged_config(whole_config(stage1), whole_config(stage2));
   std::map<std::string, io::StoredTensor const*> first, second;
   for (io::StoredTensor const& tensor : stage1.manifest.tensors)
     first.emplace(tensor.info.path(), &tensor);
@@ -157,7 +160,7 @@ void add_checkpoint_merge(CLI::App& group, Run& run) {
       "unless every\n"
       "tensor that both have is bit-identical, but for the decoder and logit_scale, which the "
       "second stage trains\n"
-      "on. The result holds weights alone.");
+      "on. The result holds weights alone, and a decoder only if both stages have one.");
   command->callback([options, &run] { run = [options] { return merge(*options); }; });
 }
 

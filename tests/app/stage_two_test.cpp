@@ -1,6 +1,6 @@
 // Stage 2 through the whole program: started from a checkpoint of stage 1, it leaves what is frozen
-// as it was to the bit, passes the pictures' weights on, and can be evaluated on all three
-// modalities; ranks change nothing.
+// as it was to the bit, passes the pictures' weights on, and can be evaluated, merged and exported
+// with all three modalities; ranks change nothing.
 
 #include <gtest/gtest.h>
 
@@ -10,6 +10,8 @@
 
 #include "io/checkpoint/directory.hpp"
 #include "io/checkpoint/verify.hpp"
+#include "io/hdf5/hdf5_reader.hpp"
+#include "tests/app/labelled_arrays.hpp"
 #include "tests/app/stored_weights.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -49,6 +51,60 @@ class StageTwo : public TemporaryFolder {
             "--set checkpoint.every_steps=1 --set checkpoint.keep=0",
             steps, name),
         ranks);
+  }
+
+  /// Stage 3: readings of a sensor join what two stages have learnt, and nothing moves at its rate.
+  void train_sensor() {
+    for (int i = 0; i < 16; ++i)
+      write_sample(folder_ / "in", fmt::format("{:02}", i),
+                   {{".npy", npy("4, 1", std::vector<float>{0, 1, 2, static_cast<float>(i)})}},
+                   fmt::format("reading {}", i));
+    run("data build --from '{0}/in' --modalities text,sensor --out '{0}/readings'");
+    write_file(folder_ / "sensor.toml", R"(
+[model]
+embed_dim = 32
+layers = 4
+heads = 4
+ffn_dim = 64
+layer_scale_init = 0.3
+[[modality]]
+name = "text"
+adapter = "token"
+positions = 66
+[[modality]]
+name = "sensor"
+adapter = "patch_sequence"
+frame = [1]
+patch_frames = 2
+max_frames = 4
+bucket_size = 4
+[[objective]]
+name = "stc"
+kind = "contrast"
+student = ["sensor"]
+teacher = ["text"]
+[data]
+max_tokens = 64
+[train]
+steps = 1
+global_batch = 8
+dtype = "float64"
+[schedule]
+learning_rate = 1e-300
+min_learning_rate = 0.0
+)");
+    run("train --config '{0}/sensor.toml' --set data.train='{0}/readings' "
+        "--set train.init_from='{0}/al/checkpoints' --set log.directory='{0}/sensor' "
+        "--set checkpoint.directory='{0}/sensor/checkpoints'");
+  }
+
+  /// Of held-out items, by a checkpoint in the folder.
+  std::vector<float> embeddings(std::string const& name, std::string const& modality) {
+    run(
+        fmt::format("embed --checkpoint '{{0}}/{}' --data '{{0}}/data/heldout-captions' "
+                    "--out '{{0}}/embedded.h5'",
+                    name));
+    return io::Hdf5Reader(folder_ / "embedded.h5").read<float>("/" + modality + "/embedding");
   }
 
   io::OpenCheckpoint checkpoint(std::string const& name) const {
@@ -136,4 +192,43 @@ TEST_F(StageTwo, IsEvaluatedWithThePicturesItCarries) {
   auto const json = nlohmann::json::parse(text_of(folder_ / "eval.json"));
   for (char const* pair : {"i2t", "t2i", "a2t", "t2a", "i2a", "a2i"})
     EXPECT_TRUE(json.contains(pair)) << pair;
+}
+
+TEST_F(StageTwo, IsMergedAndExportedWithWhatItCarries) {
+  train("al", 3);
+  auto const all = weights("al");
+  run("checkpoint merge --stage1 '{0}/vl/checkpoints' --stage2 '{0}/al/checkpoints' "
+      "--out '{0}/merged'");
+  EXPECT_EQ(stored_weights(folder_ / "merged"), all);
+  run("checkpoint export --checkpoint '{0}/al/checkpoints' --out '{0}/all.pt'");
+  write_file(folder_ / "merged.toml",
+             io::open_or_find(folder_ / "merged", {}).manifest.documents.configuration);
+  run("checkpoint import --from '{0}/all.pt' --config '{0}/merged.toml' --out '{0}/imported'");
+  EXPECT_EQ(stored_weights(folder_ / "imported"), all);
+  // A branch of what it trained, and of what it carries.
+  for (std::string const modality : {"image", "audio"}) {
+    run("checkpoint export --checkpoint '{0}/al/checkpoints' --no-decoder --modalities " +
+        modality + " --out '{0}/" + modality + "'");
+    auto const whole = embeddings("merged", modality);
+    EXPECT_FALSE(whole.empty());
+    EXPECT_EQ(embeddings(modality, modality), whole);
+    if (modality == "image") {
+      EXPECT_EQ(embeddings("vl/checkpoints", modality), whole);
+    }
+  }
+}
+
+TEST_F(StageTwo, IsMergedWithAThirdWhichCarriesWhatBothCarried) {
+  train("al", 3);
+  train_sensor();
+  run("checkpoint merge --stage1 '{0}/al/checkpoints' --stage2 '{0}/sensor/checkpoints' "
+      "--out '{0}/merged'");
+  auto const second = weights("al"), third = weights("sensor"),
+             merged = stored_weights(folder_ / "merged");
+  for (char const* part : {"image_proj.weight", "audio_proj.weight", "sensor_proj.weight"})
+    ASSERT_TRUE(merged.contains(part)) << part;
+  for (auto const& [name, values] : merged)
+    EXPECT_EQ(values, third.contains(name) ? third.at(name) : second.at(name)) << name;
+  EXPECT_EQ(embeddings("merged", "image"), embeddings("vl/checkpoints", "image"));
+  EXPECT_EQ(embeddings("merged", "audio"), embeddings("al/checkpoints", "audio"));
 }
