@@ -73,6 +73,23 @@ TEST_F(Carried, FileIsWrittenOnceAndLinked) {
   EXPECT_THAT(verify_checkpoint(open_or_find(folder_ / "run", {}), {}), ::testing::IsEmpty());
 }
 
+// What cannot be linked, as from the file system of another disk, is copied.
+TEST_F(Carried, FileIsCopiedFromAnotherFileSystem) {
+  fs::path const elsewhere = fs::path("/dev/shm") / folder_.filename();
+  std::error_code error;
+  if (!fs::create_directory(elsewhere, error))
+    GTEST_SKIP() << elsewhere << " cannot be made: " << error.message();
+  CarriedTensors const there{elsewhere / carried_name, carried_->file, carried_->tensors};
+  fs::copy_file(carried_->path, there.path);
+  fs::create_hard_link(there.path, folder_ / "link", error);
+  if (error) save(folder_ / "run", 2, used(), &there);
+  fs::remove_all(elsewhere);
+  if (!error) GTEST_SKIP() << "/dev/shm is no file system of its own";
+  OpenCheckpoint const saved = open_or_find(folder_ / "run", {});
+  EXPECT_THAT(verify_checkpoint(saved, {}), ::testing::IsEmpty());
+  EXPECT_EQ(read_file(saved.folder / carried_name), read_file(carried_->path));
+}
+
 TEST_F(Carried, WeightsAreNoneOfTheModelsBusiness) {
   save(folder_ / "run", 2, used(), &*carried_);
   SelfCommunicator self;
