@@ -25,16 +25,21 @@ endfunction()
 set(ACCORD_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
   OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1)
 
-# accord_emulated_test(NAME FROM test): the objects of a test once more, with the emulated device in place of CUDA's
-# libraries (tests/support/cuda_emulation); of its cases those whose names say cuda. Its definitions come first, so the
-# linker takes none of those that it replaces.
+# accord_emulated_executable(NAME target): the objects of an executable once more, with the emulated device in place of
+# CUDA's libraries (tests/support/cuda_emulation). Its definitions come first, so the linker takes none of those that it
+# replaces.
+function(accord_emulated_executable name target)
+  add_executable(${name} $<TARGET_OBJECTS:${target}>)
+  get_target_property(libraries ${target} LINK_LIBRARIES)
+  target_link_libraries(${name} PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,accord_emulated_device> ${libraries})
+endfunction()
+
+# accord_emulated_test(NAME FROM test): those cases of a test whose names say cuda, on the emulated device.
 function(accord_emulated_test name from test)
   if(NOT ACCORD_HAS_CUDA)
     return()
   endif()
-  add_executable(${name} $<TARGET_OBJECTS:${test}>)
-  get_target_property(libraries ${test} LINK_LIBRARIES)
-  target_link_libraries(${name} PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,accord_emulated_device> ${libraries})
+  accord_emulated_executable(${name} ${test})
   add_test(NAME ${name} COMMAND ${name} --gtest_filter=*cuda*:*Cuda*)
   set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 300 ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT}")
 endfunction()

@@ -20,16 +20,22 @@ struct Setting {
   DType dtype;
 };
 
+/// What an op wrote, and the type that it is kept in.
+struct Result {
+  std::vector<double> values;
+  DType dtype;
+  bool operator==(Result const&) const = default;
+};
+
 /// The reference backend computes bfloat16 cases in float32, from operands rounded alike.
-inline std::vector<std::vector<double>> results(Setting setting, Layout layout,
-                                                Computation const& computation) {
+inline std::vector<Result> results(Setting setting, Layout layout, Computation const& computation) {
   Queue queue(setting.backend);
   bool const held_in_float32 =
       setting.backend == Backend::reference && setting.dtype == DType::bfloat16;
   Operands operands(queue, held_in_float32 ? DType::float32 : setting.dtype, layout, setting.dtype);
-  std::vector<std::vector<double>> values;
-  for (View view : computation(operands)) values.push_back(values_of(queue, view));
-  return values;
+  std::vector<Result> results;
+  for (View view : computation(operands)) results.push_back({values_of(queue, view), view.dtype()});
+  return results;
 }
 
 /// ||got - want|| / ||want||, and NaN where either holds a NaN.
@@ -62,9 +68,11 @@ class BackendTest : public ::testing::TestWithParam<Setting> {
     if (GetParam().backend == Backend::cuda) ACCORD_NEEDS_DEVICE();
   }
 
-  /// What results may differ by, relative L2: the rounding of sums, and of bfloat16 results.
-  static double tolerance() {
-    switch (GetParam().dtype) {
+  /// What results in `dtype` may differ by, relative L2: the rounding of sums, and of each
+  /// bfloat16 result. Sums and statistics of a bfloat16 op are float32, and as good as those of a
+  /// float32 op.
+  static double tolerance(DType dtype) {
+    switch (dtype) {
       case DType::float64:
         return 1e-13;
       case DType::float32:
@@ -83,14 +91,14 @@ class BackendTest : public ::testing::TestWithParam<Setting> {
         setting.backend == Backend::cuda ? std::vector{1} : std::vector{1, 2, 3};
     for (Layout layout : {Layout::dense, Layout::strided}) {
       auto const want = results({Backend::reference, setting.dtype}, layout, computation);
-      std::vector<std::vector<double>> first;
+      std::vector<Result> first;
       for (int threads : thread_counts) {
         Threads const with(threads);
         auto const got = results(setting, layout, computation);
         if (threads == 1) first = got;
         for (std::size_t i = 0; i < want.size(); ++i) {
-          ASSERT_EQ(got[i].size(), want[i].size()) << what;
-          EXPECT_LE(relative_distance(got[i], want[i]), tolerance())
+          ASSERT_EQ(got[i].values.size(), want[i].values.size()) << what;
+          EXPECT_LE(relative_distance(got[i].values, want[i].values), tolerance(got[i].dtype))
               << what << ", result " << i
               << (layout == Layout::strided ? ", strided rows" : ", dense rows");
           EXPECT_TRUE(thread_count == ThreadCount::may_round || got[i] == first[i])

@@ -64,7 +64,7 @@ TEST_P(GemmTest, MayBeCalledFromSeveralThreadsAtOnce) {
     return product(operands, {67, 65, 64}, Transpose::no, Transpose::yes, 0, 1);
   };
   auto const want = testing::results(GetParam(), Layout::dense, computation);
-  std::vector<std::vector<std::vector<double>>> got(4);
+  std::vector<std::vector<testing::Result>> got(4);
   std::vector<std::thread> threads;
   for (auto& slot : got)
     threads.emplace_back([&] {

@@ -154,7 +154,7 @@ TEST_P(LayerNormTest, ShardedEqualsWhole) {
     auto const got = testing::results(GetParam(), testing::Layout::dense,
                                       [&](Operands& o) { return sharded(o, shape, shape[1] / 3); });
     for (std::size_t i = 0; i < want.size(); ++i)
-      EXPECT_LE(testing::relative_distance(got[i], want[i]), tolerance())
+      EXPECT_LE(testing::relative_distance(got[i].values, want[i].values), tolerance(got[i].dtype))
           << "result " << i << " of " << to_string(shape);
   }
 }

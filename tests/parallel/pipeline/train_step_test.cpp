@@ -26,15 +26,41 @@ struct Outcome {
   std::vector<std::vector<double>> gradients;  // by parameter, empty where frozen
 };
 
+/// ||got - want||^2 / ||want||^2.
+double relative_square(std::vector<double> const& got, std::vector<double> const& want) {
+  double difference = 0, norm = 0;
+  for (std::size_t k = 0; k < want.size(); ++k) {
+    difference += std::pow(got[k] - want[k], 2);
+    norm += std::pow(want[k], 2);
+  }
+  return difference / norm;
+}
+
+void round_to_bfloat16(ParameterStore& store) {
+  for (int id = 0; id < store.count(); ++id) {
+    View const value = store.value(id);
+    double* const values = value.as<double>();
+    for (Index i = 0; i < value.size(); ++i)
+      values[i] = to_float32(to_bfloat16(static_cast<float>(values[i])));
+  }
+}
+
+struct Weights {
+  std::uint32_t seed = 5;
+  bool rounded_to_bfloat16 = false;  // and then held in the type of the step
+};
+
 class StepTest : public ::testing::Test {
  protected:
   // One step over the samples [0, global), in micro-batches of `micro`.
   Outcome run(ModelConfig const& config, Backend backend, Index global, Index micro,
-              StepOptions options = {}, Index equal_length = 0, DType dtype = DType::float64) {
+              StepOptions options = {}, Index equal_length = 0, DType dtype = DType::float64,
+              Weights weights = {}) {
     Queue queue(backend);
     SelfCommunicator self;
     Model model(queue, config, dtype, self, Model::whole(config));
-    model.initialise(queue, InitMode::dense, 5);
+    model.initialise(queue, InitMode::dense, weights.seed);
+    if (weights.rounded_to_bfloat16) round_to_bfloat16(model.parameters());
     options.global_batch = global;
     options.seed = 9;
     MeshGroups groups;
@@ -142,6 +168,55 @@ TEST_F(StepTest, OfCudaInFloat32EqualsTheCpu) {
     expect_equal(
         run(config, Backend::cuda, 4, 2, {.recompute = Recompute::layer}, 0, DType::float32), want,
         1e-5, 1e-4, 1e-6);
+  }
+}
+
+// How far may a step in bfloat16 be from one in float64 that starts from the same weights, rounded
+// to bfloat16? Each value that it stores is off by 2^-8 of itself at most, about 2^-9 in the mean.
+//
+// Gradients: how much of that arrives in them is a property of the model, and rounding the weights
+// shows it: as large an error, once in every product. The step rounds the product's other factor as
+// well, and backward the two gradients: four times the variance if they are as many, so twice the
+// distance; three times for a single tensor, whose few elements average less. Both are means over
+// draws of the weights, in a model wide enough not to turn on one value.
+//
+// Terms: about 44 roundings lie between an input and its features (12 in each of three layers, 8
+// around them), so features of unit length and width d are off by 2^-9 sqrt(44), a product of two
+// by sqrt(2 / d) of it, and a logit by the scale of that.
+TEST_F(StepTest, OfCudaInBfloat16DiffersByRoundingAlone) {
+  ACCORD_NEEDS_DEVICE();
+  for (ModelConfig config : {tiny_model_config(), tiny_audio_model_config()}) {
+    config.encoder.embed_dim = 64;
+    config.encoder.ffn_dim = 96;
+    config.decoder.embed_dim = 32;
+    config.decoder.ffn_dim = 48;
+    double const of_product = 0x1p-9 * std::sqrt(44 * 2.0 / 64);
+    std::vector<double> step_squares, weight_squares;  // by parameter
+    for (std::uint32_t seed : {5u, 6u, 7u}) {
+      Outcome const got = run(config, Backend::cuda, 4, 4, {}, 0, DType::bfloat16, {seed});
+      Outcome const want = run(config, Backend::cpu, 4, 4, {}, 0, DType::float64, {seed, true});
+      Outcome const unrounded = run(config, Backend::cpu, 4, 4, {}, 0, DType::float64, {seed});
+      for (std::size_t o = 0; o < want.terms.size(); ++o) {
+        bool const contrast = config.objectives[o].kind == ObjectiveConfig::Kind::contrast;
+        double const scale = contrast ? std::exp(2.66) : config.loss.dcl_scale;
+        EXPECT_NEAR(got.terms[o], want.terms[o], scale * of_product) << config.objectives[o].name;
+      }
+      step_squares.resize(want.gradients.size());
+      weight_squares.resize(want.gradients.size());
+      for (std::size_t i = 0; i < want.gradients.size(); ++i) {
+        if (want.gradients[i].empty()) continue;
+        step_squares[i] += relative_square(got.gradients[i], want.gradients[i]);
+        weight_squares[i] += relative_square(unrounded.gradients[i], want.gradients[i]);
+      }
+    }
+    double step_sum = 0, weight_sum = 0;
+    for (std::size_t i = 0; i < step_squares.size(); ++i) {
+      if (weight_squares[i] == 0) continue;  // frozen
+      step_sum += step_squares[i];
+      weight_sum += weight_squares[i];
+      EXPECT_LE(std::sqrt(step_squares[i] / weight_squares[i]), 3) << names_[i];
+    }
+    EXPECT_LE(std::sqrt(step_sum / weight_sum), 2);
   }
 }
 
