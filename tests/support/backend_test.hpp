@@ -109,9 +109,10 @@ class BackendTest : public ::testing::TestWithParam<Setting> {
   }
 };
 
-/// Rows and columns below, at and above a vector's width, none, and enough for three threads.
-inline std::vector<Shape> const matrix_shapes{{0, 5},  {1, 1},   {3, 7},    {2, 16},
-                                              {5, 33}, {65, 96}, {200, 257}};
+/// Rows and columns below, at and above a vector's width, none, enough for three threads, and more
+/// rows than there are blocks that sum columns.
+inline std::vector<Shape> const matrix_shapes{{0, 5},  {1, 1},   {3, 7},     {2, 16},
+                                              {5, 33}, {65, 96}, {200, 257}, {600, 3}};
 
 inline auto const backends = ::testing::Values(
     Setting{Backend::cpu, DType::float64}, Setting{Backend::cpu, DType::float32},
