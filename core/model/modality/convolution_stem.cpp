@@ -63,7 +63,8 @@ ConvolutionStem::ConvolutionStem(ParameterScope const& scope, ModalityConfig con
         return levels;
       }()),
       norm_(add_norm(scope / "embed_audios" / "2", config.channels)),
-      projection_(add_projection(scope / "embed_audios" / "3", config.channels, embed_dim)) {}
+      projection_(add_projection(scope / "embed_audios" / "3", config.channels, embed_dim)),
+      end_(store_->count()) {}
 
 Index ConvolutionStem::frames(ModalityConfig const& config, Index elements) {
   for (std::size_t i = 0; i < config.kernels.size(); ++i)
@@ -72,8 +73,9 @@ Index ConvolutionStem::frames(ModalityConfig const& config, Index elements) {
 }
 
 bool ConvolutionStem::trains() const {
-  return std::ranges::any_of(
-      levels_, [&](Level const& level) { return store_->spec(level.weight).trainable; });
+  for (int id = levels_.front().weight; id < end_; ++id)
+    if (store_->spec(id).trainable) return true;
+  return false;
 }
 
 Tensor ConvolutionStem::matrix(Queue& queue, Level const& level) const {

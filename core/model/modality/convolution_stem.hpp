@@ -59,6 +59,7 @@ class ConvolutionStem {
   std::vector<Level> levels_;
   LayerNorm norm_;
   Linear projection_;
+  int end_;  ///< one past the id of its last parameter
 };
 
 }  // namespace accord

@@ -126,6 +126,14 @@ TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
   }
 }
 
+TEST_F(StepTest, GradientsReachWhatTrainsAboveFrozenConvolutions) {
+  ModelConfig config = tiny_audio_model_config(1);
+  config.objectives.resize(1);
+  config.decoder.layers = 0;
+  config.frozen.push_back("encoder_wrapper.audio_adapter.embed_audios.0.");
+  expect_step_gradients_match_finite_differences(config, 3);
+}
+
 // What freezing saves a step is what the formula says, product by product.
 TEST_F(StepTest, ComputesNoGradientsOfFrozenWeights) {
   ModelConfig const config = tiny_model_config(2, /*drop_path=*/0);
