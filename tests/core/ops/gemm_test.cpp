@@ -49,6 +49,18 @@ TEST_P(GemmTest, MatchesReferenceForEveryTransposeAndSize) {
               testing::ThreadCount::may_round);
 }
 
+// The gradient of a weight, over more rows than its type could add up.
+TEST_P(GemmTest, AddsToAResultInTheTypeOfSums) {
+  expect_like_reference(
+      [](Operands& operands) {
+        View const dy = operands.random({520, 9}, 1), x = operands.random({520, 7}, 2);
+        View const dweight = operands.sums().random({9, 7}, 3);
+        gemm(operands.queue(), Transpose::yes, dy, Transpose::no, x, dweight, 1);
+        return std::vector<View>{dweight};
+      },
+      "gradient of a weight", testing::ThreadCount::may_round);
+}
+
 TEST_P(GemmTest, WithoutInnerExtentScalesC) {
   for (double beta : {0.0, 2.0})
     expect_like_reference(
