@@ -25,12 +25,12 @@ class OnADevice : public TemporaryFolder {
         << text_of(folder_ / "log");
   }
 
-  /// The metrics of a run of two steps, or of what `more` says.
+  /// The metrics of a run of three steps, or of what `more` says.
   Metrics train(std::string const& name, std::string const& more, int ranks = 0, int code = 0) {
     std::filesystem::path const run = folder_ / name;
     std::string const arguments = fmt::format(
         "train --config '{0}/jobs/configs/tiny-vl.toml' --set data.train='{1}/data/train' "
-        "--set train.steps=2 --set train.global_batch=4 --set model.layers=2 "
+        "--set train.steps=3 --set train.global_batch=4 --set model.layers=2 "
         "--set log.directory='{2}' --set checkpoint.directory='{2}/checkpoints' "
         "--set checkpoint.every_steps=1 {3}",
         environment("ACCORD_SOURCE_DIR"), folder_.string(), run.string(), more);
@@ -62,6 +62,7 @@ TEST_F(OnADevice, TrainsInBfloat16AndResumesFromFloat32MastersBitByBit) {
   Metrics const whole = train("whole", in_bfloat16);
   // Rounding, which a narrow model with large weights carries far (docs/performance.md).
   expect_near(whole, train("cpu", "--device cpu"), 0.05);
+  // After the first step: what the second makes of the masters, the third shows.
   constexpr int stopped = 75;
   train("parts", in_bfloat16 + " --set train.stop_after_step=1", 0, stopped);
   Metrics const parts = train("parts", in_bfloat16);
