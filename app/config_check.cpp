@@ -28,9 +28,11 @@ std::vector<Index> divisors_of(Index n) {
 }
 
 void check_stack(StackConfig const& stack, std::string const& section) {
+  constexpr Index most = 1 << 20;  // far beyond any model, and divisors of it are soon listed
   auto const positive = [&](Index value, char const* key) {
     require(value > 0, "{0}.{1} is not set; give it{2}", section, key,
             section == "model" ? ", or model.preset" : "");
+    require(value <= most, "{}.{} = {} is more than {}", section, key, value, most);
   };
   positive(stack.embed_dim, "embed_dim");
   positive(stack.layers, "layers");

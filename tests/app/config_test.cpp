@@ -297,6 +297,8 @@ TEST(Config, WrongTypesAndRangesSayWhatIsExpected) {
 }
 
 TEST(Config, ContradictionsAreRefused) {
+  EXPECT_THAT(error_with({"model.embed_dim=4611686018427387904"}),
+              HasSubstr("model.embed_dim = 4611686018427387904 is more than 1048576"));
   EXPECT_THAT(error_with({"parallel.schedule=interleaved", "parallel.pipeline=2"}),
               HasSubstr("parallel.virtual_stages = 2"));
   EXPECT_THAT(error_with({"train.epochs=3"}), HasSubstr("both given"));
