@@ -16,13 +16,19 @@ namespace {
 constexpr int most_ranks = 8;
 
 // A cell's value on each axis.
-using Values = std::array<int, 8>;
+using Values = std::array<int, 9>;
 
 Values values_of(LayoutCell const& cell) {
   Layout const& layout = cell.layout;
-  return {layout.mesh.data,     layout.mesh.pipeline,           layout.mesh.tensor,
-          layout.sequence,      static_cast<int>(layout.zero),  static_cast<int>(layout.schedule),
-          layout.micro_batches, static_cast<int>(cell.gradient)};
+  return {layout.mesh.data,
+          layout.mesh.pipeline,
+          layout.mesh.tensor,
+          layout.sequence,
+          static_cast<int>(layout.zero),
+          static_cast<int>(layout.schedule),
+          layout.micro_batches,
+          static_cast<int>(cell.gradient),
+          cell.stage};
 }
 
 // Axis, value, axis, value.
@@ -62,18 +68,22 @@ Index parts_of(LayoutCell const& cell) {
 }  // namespace
 
 std::string to_string(LayoutCell const& cell) {
-  return to_string(cell.layout) + (cell.gradient == ContrastGradient::exact ? " exact" : " anchor");
+  return to_string(cell.layout) +
+         (cell.gradient == ContrastGradient::exact ? " exact" : " anchor") +
+         (cell.stage == 1 ? "" : " stage2");
 }
 
 LayoutRun matrix_run(LayoutCell const& cell) {
-  ModelConfig model = testing::tiny_model_config(parts_of(cell));
-  model.encoder.heads = parts_of(cell);
+  Index const parts = parts_of(cell);
+  ModelConfig model =
+      cell.stage == 1 ? testing::tiny_model_config(parts) : testing::tiny_audio_model_config(parts);
+  model.encoder.heads = parts;
   return {.model = std::move(model), .global_batch = 64, .gradient = cell.gradient};
 }
 
 LayoutResult const& one_rank(LayoutCell const& cell) {
-  static std::map<std::pair<Index, ContrastGradient>, LayoutResult> results;
-  auto const [result, added] = results.try_emplace({parts_of(cell), cell.gradient});
+  static std::map<std::tuple<Index, ContrastGradient, int>, LayoutResult> results;
+  auto const [result, added] = results.try_emplace({parts_of(cell), cell.gradient, cell.stage});
   if (added) result->second = run_layout(Layout{}, matrix_run(cell));
   return result->second;
 }
@@ -96,16 +106,17 @@ std::vector<LayoutCell> all_cells() {
                   ScheduleKind::interleaved})
               for (int micro_batches : {1, 2, 4})
                 for (ContrastGradient gradient :
-                     {ContrastGradient::exact, ContrastGradient::anchor}) {
-                  Layout layout{.mesh = {data, pipeline, tensor},
-                                .sequence = sequence,
-                                .zero = zero,
-                                .micro_batches = micro_batches,
-                                .schedule = schedule};
-                  // On four stages half of the chunks hold no layer.
-                  if (schedule == ScheduleKind::interleaved) layout.chunks = 2;
-                  if (legal(layout)) cells.push_back({layout, gradient});
-                }
+                     {ContrastGradient::exact, ContrastGradient::anchor})
+                  for (int stage : {1, 2}) {
+                    Layout layout{.mesh = {data, pipeline, tensor},
+                                  .sequence = sequence,
+                                  .zero = zero,
+                                  .micro_batches = micro_batches,
+                                  .schedule = schedule};
+                    // On four stages half of the chunks hold no layer.
+                    if (schedule == ScheduleKind::interleaved) layout.chunks = 2;
+                    if (legal(layout)) cells.push_back({layout, gradient, stage});
+                  }
   return cells;
 }
 

@@ -11,19 +11,21 @@ namespace accord::parallel {
 struct LayoutCell {
   Layout layout;
   ContrastGradient gradient = ContrastGradient::exact;
+  int stage = 1;  ///< 2: sounds join, what stage 1 trained is frozen
 };
 std::string to_string(LayoutCell const& cell);
 
-/// What a cell computes: the tiny model with a layer and a head for each of four parts, or of eight
-/// where a cell has as many, and samples for eight data-parallel ranks of four micro-batches of one
-/// pool.
+/// What a cell computes: the tiny model of its stage with a layer and a head for each of four
+/// parts, or of eight where a cell has as many, and samples for eight data-parallel ranks of four
+/// micro-batches of one pool.
 LayoutRun matrix_run(LayoutCell const& cell);
 /// The same on one rank in one micro-batch; computed once for all cells that compute it.
 LayoutResult const& one_rank(LayoutCell const& cell);
 /// Runs a cell on threads and expects it to equal one rank.
 void expect_equals_one_rank(LayoutCell const& cell);
 
-/// Data x pipeline x tensor x sequence x ZeRO x schedule x micro-batches x gradient mode.
+/// Data x pipeline x tensor x sequence x ZeRO x schedule x micro-batches x gradient mode x
+/// training stage.
 std::vector<LayoutCell> all_cells();
 /// A covering array of strength two: each pair of values that occurs in all_cells() occurs here.
 /// Greedy: always the first of the cells that cover the most pairs still missing.
