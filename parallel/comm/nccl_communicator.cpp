@@ -174,6 +174,9 @@ void NcclCommunicator::barrier(Queue& queue) {
 
 std::unique_ptr<Request> NcclCommunicator::start_send_receive(Queue& queue, ConstView send, int to,
                                                               View receive, int from) {
+  void const* const memory = send.size() > 0 ? send.data() : receive.data();
+  if (memory != nullptr && !cuda::is_device_memory(memory))
+    return control_->start_send_receive(host_, send, to, receive, from);
   enqueue(queue, "ncclSend, ncclRecv", [&](cudaStream_t stream) {
     Group const group;
     if (to >= 0 && send.size() > 0)

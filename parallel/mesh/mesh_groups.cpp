@@ -29,6 +29,9 @@ MeshGroups make_groups(GroupCommunicator& world, MeshShape const& shape,
   TracedCommunicator::Waiting const for_stages{.for_messages = Activity::bubble};
   groups.pipeline = group("pipeline", shape.pipeline, stages, for_stages);
   groups.pipeline_backward = group("pipeline backward", shape.pipeline, stages, for_stages);
+  groups.pipeline_round = group("pipeline round", shape.pipeline, stages, for_stages);
+  groups.pipeline_round_backward =
+      group("pipeline round backward", shape.pipeline, stages, for_stages);
   groups.tensor = group("tensor", shape.tensor, {at.data, at.pipeline, 0});
   groups.replica = group("replica", shape.pipeline * shape.tensor, {at.data, 0, 0},
                          {.in_collectives = Activity::storage});

@@ -14,9 +14,12 @@ namespace accord::parallel {
 struct MeshGroups {
   std::unique_ptr<Communicator> data = std::make_unique<SelfCommunicator>();
   std::unique_ptr<Communicator> pipeline = std::make_unique<SelfCommunicator>();
-  /// The same ranks again: for messages against the flow, which must not queue behind those with
-  /// it.
+  /// The same ranks again: for messages against the flow, and for those that go round, from one end
+  /// of the pipeline to the other. A group may finish one message before it begins the next (NCCL
+  /// does), so no two of these may queue behind each other.
   std::unique_ptr<Communicator> pipeline_backward = std::make_unique<SelfCommunicator>();
+  std::unique_ptr<Communicator> pipeline_round = std::make_unique<SelfCommunicator>();
+  std::unique_ptr<Communicator> pipeline_round_backward = std::make_unique<SelfCommunicator>();
   std::unique_ptr<Communicator> tensor = std::make_unique<SelfCommunicator>();
   /// The pipeline x tensor ranks that run one replica of the model, i.e. the same samples; rank 0
   /// is the one that reads them.

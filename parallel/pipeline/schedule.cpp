@@ -24,6 +24,10 @@ StageSchedule in_turn(StageSchedule const& forwards, StageSchedule const& backwa
 
 }  // namespace
 
+bool goes_round(Direction direction, int from, int stages) {
+  return from == (direction == Direction::forward ? stages - 1 : 0);
+}
+
 StageSchedule gpipe(int micro_batches) {
   StageSchedule schedule;
   for (int i = 0; i < micro_batches; ++i) schedule.push_back({Direction::forward, i, 0});

@@ -20,6 +20,10 @@ struct StageStep {
 /// it, a backward that of the part after it and its own forward.
 using StageSchedule = std::vector<StageStep>;
 
+/// Whether what stage `from` sends in a direction goes round, from one end of the pipeline to the
+/// other, where the next chunk of layers is.
+bool goes_round(Direction direction, int from, int stages);
+
 /// For evaluation: all micro-batches through one chunk, then through the next.
 StageSchedule forwards(int micro_batches, int chunks);
 

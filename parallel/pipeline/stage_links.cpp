@@ -13,8 +13,10 @@ Direction opposite(Direction direction) {
 
 StageLinks::StageLinks(Queue& queue, MeshGroups& groups) : queue_(queue), groups_(groups) {}
 
-Communicator& StageLinks::group(Direction direction) const {
-  return direction == Direction::forward ? *groups_.pipeline : *groups_.pipeline_backward;
+Communicator& StageLinks::group(Direction direction, int from) const {
+  bool const round = goes_round(direction, from, groups_.pipeline->size());
+  if (direction == Direction::forward) return round ? *groups_.pipeline_round : *groups_.pipeline;
+  return round ? *groups_.pipeline_round_backward : *groups_.pipeline_backward;
 }
 
 int StageLinks::neighbour(Direction direction) const {
@@ -24,17 +26,16 @@ int StageLinks::neighbour(Direction direction) const {
 
 Tensor StageLinks::receive(Direction direction, DType dtype, Shape shape) {
   Tensor message(queue_, dtype, shape);
-  group(direction)
-      .start_send_receive(queue_, {}, nobody, message, neighbour(opposite(direction)))
-      ->wait(queue_);
+  int const from = neighbour(opposite(direction));
+  group(direction, from).start_send_receive(queue_, {}, nobody, message, from)->wait(queue_);
   return message;
 }
 
 void StageLinks::send(Direction direction, Tensor message) {
   std::erase_if(leaving_, [&](Leaving const& sent) { return sent.request->done(queue_); });
   Leaving& sent = leaving_.emplace_back(Leaving{std::move(message), nullptr});
-  sent.request =
-      group(direction).start_send_receive(queue_, sent.message, neighbour(direction), {}, nobody);
+  sent.request = group(direction, groups_.pipeline->rank())
+                     .start_send_receive(queue_, sent.message, neighbour(direction), {}, nobody);
 }
 
 void StageLinks::finish() {

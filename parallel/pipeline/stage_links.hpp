@@ -38,9 +38,9 @@ class StageLinks {
     Tensor message;
     std::unique_ptr<Request> request;
   };
-  /// A group for each direction: with two stages, activations and gradients go between the same
+  /// A group for each direction, and for each way round: with two stages all go between the same
   /// ranks, and messages of one group arrive in the order they are sent.
-  Communicator& group(Direction direction) const;
+  Communicator& group(Direction direction, int from) const;
   int neighbour(Direction direction) const;
 
   Queue& queue_;

@@ -69,10 +69,11 @@ TEST(MeshGroups, TraceMessagesOfThePipelineAsBubbleAndCheckCallsWhereAsked) {
     groups.pipeline->barrier(queue);
     groups.tensor->barrier(queue);
     groups.replica->barrier(queue);
-    for (Communicator* stages : {groups.pipeline.get(), groups.pipeline_backward.get()})
+    for (Communicator* stages : {groups.pipeline.get(), groups.pipeline_backward.get(),
+                                 groups.pipeline_round.get(), groups.pipeline_round_backward.get()})
       stages->start_send_receive(queue, {}, -1, {}, -1);
     queue.record_trace(nullptr);
-    ASSERT_EQ(trace.spans().size(), 5u);
+    ASSERT_EQ(trace.spans().size(), 7u);
     EXPECT_STREQ(trace.spans()[0].name, "data barrier");
     EXPECT_EQ(trace.spans()[0].activity, Activity::communication);
     EXPECT_STREQ(trace.spans()[1].name, "pipeline barrier");
@@ -81,7 +82,9 @@ TEST(MeshGroups, TraceMessagesOfThePipelineAsBubbleAndCheckCallsWhereAsked) {
     EXPECT_STREQ(trace.spans()[3].name, "pipeline send_receive");
     EXPECT_EQ(trace.spans()[3].activity, Activity::bubble);
     EXPECT_STREQ(trace.spans()[4].name, "pipeline backward send_receive");
-    EXPECT_EQ(trace.spans()[4].activity, Activity::bubble);
+    EXPECT_STREQ(trace.spans()[5].name, "pipeline round send_receive");
+    EXPECT_STREQ(trace.spans()[6].name, "pipeline round backward send_receive");
+    for (std::size_t i = 4; i < 7; ++i) EXPECT_EQ(trace.spans()[i].activity, Activity::bubble);
     std::int32_t x = 0;
     View const one(&x, DType::int32, Shape{1}), none(&x, DType::int32, Shape{0});
     EXPECT_THROW(groups.pipeline->all_reduce(queue, groups.pipeline->rank() == 0 ? one : none),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <tuple>
@@ -71,6 +72,116 @@ int simulate(Pipeline const& pipeline) {
   for (std::size_t stage = 0; stage < next.size(); ++stage)
     if (next[stage] < pipeline.schedules[stage].size()) return -1;
   return *std::max_element(clock.begin(), clock.end());
+}
+
+// Whether all stages come to an end where a message leaves only into the hands of its receiver, and
+// each group of a rank does one thing after another, none before the stage's own steps issued
+// before it: as NCCL's streams. `group` tells by direction and sender in whose turn a message
+// waits.
+using GroupOf = int (*)(Direction direction, int from, int stages);
+bool ends_by_rendezvous(Pipeline const& pipeline, GroupOf group) {
+  struct Message {
+    Direction direction;
+    int micro_batch, part;  // the part it goes to
+    auto operator<=>(Message const&) const = default;
+  };
+  struct Transfer {
+    Message message;
+    bool sends;
+    std::size_t after;  // so many steps of the stage
+  };
+  struct Stage {
+    std::size_t done = 0;
+    std::map<int, std::deque<Transfer>> streams;  // by group
+  };
+  int const stages = pipeline.stages, parts = stages * pipeline.chunks;
+  auto const needs = [&](StageStep const& step, int stage) {
+    return Message{step.direction, step.micro_batch, step.chunk * stages + stage};
+  };
+  auto const before_first = [&](Message const& m) {
+    return m.direction == Direction::forward ? m.part == 0 : m.part == parts - 1;
+  };
+  std::vector<Stage> all(static_cast<std::size_t>(stages));
+  for (int s = 0; s < stages; ++s) {
+    Stage& stage = all[static_cast<std::size_t>(s)];
+    StageSchedule const& schedule = pipeline.schedules[static_cast<std::size_t>(s)];
+    for (std::size_t i = 0; i < schedule.size(); ++i) {
+      Direction const direction = schedule[i].direction;
+      int const forward = direction == Direction::forward ? 1 : -1;
+      Message const in = needs(schedule[i], s);
+      int const from = (s - forward + stages) % stages;
+      if (!before_first(in))
+        stage.streams[group(direction, from, stages)].push_back({in, false, i});
+      Message const out{direction, schedule[i].micro_batch, in.part + forward};
+      if (out.part >= 0 && out.part < parts)
+        stage.streams[group(direction, s, stages)].push_back({out, true, i + 1});
+    }
+  }
+  std::set<Message> arrived;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (int s = 0; s < stages; ++s) {
+      Stage& stage = all[static_cast<std::size_t>(s)];
+      StageSchedule const& schedule = pipeline.schedules[static_cast<std::size_t>(s)];
+      while (stage.done < schedule.size()) {
+        Message const in = needs(schedule[stage.done], s);
+        if (!before_first(in) && !arrived.contains(in)) break;
+        ++stage.done;
+        moved = true;
+      }
+      for (auto& [turn, sender] : stage.streams) {
+        if (sender.empty() || !sender.front().sends || sender.front().after > stage.done) continue;
+        Message const message = sender.front().message;
+        Stage& to = all[static_cast<std::size_t>(message.part % stages)];
+        auto& receiver = to.streams[turn];
+        if (receiver.empty() || receiver.front().sends || receiver.front().message != message ||
+            receiver.front().after > to.done)
+          continue;
+        arrived.insert(message);
+        sender.pop_front();
+        receiver.pop_front();
+        moved = true;
+      }
+    }
+  }
+  for (std::size_t s = 0; s < all.size(); ++s)
+    if (all[s].done < pipeline.schedules[s].size()) return false;
+  return true;
+}
+
+int group_of_link(Direction direction, int from, int stages) {
+  return (direction == Direction::forward ? 0 : 2) + (goes_round(direction, from, stages) ? 1 : 0);
+}
+
+TEST(Schedule, OfEveryKindEndsWithoutMessagesInBetween) {
+  for (int stages : {2, 3, 4, 8})
+    for (int micro_batches : {1, 2, 3, 4, 8, 16})
+      for (ScheduleKind kind :
+           {ScheduleKind::gpipe, ScheduleKind::one_forward_one_backward, ScheduleKind::interleaved})
+        for (int chunks : {1, 2, 3}) {
+          if (kind != ScheduleKind::interleaved && chunks > 1) continue;
+          if (kind == ScheduleKind::interleaved && micro_batches % stages != 0) continue;
+          SCOPED_TRACE(::testing::Message()
+                       << "kind " << static_cast<int>(kind) << ", " << stages << " stages, "
+                       << micro_batches << " micro-batches, " << chunks << " chunks");
+          Pipeline pipeline = make_pipeline(kind, stages, micro_batches, chunks);
+          EXPECT_TRUE(ends_by_rendezvous(pipeline, group_of_link));
+          for (StageSchedule& schedule : pipeline.schedules)  // the first of two passes
+            std::erase_if(schedule, [](StageStep const& step) {
+              return step.direction == Direction::backward;
+            });
+          EXPECT_TRUE(ends_by_rendezvous(pipeline, group_of_link));
+          std::vector<StageSchedule> const evaluation(static_cast<std::size_t>(stages),
+                                                      forwards(micro_batches, chunks));
+          EXPECT_TRUE(
+              ends_by_rendezvous({stages, micro_batches, chunks, evaluation}, group_of_link));
+        }
+}
+
+TEST(Schedule, OfSeveralChunksBlocksWhereOneGroupServesAllOfADirection) {
+  EXPECT_FALSE(ends_by_rendezvous(
+      make_pipeline(ScheduleKind::interleaved, 2, 2, 2),
+      [](Direction direction, int, int) { return static_cast<int>(direction); }));
 }
 
 TEST(Schedule, OfEveryKindDoesEveryStepOnceAndNeverBlocks) {
