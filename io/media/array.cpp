@@ -106,6 +106,7 @@ class HeaderText {
     auto const [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
     if (error != std::errc() || value < 0) refuse_header();
     taken(static_cast<std::size_t>(end - rest_.data()));
+    if (rest_.starts_with('L')) taken(1);  // a long integer of Python 2
     return value;
   }
   void expect_end() {
@@ -152,7 +153,7 @@ void read_type(std::string_view text, Header& header) {
     if (code == type.code) header.type = &type;
   if (!header.type)
     throw DataError(fmt::format(
-        "an array of elements '{}'; bool, int8 to int64, uint8 to uint64, float16, float32 and "
+        "an array of elements {:?}; bool, int8 to int64, uint8 to uint64, float16, float32 and "
         "float64 are accepted",
         text.substr(0, 40)));
   header.swapped = text[0] == '>';

@@ -98,7 +98,8 @@ TEST(ArrayFile, TakesAnyOrderAndSpacingOfTheHeader) {
         "  { 'fortran_order' : False , 'shape' : ( 1 , 2 , ) , 'descr' : '<f4' , } "})
     EXPECT_THAT(decode(npy_file(header, bytes_of<float>({5, 6}))).shape, ElementsAre(1, 2))
         << header;
-  EXPECT_TRUE(decode(npy("", {5})).shape.empty());  // a number by itself
+  EXPECT_TRUE(decode(npy("", {5})).shape.empty());                      // a number by itself
+  EXPECT_THAT(decode(npy("1L, 2L", {5, 6})).shape, ElementsAre(1, 2));  // of Python 2
 }
 
 TEST(ArrayFile, RefusesWhatIsNoHeader) {
@@ -109,6 +110,7 @@ TEST(ArrayFile, RefusesWhatIsNoHeader) {
         "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2 2)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2LL,)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': 2}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
         "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
@@ -122,7 +124,9 @@ TEST(ArrayFile, RefusesOtherTypes) {
   std::string const data(16, '\0');
   for (std::string const type : {"<c8", "<U4", "|S8", "|O", "<M8[s]", "f3", "<", ""})
     EXPECT_THAT(refusal(npy_file(npy_header(type, "2,"), data)),
-                HasSubstr(fmt::format("elements '{}'; bool,", type)));
+                HasSubstr(fmt::format("elements \"{}\"; bool,", type)));
+  EXPECT_THAT(refusal(npy_file(npy_header("<f\x1B[31m\n\xFF", "2,"), data)),
+              HasSubstr("elements \"<f\\x1b[31m\\n\\xff\"; bool,"));
   EXPECT_THAT(
       refusal(npy_file("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,)}", data)),
       HasSubstr("records"));
