@@ -142,7 +142,7 @@ LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& sc
       skip.reason = decode(source, sample, key, loaded.batch, scratch, places);
     } catch (SampleError const& error) {
       skip.key = error.key;
-      skip.reason = error.what();
+      skip.reason = fmt::format("{}; `accord data verify` finds all such samples", error.what());
     }
     if (skip.reason.empty()) {
       loaded.batch.positions = {position};
@@ -153,7 +153,7 @@ LoadedSample SampleLoader::load(std::uint64_t position, ItemDecoder::Scratch& sc
   SkippedSample const& last = loaded.skipped.back();
   throw DataError(fmt::format(
       "position {} of the run: none of {} samples in a row could be used; the last one: "
-      "{}, sample {} (key '{}'): {}; look at the source with `accord data verify`",
+      "{}, sample {} (key '{}'): {}",
       position, loaded.skipped.size(), last.source, last.sample, last.key, last.reason));
 }
 

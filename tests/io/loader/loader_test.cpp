@@ -10,6 +10,7 @@
 using namespace accord;
 using namespace accord::io;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 namespace {
 
@@ -200,6 +201,7 @@ TEST_F(LoaderTest, ReplacesUnusableSamplesAndSaysWhy) {
   }
   ASSERT_EQ(reasons.size(), 4u);
   EXPECT_THAT(reasons[0], HasSubstr("checksum"));
+  EXPECT_THAT(reasons[0], HasSubstr("`accord data verify`"));
   EXPECT_THAT(reasons[3], HasSubstr("image: "));
   EXPECT_THAT(reasons[11], HasSubstr("text: "));
   EXPECT_THAT(reasons[17], HasSubstr("has no text"));
@@ -233,6 +235,7 @@ TEST_F(LoaderTest, GivesUpWhenNoSampleCanBeUsed) {
   std::string const message = message_of<DataError>([&] { loader.next(); });
   EXPECT_THAT(message, HasSubstr("none of 9 samples"));
   EXPECT_THAT(message, HasSubstr("has no text"));
+  EXPECT_THAT(message, Not(HasSubstr("data verify")));  // every checksum is right
 }
 
 TEST_F(LoaderTest, EndsTheRunAtADamagedShard) {
