@@ -71,6 +71,7 @@ TEST_F(NewModality, SeriesAreFoundByCaptionsThatWereNeverTrained) {
 
   // The branch of motions by itself gives the same bits.
   std::vector<float> const whole = embeddings("run", "motion");
+  ASSERT_FALSE(whole.empty());
   EXPECT_EQ(whole.size() % 64, 0u);
   run("checkpoint export --checkpoint {0}/run --modalities motion --no-decoder --out {0}/branch");
   EXPECT_EQ(embeddings("branch", "motion"), whole);

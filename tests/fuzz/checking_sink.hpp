@@ -10,7 +10,9 @@ namespace accord::fuzz {
 class CheckingSink final : public io::Sink {
  public:
   bool sample(io::Candidate candidate) override {
-    io::check_sample(candidate, {"image", "text"}, io::MediaCheck::header);
+    std::vector<std::string> found;
+    for (auto const& [modality, item] : candidate.items) found.push_back(modality);
+    io::check_sample(candidate, found, io::MediaCheck::header);
     io::check_label(candidate.label, /*number=*/true);
     return true;
   }

@@ -5,6 +5,7 @@
 #include "tests/fuzz/format.hpp"
 #include "tests/fuzz/memory_file.hpp"
 #include "tests/io/dataset/tar_fixture.hpp"
+#include "tests/io/media/arrays.hpp"
 
 namespace accord::fuzz {
 
@@ -22,12 +23,19 @@ std::vector<std::string> seeds() {
               .add_gnu("folder/" + std::string(150, 'p') + ".txt", "a caption")
               .add("link.png", "", '2')
               .add("c.cls", "7")
+              .end(),
+          io::TarFixture()
+              .add("d.motion.npy", testing::npy("2, 3", std::vector<float>(6, 1.5F)))
+              .add("d.npy", testing::npy("1,", {1}))
+              .add("d.txt", "a walk")
+              .add("e.other.npy", "")
               .end()};
 }
 
 void read(std::string const& input) {
   MemoryFile const file(input);
-  read_all(*io::open_tars({file.path()}, {.label = "label"}));
+  read_all(*io::open_tars({file.path()},
+                          {.modalities = {"image", "text", "audio", "motion"}, .label = "label"}));
 }
 
 }  // namespace accord::fuzz
