@@ -33,8 +33,7 @@ std::optional<Fault> check_key(std::string const& key) {
   return std::nullopt;
 }
 
-std::optional<Fault> check_caption(std::string& text) {
-  text = trimmed(text);
+std::optional<Fault> check_caption(std::string const& text) {
   if (text.empty()) return Fault{"empty caption", ""};
   if (!is_utf8(text)) return Fault{"caption that is not UTF-8", ""};
   if (text.size() > max_caption_bytes)
@@ -80,7 +79,7 @@ MediaRules const& rules_of(ItemKind kind) {
                                    : array_rules;
 }
 
-std::optional<Fault> check_item(std::string& item, ItemKind kind, MediaCheck check) {
+std::optional<Fault> check_item(std::string const& item, ItemKind kind, MediaCheck check) {
   return kind == ItemKind::caption ? check_caption(item) : check_media(item, rules_of(kind), check);
 }
 
@@ -113,6 +112,9 @@ std::optional<Fault> check_label(std::optional<std::string>& label, bool number)
 std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
                                   MediaCheck check) {
   if (auto fault = check_key(candidate.key)) return fault;
+  // Kept or not: it may decide what is held out.
+  if (auto const caption = candidate.items.find("text"); caption != candidate.items.end())
+    caption->second = trimmed(caption->second);
   for (std::string const& modality : modalities) {
     auto const item = candidate.items.find(modality);
     if (item == candidate.items.end()) return missing_item(modality);

@@ -21,7 +21,8 @@ struct Fault {
 };
 
 /// Checks key and items of the modalities wanted, each for what its kind asks (item_kind.hpp), and
-/// cleans the caption: blanks at both ends go. Nothing: the candidate is good. Thread-safe.
+/// cleans the caption, wanted or not: blanks at both ends go. Nothing: the candidate is good.
+/// Thread-safe.
 std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
                                   MediaCheck check);
 

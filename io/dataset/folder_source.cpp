@@ -42,10 +42,12 @@ class FolderSource final : public Source {
       if (!entry.is_regular_file(dangling)) continue;
       std::string const name = entry.path().lexically_relative(folder_).string();
       auto const item = item_file(name, source.modalities);
+      if (is_stray_array(name, source.modalities)) ++ignored_[stray_array];
       if (!item) continue;
-      std::string& slot = by_key[item->key][item->modality];
-      // of KEY.jpg and KEY.png the first, in any order of the folder
-      if (slot.empty() || name < slot) slot = name;
+      auto const [place, first] = by_key[item->key].try_emplace(item->modality, *item);
+      if (first) continue;
+      ++ignored_[second_file];
+      if (precedes(*item, place->second)) place->second = *item;
     }
     for (auto& [key, files] : by_key)
       if (files.size() > files.count("text") || !holds_media(source.modalities))
@@ -69,14 +71,17 @@ class FolderSource final : public Source {
   std::string identity() const override {
     Hasher128 hasher;
     for (auto const& [key, files] : entries_)
-      for (auto const& [modality, name] : files) {
-        std::string const line = fmt::format("{}\n{}\n", name, stamp_of(folder_ / name));
+      for (auto const& [modality, file] : files) {
+        std::string const line = fmt::format("{}\n{}\n", file.name, stamp_of(folder_ / file.name));
         hasher.update(std::as_bytes(std::span(line)));
       }
     return fmt::format("folder {} {}", entries_.size(), to_hex(hasher.digest()));
   }
 
   void read(Unit const& unit, Sink& sink) const override {
+    if (unit.begin == 0)  // once, whoever reads the others
+      for (auto const& [reason, files] : ignored_)
+        for (Index i = 0; i < files; ++i) sink.ignore(reason);
     for (std::uint64_t i = unit.begin; i < unit.end; ++i) {
       auto const& [key, files] = entries_[i];
       if (lacks_caption(files)) {
@@ -89,10 +94,10 @@ class FolderSource final : public Source {
       candidate.where = folder_.filename().string();
       if (classed_) candidate.label = std::filesystem::path(key).parent_path().filename().string();
       try {
-        for (auto const& [modality, name] : files)
+        for (auto const& [modality, file] : files)
           candidate.items[modality] = item_kind(modality) == ItemKind::caption
-                                          ? first_line(name)
-                                          : read_below(folder_, name, max_media_bytes);
+                                          ? first_line(file.name)
+                                          : read_below(folder_, file.name, max_media_bytes);
       } catch (DataError const& error) {
         sink.drop(candidate.where, key, "file that cannot be read", error.what());
         continue;
@@ -102,15 +107,15 @@ class FolderSource final : public Source {
   }
 
  private:
-  using Files = std::map<std::string, std::string>;  ///< by modality, relative to the folder
+  using Files = std::map<std::string, ItemFile>;  ///< by modality; names relative to the folder
 
   bool lacks_caption(Files const& files) const { return captioned_ && !files.contains("text"); }
   std::uint64_t media_bytes(Files const& files) const {
     std::uint64_t bytes = 0;
     if (lacks_caption(files)) return 0;
-    for (auto const& [modality, name] : files)
+    for (auto const& [modality, file] : files)
       if (item_kind(modality) != ItemKind::caption)
-        bytes += std::filesystem::file_size(folder_ / name);
+        bytes += std::filesystem::file_size(folder_ / file.name);
     return bytes;
   }
   std::string first_line(std::string const& name) const {
@@ -122,6 +127,7 @@ class FolderSource final : public Source {
   bool classed_;                                        ///< the folder around a file is its class
   bool captioned_;                                      ///< a sample has a caption
   std::vector<std::pair<std::string, Files>> entries_;  ///< by key
+  std::map<std::string, Index> ignored_;                ///< files that are of no entry, by reason
 };
 
 }  // namespace

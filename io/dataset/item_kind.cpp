@@ -50,27 +50,37 @@ std::optional<ItemFile> item_file(std::string const& name,
                                   std::vector<std::string> const& modalities) {
   std::size_t const base = name.rfind('/') + 1;  // npos + 1 = 0
   std::string const stem = name.substr(0, name.rfind('.'));
-  bool const plain = name.ends_with(".npy") && stem.find('.', base) == std::string::npos &&
+  bool const plain = has_extension(name, {".npy"}) && stem.find('.', base) == std::string::npos &&
                      std::ranges::count(modalities, ItemKind::array, item_kind) == 1;
-  if (name.ends_with(".txt")) return ItemFile{stem, "text"};
+  if (name.ends_with(".txt")) return ItemFile{name, stem, "text"};
   for (std::string const& modality : modalities) {
     switch (item_kind(modality)) {
       case ItemKind::picture:
-        if (has_image_extension(name)) return ItemFile{stem, modality};
+        if (has_image_extension(name)) return ItemFile{name, stem, modality};
         break;
       case ItemKind::sound:
-        if (has_audio_extension(name)) return ItemFile{stem, modality};
+        if (has_audio_extension(name)) return ItemFile{name, stem, modality};
         break;
       case ItemKind::array:
-        if (plain) return ItemFile{stem, modality};
-        if (std::string const ending = file_endings(modality); name.ends_with(ending))
-          return ItemFile{name.substr(0, name.size() - ending.size()), modality};
+        if (plain) return ItemFile{name, stem, modality, plain};
+        if (std::string const ending = file_endings(modality); has_extension(name, {ending}))
+          return ItemFile{name, name.substr(0, name.size() - ending.size()), modality};
         break;
       case ItemKind::caption:
         break;
     }
   }
   return std::nullopt;
+}
+
+bool precedes(ItemFile const& file, ItemFile const& other) {
+  return std::tie(file.plain, file.name) < std::tie(other.plain, other.name);
+}
+
+bool is_stray_array(std::string const& name, std::vector<std::string> const& modalities) {
+  return has_extension(name, {".npy"}) &&
+         std::ranges::count(modalities, ItemKind::array, item_kind) > 0 &&
+         !item_file(name, modalities);
 }
 
 bool holds_media(std::vector<std::string> const& modalities) {

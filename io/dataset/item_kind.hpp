@@ -27,16 +27,31 @@ std::vector<std::string> ordered_modalities(std::vector<std::string> names);
 
 /// A file that holds an item.
 struct ItemFile {
+  std::string name;
   std::string key;  ///< its name without the ending
   std::string modality;
+  bool plain = false;  ///< KEY.npy: it does not name its modality
 };
 
 /// What a file's name says: KEY.png (or another kind of picture), KEY.wav (or another kind of
 /// sound), KEY.NAME.npy of modality NAME. Where only one of the modalities holds arrays, KEY.npy is
-/// of it, if KEY has no dot. Nothing: it is of none of the modalities. KEY.txt is a caption whether
-/// or not "text" is among them, for captions decide what is held out.
+/// of it, if KEY has no dot. The endings of media may be in any case. Nothing: it is of none of the
+/// modalities. KEY.txt is a caption whether or not "text" is among them, for captions decide what
+/// is held out.
 std::optional<ItemFile> item_file(std::string const& name,
                                   std::vector<std::string> const& modalities);
+
+/// Which of two files with one key and modality is the item, in whatever order they are met: the
+/// one that names its modality, else the first by name.
+bool precedes(ItemFile const& file, ItemFile const& other);
+
+/// Whether a file is an array and of none of the modalities, though some of them hold arrays: its
+/// name may not say what was meant.
+bool is_stray_array(std::string const& name, std::vector<std::string> const& modalities);
+
+// For reports, of the files that are left out.
+inline constexpr char const* second_file = "second file of one modality";
+inline constexpr char const* stray_array = "array of none of the modalities";
 
 /// Whether there is anything among them but captions.
 bool holds_media(std::vector<std::string> const& modalities);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
@@ -100,7 +101,10 @@ class TarSource final : public Source {
       candidate_.where = where_;
       open_ = true;
       auto const item = item_file(member.name, modalities_);
-      if (item && item->modality != "text")
+      if (is_stray_array(member.name, modalities_)) sink_.ignore(stray_array);
+      bool const media = item && item->modality != "text";
+      if (media && !is_better(*item)) return more;
+      if (media)
         take(tar, member, max_media_bytes,
              [&](std::string bytes) { candidate_.items[item->modality] = std::move(bytes); });
       else if (extension == ".txt")
@@ -117,6 +121,7 @@ class TarSource final : public Source {
     bool flush() {
       if (!open_) return true;
       Candidate candidate = std::exchange(candidate_, {});
+      files_.clear();
       std::optional<std::string> const text = std::exchange(json_, {});
       open_ = false;
       if (std::exchange(refused_, false)) return true;
@@ -130,6 +135,16 @@ class TarSource final : public Source {
     }
 
    private:
+    /// Whether it is the file of its modality among those met so far.
+    bool is_better(ItemFile const& item) {
+      auto const [place, first] = files_.try_emplace(item.modality, item);
+      if (first) return true;
+      sink_.ignore(second_file);
+      bool const better = precedes(item, place->second);
+      if (better) place->second = item;
+      return better;
+    }
+
     void take(TarReader const& tar, TarMember const& member, std::uint64_t limit,
               std::function<void(std::string)> const& keep) {
       if (member.bytes <= limit) {
@@ -163,6 +178,7 @@ class TarSource final : public Source {
     std::vector<std::string> const& modalities_;
     Sink& sink_;
     Candidate candidate_;
+    std::map<std::string, ItemFile> files_;  ///< of the candidate, by modality
     std::optional<std::string> json_;
     bool open_ = false, refused_ = false;
   };

@@ -5,18 +5,6 @@
 #include <string>
 
 namespace accord::io {
-namespace {
-
-bool ends_with_one_of(std::string_view name, std::initializer_list<std::string_view> extensions) {
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
-  });
-  return std::any_of(extensions.begin(), extensions.end(),
-                     [&](std::string_view extension) { return lower.ends_with(extension); });
-}
-
-}  // namespace
 
 MediaKind media_kind(std::span<std::byte const> bytes) {
   std::string_view const text(reinterpret_cast<char const*>(bytes.data()),
@@ -43,12 +31,21 @@ std::string_view extension_of(MediaKind kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
+bool has_extension(std::string_view name, std::initializer_list<std::string_view> extensions) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
+  });
+  return std::any_of(extensions.begin(), extensions.end(),
+                     [&](std::string_view extension) { return lower.ends_with(extension); });
+}
+
 bool has_image_extension(std::string_view name) {
-  return ends_with_one_of(name, {".jpg", ".jpeg", ".png", ".webp"});
+  return has_extension(name, {".jpg", ".jpeg", ".png", ".webp"});
 }
 
 bool has_audio_extension(std::string_view name) {
-  return ends_with_one_of(name, {".wav", ".flac", ".mp3", ".ogg"});
+  return has_extension(name, {".wav", ".flac", ".mp3", ".ogg"});
 }
 
 }  // namespace accord::io

@@ -2,6 +2,7 @@
 // What a file holds, by its first bytes; names prove nothing.
 
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 
@@ -19,7 +20,9 @@ constexpr bool is_audio(MediaKind kind) { return kind >= MediaKind::wav && kind 
 /// "jpg", "png", "webp", "wav", "flac", "mp3", "ogg", "npy", and "bin" for the unknown.
 std::string_view extension_of(MediaKind kind);
 
-/// Whether a file name ends in an extension (any case) of a picture, or of a sound.
+/// Whether a file name ends in one of these small-lettered extensions, in any case.
+bool has_extension(std::string_view name, std::initializer_list<std::string_view> extensions);
+/// Likewise, of a picture or of a sound.
 bool has_image_extension(std::string_view name);
 bool has_audio_extension(std::string_view name);
 

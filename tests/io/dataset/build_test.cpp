@@ -657,24 +657,82 @@ TEST_F(BuildDataset, HoldsCaptionsAloneWhereNothingElseIsAskedFor) {
   }
 }
 
-// Two pictures of one caption are on one side, though captions are not kept.
+// Two pictures of one caption, blanks at its ends aside, are on one side, the one they would be on
+// with their captions.
 TEST_F(BuildDataset, HoldsOutByCaptionsThatAreNotKept) {
   std::string table = "id\timage\tcaption\n";
+  TarFixture tar;
   for (int i = 0; i < 60; ++i) {
-    table += fmt::format("{:02}\t{}\tcaption {}\n", i, base64(png(i)), i / 2);
-    put(fmt::format("folder/{:02}.png", i), png(i));
-    put(fmt::format("folder/{:02}.txt", i), fmt::format("caption {}", i / 2));
+    std::string const key = fmt::format("{:02}", i),
+                      caption = fmt::format("caption {}{}", i / 2, i % 2 ? " " : "");
+    table += fmt::format("{}\t{}\t{}\r\n", key, base64(png(i)), caption);
+    put("folder/" + key + ".png", png(i));
+    put("folder/" + key + ".txt", caption + "\r\n");
+    tar.add(key + ".png", png(i)).add(key + ".txt", caption + "\n");
   }
   put("table/a.tsv", table);
-  std::vector<std::map<std::string, std::map<std::string, std::string>>> held;
-  for (char const* form : {"folder", "table"}) {
-    build_form(form, {"image"}, 0.3);
-    held.push_back(samples_of(out_ / form / "held-out"));
-    for (auto const& [key, sample] : held.back())
-      EXPECT_TRUE(held.back().contains(fmt::format("{:02}", std::stoi(key) ^ 1))) << key;
+  put("tar/a.tar", tar.end());
+  auto const held = [&](std::string const& form, std::vector<std::string> const& modalities) {
+    build_form(form, modalities, 0.3);
+    std::set<std::string> keys;
+    for (auto const& [key, sample] : samples_of(out_ / form / "held-out")) keys.insert(key);
+    std::filesystem::remove_all(out_ / form);
+    return keys;
+  };
+  std::set<std::string> const captioned = held("table", {"image", "text"});
+  EXPECT_GT(captioned.size(), 2u);
+  for (std::string const& key : captioned)
+    EXPECT_TRUE(captioned.contains(fmt::format("{:02}", std::stoi(key) ^ 1))) << key;
+  for (char const* form : {"folder", "table", "tar"})
+    EXPECT_EQ(held(form, {"image"}), captioned) << form;
+}
+
+TEST_F(BuildDataset, CountsArraysThatAreOfNoModality) {
+  std::string const walk = npy("4, 3", std::vector<float>(12, 1));
+  TarFixture tar;
+  for (std::string const name : {"s1.NPY", "s2.motion.npy", "s2.b.npy"}) {
+    put("folder/" + name, walk);
+    tar.add(name, walk);
   }
-  EXPECT_GT(held[0].size(), 2u);
-  EXPECT_EQ(held[0], held[1]);
+  put("folder/s2.b.txt", "beside it");
+  put("folder/s2.png", png(1));
+  put("tar/a.tar", tar.end());
+  for (char const* form : {"folder", "tar"}) {
+    BuildReport const report = build_form(form, {"motion"});
+    EXPECT_EQ(report.total_kept(), 2) << form;
+    EXPECT_EQ(report.ignored.at("array of none of the modalities"), 1) << form;
+  }
+  std::filesystem::remove_all(out_ / "folder");
+  BuildReport const report = build_form("folder", {"image"});
+  EXPECT_TRUE(report.ignored.empty());  // where no arrays are looked for, they are as any file
+}
+
+// Whatever their order: KEY.NAME.npy before KEY.npy, and of two pictures the first by name.
+TEST_F(BuildDataset, TakesTheBetterNamedOfTwoFilesOfOneModality) {
+  std::string const named = npy("1,", {1}), plain = npy("1,", {2});
+  put("folder/a.npy", plain);
+  put("folder/a.zone.npy", named);
+  put("folder/a.jpg", png(1));
+  put("folder/a.png", png(2));
+  put("tar/a.tar", TarFixture()
+                       .add("a.npy", plain)
+                       .add("a.zone.npy", named)
+                       .add("a.jpg", png(1))
+                       .add("a.png", png(2))
+                       .end());
+  put("backwards/a.tar", TarFixture()
+                             .add("a.png", png(2))
+                             .add("a.jpg", png(1))
+                             .add("a.zone.npy", named)
+                             .add("a.npy", plain)
+                             .end());
+  for (char const* form : {"folder", "tar", "backwards"}) {
+    BuildReport const report = build_form(form, {"image", "zone"});
+    EXPECT_EQ(samples_of(out_ / form), (std::map<std::string, std::map<std::string, std::string>>{
+                                           {"a", {{"image", png(1)}, {"zone", named}}}}))
+        << form;
+    EXPECT_EQ(report.ignored.at("second file of one modality"), 2) << form;
+  }
 }
 
 TEST_F(BuildDataset, DropsWhatIsNoArray) {

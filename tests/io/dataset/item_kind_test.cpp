@@ -27,6 +27,8 @@ TEST(ItemFile, NeedsNoModalityWhereOnlyOneHoldsArrays) {
   std::vector<std::string> const one{"image", "text", "motion"};
   EXPECT_EQ(file("a.dir/b.npy", one), "a.dir/b of motion");
   EXPECT_EQ(file("b.motion.npy", one), "b of motion");
+  EXPECT_EQ(file("B.NPY", one), "B of motion");
+  EXPECT_EQ(file("B.MOTION.NPY", one), "B of motion");
   EXPECT_EQ(file("b.video.npy", one), "none");
 }
 
