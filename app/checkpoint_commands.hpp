@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <string>
 #include <vector>
 
 #include "app/command.hpp"
+#include "app/config.hpp"
 #include "app/progress.hpp"
 #include "core/tensor/parameter_store.hpp"
 #include "io/checkpoint/content.hpp"
+#include "io/checkpoint/directory.hpp"
 #include "io/file/tensor_values.hpp"
 
 namespace accord::app {
@@ -34,6 +37,11 @@ auto with_byte_progress(std::uint64_t total, Work&& work) {
 
 /// The parameters as a checkpoint lists them, each in `dtype`.
 std::vector<io::TensorInfo> weight_infos(std::vector<ParameterSpec> const& parameters, DType dtype);
+
+/// The first part of the model's decoder that none of the checkpoints holds, empty if they hold all
+/// of it. A modality that a run carried, and never denoised, has no part there.
+std::string missing_of_decoder(Config const& config,
+                               std::vector<io::OpenCheckpoint const*> const& checkpoints);
 
 /// Writes the checkpoint `directory`/step-N of these weights, without state of an optimizer; values
 /// are asked for one run at a time. Returns its folder. \throws UsageError if the step is there

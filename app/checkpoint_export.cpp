@@ -151,6 +151,11 @@ int export_checkpoint(Options const& options) {
                                          : modalities_named(config.model, options.modalities);
   Config const branch =
       branch_of(config, kept, options.without_decoder ? DecoderPart::without : DecoderPart::with);
+  if (std::string const part = missing_of_decoder(branch, {&checkpoint}); !part.empty())
+    throw DataError(fmt::format(
+        "{}: has no {}: its decoder knows only what the run denoised; give --no-decoder, or "
+        "--modalities that it denoised",
+        checkpoint.folder.string(), part));
   Weights const weights = weights_of(checkpoint, branch.model);
   std::string const kind = options.out.extension();
   if (kind == ".safetensors" || kind == ".pt")

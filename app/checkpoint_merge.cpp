@@ -30,8 +30,7 @@ std::set<std::string> names_of(ModelConfig const& model) {
 }
 
 /// The second stage's configuration with the modalities that only the first has, in the order of
-/// the first; and its objectives behind. Without a decoder unless both have one: it has parts for
-/// each modality.
+/// the first; and its objectives behind, with its decoder if the second has none.
 Config merged_config(Config const& stage1, Config const& stage2) {
   Config merged = stage2;
   std::vector<ModalityConfig>& modalities = merged.model.modalities;
@@ -53,8 +52,7 @@ Config merged_config(Config const& stage1, Config const& stage2) {
                     [&](ObjectiveConfig const& o) { return o.name == objective.name; });
       merged.model.objectives.push_back(std::move(objective));
     }
-  if (denoises(stage1.model) != denoises(stage2.model))
-    return branch_of(merged, all_modalities(merged.model), DecoderPart::without);
+  if (!denoises(stage2.model)) merged.model.decoder = stage1.model.decoder;
   return merged;
 }
 
@@ -86,18 +84,24 @@ int merge(Options const& options) {
   auto const warn = [](std::string const& text) { std::cerr << text << std::endl; };
   io::OpenCheckpoint const stage1 = io::open_or_find(options.stage1, warn),
                            stage2 = io::open_or_find(options.stage2, warn);
-  Config const config = merged_config(whole_config(stage1), whole_config(stage2));
+  Config config = merged_config(whole_config(stage1), whole_config(stage2));
+  Config const without_decoder =
+      branch_of(config, all_modalities(config.model), DecoderPart::without);
+  // The second stage trains the decoder and the temperature on; all else that both have is what
+  // ties their modalities together.
+  std::set<std::string> bond = names_of(without_decoder.model);
+  bond.erase("logit_scale");
+  if (std::string const part = missing_of_decoder(config, {&stage1, &stage2}); !part.empty()) {
+    warn(fmt::format(
+        "the result has no decoder, which has parts for each modality: neither holds {}", part));
+    config = without_decoder;
+  }
+
   std::map<std::string, io::StoredTensor const*> first, second;
   for (io::StoredTensor const& tensor : stage1.manifest.tensors)
     first.emplace(tensor.info.path(), &tensor);
   for (io::StoredTensor const& tensor : stage2.manifest.tensors)
     second.emplace(tensor.info.path(), &tensor);
-  // The second stage trains the decoder and the temperature on; all else that both have is what
-  // ties their modalities together.
-  std::set<std::string> bond =
-      names_of(branch_of(config, all_modalities(config.model), DecoderPart::without).model);
-  bond.erase("logit_scale");
-
   std::vector<io::TensorInfo> infos = weight_infos(Model::describe(config.model), DType::float32);
   struct Source {
     io::OpenCheckpoint const* checkpoint;
@@ -160,7 +164,8 @@ void add_checkpoint_merge(CLI::App& group, Run& run) {
       "unless every\n"
       "tensor that both have is bit-identical, but for the decoder and logit_scale, which the "
       "second stage trains\n"
-      "on. The result holds weights alone, and a decoder only if both stages have one.");
+      "on. The result holds weights alone, and a decoder only if the two have its parts for every "
+      "modality.");
   command->callback([options, &run] { run = [options] { return merge(*options); }; });
 }
 

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <set>
 
+#include "app/branch.hpp"
 #include "app/build_info.hpp"
 #include "app/checkpoint_commands.hpp"
 #include "core/base/error.hpp"
 #include "core/comm/self_communicator.hpp"
+#include "core/model/model.hpp"
 #include "io/checkpoint/save.hpp"
 
 namespace accord::app {
@@ -16,6 +19,19 @@ std::vector<io::TensorInfo> weight_infos(std::vector<ParameterSpec> const& param
   for (ParameterSpec const& spec : parameters)
     infos.push_back({"weight", spec.name, spec.shape, dtype});
   return infos;
+}
+
+std::string missing_of_decoder(Config const& config,
+                               std::vector<io::OpenCheckpoint const*> const& checkpoints) {
+  std::set<std::string> known;
+  Config const rest = branch_of(config, all_modalities(config.model), DecoderPart::without);
+  for (ParameterSpec const& spec : Model::describe(rest.model)) known.insert(spec.name);
+  for (io::OpenCheckpoint const* checkpoint : checkpoints)
+    for (io::StoredTensor const& tensor : checkpoint->manifest.tensors)
+      known.insert(tensor.info.name);
+  for (ParameterSpec const& spec : Model::describe(config.model))
+    if (!known.contains(spec.name)) return spec.name;
+  return "";
 }
 
 std::filesystem::path write_weights(std::filesystem::path const& directory, Index step,

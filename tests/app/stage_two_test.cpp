@@ -41,20 +41,20 @@ class StageTwo : public TemporaryFolder {
         << text_of(folder_ / "log");
   }
 
-  void train(std::string const& name, int steps, int ranks = 0) {
+  void train(std::string const& name, int steps, int ranks = 0, std::string const& from = "vl") {
     run(fmt::format(
             "train --config '{{1}}/jobs/configs/tiny-al.toml' "
-            "--set data.train='{{0}}/data/train' --set train.init_from='{{0}}/vl/checkpoints' "
+            "--set data.train='{{0}}/data/train' --set train.init_from='{{0}}/{2}/checkpoints' "
             "--set train.steps=3 --set train.stop_after_step={0} --set train.global_batch=8 "
             "--set train.dtype=float64 --set log.directory='{{0}}/{1}' "
             "--set checkpoint.directory='{{0}}/{1}/checkpoints' "
             "--set checkpoint.every_steps=1 --set checkpoint.keep=0",
-            steps, name),
+            steps, name, from),
         ranks);
   }
 
-  /// Stage 3: readings of a sensor join what two stages have learnt, and nothing moves at its rate.
-  void train_sensor() {
+  /// Readings of a sensor, contrasted alone; what it starts from does not move at its rate.
+  void train_sensor(std::string const& more) {
     for (int i = 0; i < 16; ++i)
       write_sample(folder_ / "in", fmt::format("{:02}", i),
                    {{".npy", npy("4, 1", std::vector<float>{0, 1, 2, static_cast<float>(i)})}},
@@ -94,8 +94,8 @@ learning_rate = 1e-300
 min_learning_rate = 0.0
 )");
     run("train --config '{0}/sensor.toml' --set data.train='{0}/readings' "
-        "--set train.init_from='{0}/al/checkpoints' --set log.directory='{0}/sensor' "
-        "--set checkpoint.directory='{0}/sensor/checkpoints'");
+        "--set log.directory='{0}/sensor' --set checkpoint.directory='{0}/sensor/checkpoints' " +
+        more);
   }
 
   /// Of held-out items, by a checkpoint in the folder.
@@ -220,7 +220,7 @@ TEST_F(StageTwo, IsMergedAndExportedWithWhatItCarries) {
 
 TEST_F(StageTwo, IsMergedWithAThirdWhichCarriesWhatBothCarried) {
   train("al", 3);
-  train_sensor();
+  train_sensor("--set train.init_from='{0}/al/checkpoints'");
   run("checkpoint merge --stage1 '{0}/al/checkpoints' --stage2 '{0}/sensor/checkpoints' "
       "--out '{0}/merged'");
   auto const second = weights("al"), third = weights("sensor"),
@@ -231,4 +231,33 @@ TEST_F(StageTwo, IsMergedWithAThirdWhichCarriesWhatBothCarried) {
     EXPECT_EQ(values, third.contains(name) ? third.at(name) : second.at(name)) << name;
   EXPECT_EQ(embeddings("merged", "image"), embeddings("vl/checkpoints", "image"));
   EXPECT_EQ(embeddings("merged", "audio"), embeddings("al/checkpoints", "audio"));
+}
+
+// The sensor came first and was contrasted alone: the decoder of the two that follow has no part
+// for it.
+TEST_F(StageTwo, IsMergedWithoutADecoderThatLacksAModality) {
+  train_sensor("");
+  train("al", 3, 0, "sensor");
+  run("train --config '{1}/jobs/configs/tiny-vl.toml' --set data.train='{0}/data/train' "
+      "--set train.init_from='{0}/al/checkpoints' --set train.steps=1 --set train.global_batch=8 "
+      "--set train.dtype=float64 --set 'train.frozen=[\"text_proj.\", "
+      "\"encoder_wrapper.text_adapter.\", \"encoder_wrapper.fusion_model.\"]' "
+      "--set log.directory='{0}/third' --set checkpoint.directory='{0}/third/checkpoints'");
+  run("checkpoint merge --stage1 '{0}/al/checkpoints' --stage2 '{0}/third/checkpoints' "
+      "--out '{0}/merged'");
+  EXPECT_NE(text_of(folder_ / "log").find("neither holds decoder_wrapper.sensor_adapter."),
+            std::string::npos)
+      << text_of(folder_ / "log");
+  auto const merged = stored_weights(folder_ / "merged");
+  for (char const* part : {"image_proj.weight", "audio_proj.weight", "sensor_proj.weight"})
+    EXPECT_TRUE(merged.contains(part)) << part;
+  for (auto const& [name, values] : merged) EXPECT_FALSE(name.starts_with("decoder_")) << name;
+  EXPECT_EQ(embeddings("merged", "image"), embeddings("third/checkpoints", "image"));
+
+  std::string const whole = fmt::format(
+      "checkpoint export --checkpoint '{0}/al/checkpoints' --out '{0}/al.pt'", folder_.string());
+  EXPECT_EQ(accord_command(whole, folder_ / "log"), 65);
+  EXPECT_NE(text_of(folder_ / "log").find("give --no-decoder"), std::string::npos)
+      << text_of(folder_ / "log");
+  EXPECT_EQ(accord_command(whole + " --no-decoder", folder_ / "log"), 0);
 }
