@@ -25,11 +25,6 @@ struct Options {
 
 using ByName = std::map<std::string, io::FileTensor const*>;
 
-bool begins_with_one_of(std::string const& name, std::vector<std::string> const& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string const& prefix) { return name.starts_with(prefix); });
-}
-
 /// A file that holds nothing of the decoder is meant for a model without one.
 Config config_for(Config const& config, ByName const& file) {
   if (config.model.decoder.layers == 0) return config;

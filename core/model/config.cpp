@@ -37,10 +37,8 @@ bool trains(ModelConfig const& config, Modality modality) {
   for (Index layer = 0; layer < config.encoder.layers; ++layer)
     for (std::string const& part : parts)
       groups.push_back(fmt::format("{}layers.{}.{}", fusion, layer, part));
-  return !std::ranges::all_of(groups, [&](std::string const& group) {
-    return std::ranges::any_of(
-        config.frozen, [&](std::string const& prefix) { return begins_with(group, prefix); });
-  });
+  return !std::ranges::all_of(
+      groups, [&](std::string const& group) { return begins_with_one_of(group, config.frozen); });
 }
 
 int find_classification(ModelConfig const& config) {

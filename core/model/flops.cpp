@@ -15,15 +15,10 @@ typename Items::value_type const& at(Items const& items, int i) {
   return items[static_cast<std::size_t>(i)];
 }
 
-bool frozen(ModelConfig const& config, std::string const& part) {
-  return std::ranges::any_of(config.frozen,
-                             [&](std::string const& prefix) { return begins_with(part, prefix); });
-}
-
 /// How often the products of a part are computed: forward, and where a gradient comes back for that
 /// of the input and, if it trains, of the weights.
 double ways(ModelConfig const& config, std::string const& part, bool gradient) {
-  return !gradient ? 1 : frozen(config, part) ? 2 : 3;
+  return !gradient ? 1 : begins_with_one_of(part, config.frozen) ? 2 : 3;
 }
 
 /// The layers of a stack, by what their operations are proportional to.
@@ -103,7 +98,7 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
   };
   // Nothing below a frozen adapter wants a gradient.
   auto const adapter_ways = [&](Modality m) {
-    return frozen(config, "encoder_wrapper." + name(m) + "_adapter.") ? 1 : 3;
+    return begins_with_one_of("encoder_wrapper." + name(m) + "_adapter.", config.frozen) ? 1 : 3;
   };
   StackFlops const decoder = stack_flops(config, config.decoder, "decoder_wrapper", true);
   double flops = 0;
@@ -129,10 +124,14 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
       flops += ways(config, name(modalities.front()) + "_proj.", gradient) * 2 *
                real(batch.samples()) * d * d;
   }
-  for (std::size_t m = 0; m < config.modalities.size(); ++m)
-    for (Index const tokens : batch.lengths[m])
-      flops += adapter_ways(static_cast<Modality>(m)) *
-               adapter_flops(static_cast<Modality>(m), tokens).item;
+  for (std::size_t m = 0; m < config.modalities.size(); ++m) {
+    auto const modality = static_cast<Modality>(m);
+    int const times = adapter_ways(modality);
+    for (Index const tokens : batch.lengths[m]) {
+      AdapterFlops const forward = adapter_flops(modality, tokens);
+      flops += times * forward.item + std::min(times, 2) * forward.input;
+    }
+  }
 
   for (ObjectiveConfig const& objective : config.objectives) {
     if (objective.kind == ObjectiveConfig::Kind::contrast) {

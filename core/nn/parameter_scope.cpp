@@ -18,12 +18,16 @@ bool begins_with(std::string const& name, std::string const& prefix) {
   return true;
 }
 
+bool begins_with_one_of(std::string const& name, std::vector<std::string> const& prefixes) {
+  return std::ranges::any_of(prefixes,
+                             [&](std::string const& prefix) { return begins_with(name, prefix); });
+}
+
 int ParameterScope::add(std::vector<Member> const& members) const {
   std::vector<ParameterSpec> specs;
   for (Member const& member : members) {
     std::string const name = prefix_ + member.name;
-    bool const frozen = std::any_of(rules_->frozen.begin(), rules_->frozen.end(),
-                                    [&](std::string const& p) { return begins_with(name, p); });
+    bool const frozen = begins_with_one_of(name, rules_->frozen);
     bool const listed =
         std::find(rules_->no_decay.begin(), rules_->no_decay.end(), name) != rules_->no_decay.end();
     bool const decay = member.shape.rank() > 1 && !name.ends_with(".bias") && !listed;

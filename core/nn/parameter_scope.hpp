@@ -10,6 +10,7 @@ namespace accord {
 /// Whether a name begins with a prefix, in which `*` stands for one part between dots:
 /// "layers.*.text_ffn." covers that branch of every layer.
 bool begins_with(std::string const& name, std::string const& prefix);
+bool begins_with_one_of(std::string const& name, std::vector<std::string> const& prefixes);
 
 /// Adds parameters under a name prefix, and decides once, for all of them, which train and which
 /// are decayed (spec 4.2).

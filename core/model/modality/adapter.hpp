@@ -70,7 +70,8 @@ struct PositionTable {
 
 /// Floating-point operations of a forward, as model_flops() counts them.
 struct AdapterFlops {
-  double item = 0;   ///< once per item, in prepare()
+  double input = 0;  ///< once per item, in prepare(): products with its own values
+  double item = 0;   ///< once per item, in prepare(): those behind them
   double token = 0;  ///< of each token placed but the class token
 };
 

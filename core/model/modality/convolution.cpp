@@ -17,14 +17,15 @@ Index most_tokens(ModalityConfig const& config) {
 }
 
 /// From samples to frames: the stem of one signal, told from the number of its frames.
-double stem_flops(ModalityConfig const& config, double d, Index frames) {
+AdapterFlops stem_flops(ModalityConfig const& config, double d, Index frames) {
   double const channels = static_cast<double>(config.channels);
-  double flops = static_cast<double>(frames) * 2 * channels * d;
+  AdapterFlops flops{.item = static_cast<double>(frames) * 2 * channels * d};
   Index rows = frames;
-  for (std::size_t i = config.kernels.size(); i-- > 0;) {
-    flops += static_cast<double>(rows * config.kernels[i]) * 2 * channels * (i > 0 ? channels : 1);
+  for (std::size_t i = config.kernels.size(); i-- > 1;) {
+    flops.item += static_cast<double>(rows * config.kernels[i]) * 2 * channels * channels;
     rows = (rows - 1) * config.strides[i] + config.kernels[i];
   }
+  flops.input = static_cast<double>(rows * config.kernels.front()) * 2 * channels;
   return flops;
 }
 
@@ -260,9 +261,10 @@ AdapterFamily const convolution_family = {
     },
     [](ModalityConfig const& config, Index embed_dim, Index tokens) {
       double const d = static_cast<double>(embed_dim);
-      return AdapterFlops{stem_flops(config, d, tokens - 1),
-                          static_cast<double>(config.position_layers * config.position_kernel) * 2 *
-                              d * d / static_cast<double>(config.position_groups)};
+      AdapterFlops flops = stem_flops(config, d, tokens - 1);
+      flops.token = static_cast<double>(config.position_layers * config.position_kernel) * 2 * d *
+                    d / static_cast<double>(config.position_groups);
+      return flops;
     },
     "block",
 };

@@ -114,9 +114,9 @@ AdapterFamily const patch_family = {
     },
     [](ModalityConfig const& config, Index embed_dim, Index tokens) {
       double const d = static_cast<double>(embed_dim), patches = static_cast<double>(tokens - 1);
-      double const plain = 2 * static_cast<double>(config.patch * config.patch * 3) * d;
-      double const hmlp = 16 * 2 * 48 * d / 4 + 4 * 2 * d * d / 4 + 2 * d * d;
-      return AdapterFlops{patches * (config.stem == "mlp" ? plain : hmlp)};
+      if (config.stem == "mlp")
+        return AdapterFlops{patches * 2 * static_cast<double>(config.patch * config.patch * 3) * d};
+      return AdapterFlops{patches * 16 * 2 * 48 * d / 4, patches * (4 * 2 * d * d / 4 + 2 * d * d)};
     },
     "uniform",
 };
