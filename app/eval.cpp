@@ -112,7 +112,7 @@ Modality classified_modality(Inference const& model, io::Dataset const& dataset,
   }
   if (candidates.empty())
     throw DataError(fmt::format("{}: holds no {} that the model embeds", dataset.path().string(),
-                                wanted.empty() ? "picture or sound" : wanted));
+                                wanted.empty() ? "modality beside text" : wanted));
   if (candidates.size() > 1)
     throw UsageError(fmt::format("--modality: say which of {} to classify", joined(names)));
   return candidates.front();
@@ -217,7 +217,7 @@ void add_eval(CLI::App& app, Run& run) {
       ->add_option("--templates", options->templates,
                    "classify: prompts with {} for the name of a class, a file with one per line or "
                    "one prompt [the model's own head; without one \"a photo of a {}\", of sounds "
-                   "\"This is a sound of {}\"]")
+                   "\"This is a sound of {}\", of arrays \"{}\"]")
       ->type_name("FILE|TEXT");
   command
       ->add_option("--classes", options->classes,

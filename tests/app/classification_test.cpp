@@ -160,3 +160,14 @@ TEST_F(ClassifiedSounds, OfSeveralKindsEachHaveAMeanAveragePrecision) {
   EXPECT_NEAR(result.at("map"), sum / static_cast<double>(classes_.size()), 1e-12);
   EXPECT_EQ(result.at("count"), sounds);
 }
+
+TEST_F(ClassifiedSounds, AreMissedInADatasetOfTextsAlone) {
+  fs::rename(folder_ / "sounds.tsv", folder_ / "texts.tsv");
+  build("texts", "--modalities text --label kind");
+  std::string const command = fmt::format(
+      "eval --checkpoint '{0}/run' --data '{0}/texts' --task classify", folder_.string());
+  EXPECT_EQ(accord_command(command, folder_ / "log"), 65);
+  EXPECT_NE(text_of(folder_ / "log").find("holds no modality beside text that the model embeds"),
+            std::string::npos)
+      << text_of(folder_ / "log");
+}
