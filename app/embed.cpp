@@ -49,7 +49,7 @@ int embed(parallel::MpiEnvironment const& mpi, Options const& options) {
   bool const first = mpi.rank() == 0;
   Inference model(queue, *world, options.checkpoint,
                   [](std::string const& text) { std::cerr << text << std::endl; });
-  io::Dataset const dataset = io::Dataset::open(options.data);
+  io::Dataset const dataset = open_agreed(queue, *world, options.data);
   std::vector<Embeddings> const embeddings = embed_all(model, dataset, first);
   if (!first) return 0;
   write_file(options.out, model.config(), dataset, embeddings);

@@ -8,6 +8,7 @@
 #include "app/launch.hpp"
 #include "app/text.hpp"
 #include "io/loader/item_reader.hpp"
+#include "parallel/comm/agreement.hpp"
 #include "parallel/pipeline/batch_broadcast.hpp"
 
 namespace accord::app {
@@ -44,6 +45,12 @@ std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset 
     throw DataError(fmt::format("{}: holds {}, but the model embeds {}", dataset.path().string(),
                                 joined(dataset.modalities()), joined(embedded)));
   return found;
+}
+
+io::Dataset open_agreed(Queue& queue, Communicator& world, std::filesystem::path const& path) {
+  io::Dataset dataset = io::Dataset::open(path);
+  parallel::require_agreement(queue, world, {{"the index of " + path.string(), dataset.hash()}});
+  return dataset;
 }
 
 Embedder::Embedder(Queue& queue, Communicator& world, parallel::MeshGroups& groups,
@@ -96,8 +103,8 @@ Embeddings Embedder::rows_of_items(
   reading.threads = std::max(1, threads_per_rank() / 4);
   std::optional<io::ItemReader> reader;
   if (reads) reader.emplace(dataset, config_.model, decoder, reading);
-  Index total = reads ? reader->total() : 0;
-  world_.all_reduce(queue_, View(&total, DType::int64, Shape{1}), Reduce::max);
+  Index const total =
+      io::count_items(dataset, config_.model.modalities[static_cast<std::size_t>(modality)].name);
 
   Embeddings all;
   all.modality = modality;

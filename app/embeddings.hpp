@@ -1,6 +1,7 @@
 #pragma once
 // Embeddings of a dataset's items by a model at hand, however its layers are shared out.
 
+#include <filesystem>
 #include <functional>
 #include <vector>
 
@@ -26,6 +27,10 @@ struct Embeddings {
 /// none
 std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset const& dataset);
 
+/// Opens a dataset that all ranks evaluate together. Collective over `world`. \throws DataError;
+/// UsageError on every rank when their copies differ
+io::Dataset open_agreed(Queue& queue, Communicator& world, std::filesystem::path const& path);
+
 /// Embeds whole datasets by a model, in evaluation mode: each replica its share of the items.
 class Embedder {
  public:
@@ -33,9 +38,10 @@ class Embedder {
   Embedder(Queue& queue, Communicator& world, parallel::MeshGroups& groups, Model const& model,
            Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer);
 
-  // Collective over the world; all ranks get the whole. `progress(done, total)` tells of this
-  // replica's share, on the rank that reads it. \throws DataError naming the sample that is
-  // damaged: nothing is replaced, it would change what is measured
+  // Collective over the world; the dataset is open_agreed(), and all ranks get the whole.
+  // `progress(done, total)` tells of this replica's share, on the rank that reads it. \throws
+  // DataError naming the sample that is damaged: nothing is replaced, it would change what is
+  // measured
   Embeddings embed(io::Dataset const& dataset, Modality modality,
                    std::function<void(Index done, Index total)> const& progress);
   /// Likewise the logits of the model's classification head, where it reads a single modality:

@@ -173,7 +173,7 @@ int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
   Queue queue(selected_backend(mpi.local_rank()));
   Inference model(queue, *world, options.checkpoint,
                   [](std::string const& text) { std::cerr << text << std::endl; });
-  io::Dataset const dataset = io::Dataset::open(options.data);
+  io::Dataset const dataset = open_agreed(queue, *world, options.data);
   if (options.task == "retrieval")
     evaluate_retrieval(queue, *world, model, dataset, options);
   else

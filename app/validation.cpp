@@ -12,7 +12,7 @@ Validation::Validation(Communicator& world, Training& training)
       world_(world),
       embedder_(queue_, world, training.groups(), training.model(), training.config(),
                 training.tokenizer()),
-      dataset_(io::Dataset::open(training.config().data.validation)),
+      dataset_(open_agreed(queue_, world_, training.config().data.validation)),
       modalities_(embedded_modalities(training.config().model, dataset_)) {
   if (modalities_.size() < 2)
     throw DataError(

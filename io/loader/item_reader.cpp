@@ -13,7 +13,18 @@ constexpr std::size_t kSlabs =
     4;  // reading in order needs one, and those that threads are still in
 constexpr std::uint64_t kSlabBytes = 16 << 20;
 
+Index count_items(ShardEntry const& shard, std::size_t column) {
+  return static_cast<Index>(shard.modalities[column].offsets.bytes / sizeof(std::uint64_t)) - 1;
+}
+
 }  // namespace
+
+Index count_items(Dataset const& dataset, std::string const& modality) {
+  std::size_t const column = column_of(dataset, modality);
+  Index items = 0;
+  for (ShardEntry const& shard : dataset.index().shards) items += count_items(shard, column);
+  return items;
+}
 
 ItemReader::ItemReader(Dataset const& dataset, ModelConfig const& model, ItemDecoder const& decoder,
                        ItemReaderConfig const& config)
@@ -24,7 +35,6 @@ ItemReader::ItemReader(Dataset const& dataset, ModelConfig const& model, ItemDec
       column_(column_of(dataset, model.modalities[static_cast<std::size_t>(config.modality)].name)),
       begin_(dataset.size() * config.rank / config.ranks),
       end_(dataset.size() * (config.rank + 1) / config.ranks),
-      total_(items_before(dataset.size())),
       first_(items_before(begin_)),
       last_(items_before(end_)),
       given_(first_),
@@ -46,9 +56,7 @@ Index ItemReader::items_before(Index sample) const {
     items +=
         within < shards[s].samples
             ? static_cast<Index>(dataset_.shard(static_cast<Index>(s))->first_item(column_, within))
-            : static_cast<Index>(shards[s].modalities[column_].offsets.bytes /
-                                 sizeof(std::uint64_t)) -
-                  1;
+            : count_items(shards[s], column_);
   }
   return items;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/model/batch.hpp"
@@ -27,6 +28,10 @@ struct ItemBatch {
   std::vector<std::uint64_t> samples;  ///< number of the sample that owns each item
 };
 
+/// How many items of a modality a dataset holds, by its index alone. \throws DataError if it has no
+/// such modality
+Index count_items(Dataset const& dataset, std::string const& modality);
+
 /// A sample's items are never split over two batches; a sample without items gives none. Nothing is
 /// replaced: a damaged item would change what is measured.
 class ItemReader {
@@ -40,8 +45,7 @@ class ItemReader {
   /// decoded
   std::optional<ItemBatch> next();
 
-  /// Items of the modality in the whole dataset, and where this rank's begin and end among them.
-  Index total() const { return total_; }
+  /// Where this rank's items begin and end among those of the whole dataset.
   Index first() const { return first_; }
   Index last() const { return last_; }
 
@@ -54,8 +58,8 @@ class ItemReader {
   ItemDecoder const& decoder_;
   ItemReaderConfig config_;
   std::size_t modalities_, column_;
-  Index begin_, end_;                   // samples
-  Index total_, first_, last_, given_;  // items
+  Index begin_, end_;           // samples
+  Index first_, last_, given_;  // items
   SlabReader slabs_;
   std::vector<ItemDecoder::Scratch> scratch_;
   ReadAhead<ItemBatch> samples_;  // last: its threads use the members above

@@ -112,22 +112,25 @@ namespace {
 // Two ranks started unlike each other; returns what is said, after the exit code 64.
 class UnlikeRanks : public TemporaryFolder {
  protected:
-  void synth(fs::path const& out, int samples) {
-    ASSERT_EQ(accord_command(fmt::format("data synth --out '{}' --train {} --held-out 8 --no-audio",
-                                         out.string(), samples),
-                             folder_ / "log"),
-              0);
+  void synth(fs::path const& out, int samples, int held_out = 8) {
+    ASSERT_EQ(
+        accord_command(fmt::format("data synth --out '{}' --train {} --held-out {} --no-audio",
+                                   out.string(), samples, held_out),
+                       folder_ / "log"),
+        0);
   }
-  std::string refusal(fs::path const& first_folder, fs::path const& second_folder,
-                      std::string const& second_settings) {
-    std::string const arguments = fmt::format(
-        "train --config '{0}/jobs/configs/tiny-vl.toml' --set data.train=train --set "
+  std::string training(std::string const& data) const {
+    return fmt::format(
+        "train --config '{0}/jobs/configs/tiny-vl.toml' --set data.train='{2}' --set "
         "log.directory='{1}' --set checkpoint.directory='{1}/checkpoints'",
-        environment("ACCORD_SOURCE_DIR"), (folder_ / "run").string());
+        environment("ACCORD_SOURCE_DIR"), (folder_ / "run").string(), data);
+  }
+  std::string refusal(std::string const& command, fs::path const& first_folder,
+                      fs::path const& second_folder, std::string const& second_settings = "") {
     std::string const second =
         fmt::format(" : -n 1 --bind-to none --wdir '{}' '{}' {} {}", second_folder.string(),
-                    environment("ACCORD_EXECUTABLE"), arguments, second_settings);
-    EXPECT_EQ(accord_command(arguments + second, folder_ / "log", 1,
+                    environment("ACCORD_EXECUTABLE"), command, second_settings);
+    EXPECT_EQ(accord_command(command + second, folder_ / "log", 1,
                              fmt::format("--wdir '{}'", first_folder.string())),
               64);
     return text_of(folder_ / "log");
@@ -137,7 +140,8 @@ class UnlikeRanks : public TemporaryFolder {
 }  // namespace
 
 TEST_F(UnlikeRanks, AreToldTheFirstKeyThatDiffers) {
-  std::string const said = refusal(folder_, folder_, "--set train.global_batch=32");
+  std::string const said =
+      refusal(training("train"), folder_, folder_, "--set train.global_batch=32");
   EXPECT_NE(said.find("'[train] global_batch = 64' on rank 0"), std::string::npos) << said;
   EXPECT_NE(said.find("'[train] global_batch = 32' on rank 1"), std::string::npos) << said;
 }
@@ -145,6 +149,25 @@ TEST_F(UnlikeRanks, AreToldTheFirstKeyThatDiffers) {
 TEST_F(UnlikeRanks, AreToldThatTheirDataDiffer) {
   synth(folder_ / "one", 80);
   synth(folder_ / "two", 81);
-  std::string const said = refusal(folder_ / "one", folder_ / "two", "");
+  std::string const said = refusal(training("train"), folder_ / "one", folder_ / "two");
   EXPECT_NE(said.find("the index of data source train"), std::string::npos) << said;
+}
+
+TEST_F(UnlikeRanks, AreToldThatTheirHeldOutDataDiffer) {
+  fs::path const one = folder_ / "one", two = folder_ / "two";
+  synth(one, 80, 40);
+  synth(two, 80, 8);
+  std::string const train =
+      training((one / "train").string()) + " --set train.steps=5 --set train.global_batch=16";
+  auto const expect_refused = [&](std::string const& command) {
+    std::string const said = refusal(command, one, two);
+    EXPECT_NE(said.find("the index of heldout-captions is"), std::string::npos) << said;
+  };
+  expect_refused(train + " --set data.validation=heldout-captions");
+  EXPECT_FALSE(fs::exists(folder_ / "run" / "metrics.jsonl"));  // before the first step
+  ASSERT_EQ(accord_command(train, folder_ / "log", 1), 0) << text_of(folder_ / "log");
+  std::string const inference = fmt::format(" --data heldout-captions --checkpoint '{}'",
+                                            (folder_ / "run" / "checkpoints").string());
+  expect_refused("eval" + inference);
+  expect_refused("embed --out embeddings.h5" + inference);
 }
