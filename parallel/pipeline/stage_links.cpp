@@ -1,5 +1,7 @@
 #include "parallel/pipeline/stage_links.hpp"
 
+#include "core/base/check.hpp"
+
 namespace accord::parallel {
 namespace {
 
@@ -21,6 +23,7 @@ Communicator& StageLinks::group(Direction direction, int from) const {
 
 int StageLinks::neighbour(Direction direction) const {
   int const stage = groups_.pipeline->rank(), stages = groups_.pipeline->size();
+  ACCORD_CHECK(stages > 1, "one stage holds several chunks of the model");
   return (stage + (direction == Direction::forward ? 1 : stages - 1)) % stages;
 }
 

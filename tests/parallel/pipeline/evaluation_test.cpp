@@ -142,6 +142,10 @@ TEST(Evaluation, OfCudaInFloat32EqualsTheCpu) {
   expect_near(logits(device, head), logits({}, head), 1e-5);
 }
 
+TEST(Evaluation, OfOneStageIsOfOneChunk) {
+  EXPECT_THROW(embeddings({.chunks = 2}, tiny_model_config(4), 1), Error);
+}
+
 TEST(Evaluation, DropsNothing) {
   EXPECT_EQ(embeddings({.mesh = {.pipeline = 2}}, tiny_model_config(4, 0.4), 1),
             embeddings({}, tiny_model_config(4, 0), 1));
