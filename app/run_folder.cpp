@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -16,12 +17,12 @@ std::string text_of(std::filesystem::path const& path) {
   return std::filesystem::exists(path) ? io::read_file(path) : "";
 }
 
-/// The first of name-1, name-2, ..., with `extension` behind, that does not exist.
-std::filesystem::path first_free(std::filesystem::path const& name, std::string const& extension) {
-  for (int number = 1;; ++number) {
-    std::filesystem::path path = fmt::format("{}-{}{}", name.string(), number, extension);
-    if (!std::filesystem::exists(path)) return path;
-  }
+/// Where a file of the run before goes: beside it, or, of an event file, into a folder of its own.
+std::filesystem::path set_aside(std::filesystem::path const& path, int number) {
+  return path.filename() == event_file_name
+             ? path.parent_path() / fmt::format("tensorboard-{}", number) / event_file_name
+             : path.parent_path() /
+                   fmt::format("{}-{}{}", path.stem().string(), number, path.extension().string());
 }
 
 }  // namespace
@@ -40,15 +41,21 @@ void RunFolder::begin(std::string const& configuration_toml) const {
 }
 
 std::vector<std::filesystem::path> RunFolder::set_aside_metrics() const {
+  std::vector<std::filesystem::path> const files = {metrics(), validation(), skipped(),
+                                                    tensorboard()};
+  auto const taken = [&](int number) {
+    return std::any_of(files.begin(), files.end(), [&](std::filesystem::path const& path) {
+      return std::filesystem::exists(set_aside(path, number));
+    });
+  };
+  int number = 1;
+  while (taken(number)) ++number;
   std::vector<std::filesystem::path> moved;
-  for (std::filesystem::path const& path : {metrics(), validation(), skipped(), tensorboard()}) {
+  for (std::filesystem::path const& path : files) {
     if (!std::filesystem::is_regular_file(path) || std::filesystem::file_size(path) == 0) continue;
-    std::filesystem::path to = path == tensorboard()
-                                   ? first_free(directory_ / "tensorboard", "") / event_file_name
-                                   : first_free(directory_ / path.stem(), ".jsonl");
+    std::filesystem::path const& to = moved.emplace_back(set_aside(path, number));
     std::filesystem::create_directories(to.parent_path());
     io::rename_durably(path, to);
-    moved.push_back(std::move(to));
   }
   return moved;
 }

@@ -33,10 +33,10 @@ class RunFolder {
 
   /// Takes away the record of an earlier run that ended here: this one has not. Call first.
   void begin(std::string const& configuration_toml) const;
-  /// For a run from its first step on: what another run left in metrics(), validation() and
-  /// skipped() goes to the first free of metrics-1.jsonl, metrics-2.jsonl, ..., and of
-  /// tensorboard() into the first free of the folders tensorboard-1, tensorboard-2, ..., because
-  /// TensorBoard takes the files of one folder for one run. Returns the new paths. \throws IoError
+  /// For a run from its first step on: what another run left goes from metrics() to
+  /// metrics-N.jsonl, from validation() and skipped() likewise, and from tensorboard() into the
+  /// folder tensorboard-N, because TensorBoard takes the files of one folder for one run. N is the
+  /// first number that is free for all of them. Returns the new paths. \throws IoError
   std::vector<std::filesystem::path> set_aside_metrics() const;
   void add_event(std::int64_t step, std::string const& text) const;
   /// Writes run.json, the last thing of all; durable when it returns.

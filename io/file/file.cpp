@@ -120,6 +120,7 @@ void write_file_atomically(std::filesystem::path const& path, std::string_view c
 void rename_durably(std::filesystem::path const& from, std::filesystem::path const& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename");
   sync_directory(to.parent_path());
+  if (from.parent_path() != to.parent_path()) sync_directory(from.parent_path());
 }
 
 void sync_directory(std::filesystem::path const& directory) {

@@ -45,7 +45,7 @@ std::string read_file(std::filesystem::path const& path, std::uint64_t limit = 1
 /// the new, never half.
 void write_file_atomically(std::filesystem::path const& path, std::string_view content);
 
-/// Moves a file that was synced to `to`, replacing what was there, and syncs the folder.
+/// Moves a file that was synced to `to`, replacing what was there, and syncs the folders of both.
 void rename_durably(std::filesystem::path const& from, std::filesystem::path const& to);
 
 /// Makes entries of a folder (creations, renames) durable.

@@ -25,8 +25,10 @@ TEST_F(RunFolderTest, ANewRunSetsTheMetricsOfAnotherAside) {
   EXPECT_THAT(run.set_aside_metrics(), ElementsAre(folder_ / "metrics-1.jsonl"));
   write_file(run.metrics(), "second\n");
   write_file(run.validation(), "seen\n");
+  write_file(run.tensorboard(), "scalars\n");
   EXPECT_THAT(run.set_aside_metrics(),
-              ElementsAre(folder_ / "metrics-2.jsonl", folder_ / "validation-1.jsonl"));
+              ElementsAre(folder_ / "metrics-2.jsonl", folder_ / "validation-2.jsonl",
+                          folder_ / "tensorboard-2" / event_file_name));
   EXPECT_EQ(io::read_file(folder_ / "metrics-1.jsonl"), "first\n");
   EXPECT_EQ(io::read_file(folder_ / "metrics-2.jsonl"), "second\n");
   EXPECT_FALSE(std::filesystem::exists(run.metrics()));
