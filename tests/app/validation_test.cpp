@@ -87,10 +87,27 @@ TEST_F(Validation, DoesNotDependOnHowRanksShareTheWork) {
   std::string const split_rows = " --set parallel.tensor=2 --set parallel.sequence=true",
                     chunks =
                         " --set parallel.pipeline=2 --set parallel.virtual_stages=2 "
-                        "--set parallel.schedule=interleaved --set train.micro_batch=4";
+                        "--set parallel.schedule=interleaved --set train.micro_batch=4",
+                    checked = " --set parallel.check_collectives=true";
   EXPECT_EQ(text_of(train("split", wide + split_rows, 4) / "validation.jsonl"), want);
   EXPECT_EQ(text_of(train("chunks", wide + chunks, 4) / "validation.jsonl"), want);
-  EXPECT_EQ(text_of(train("all", wide + split_rows + chunks, 4) / "validation.jsonl"), want);
+  EXPECT_EQ(text_of(train("all", wide + split_rows + chunks + checked, 4) / "validation.jsonl"),
+            want);
+}
+
+TEST_F(Validation, NeedsNoSampleForEveryReplica) {
+  ASSERT_EQ(accord_command(fmt::format("data synth --out '{}' --train 8 --held-out 3 --no-audio",
+                                       (folder_ / "few").string()),
+                           log_),
+            0)
+      << text_of(log_);
+  std::string const few = fmt::format("--set data.validation='{}' --set train.dtype=float64",
+                                      (folder_ / "few" / "heldout-captions").string());
+  std::string const want = text_of(train("one", few, 1) / "validation.jsonl");
+  EXPECT_NE(want.find("i2t_r10"), std::string::npos);
+  EXPECT_EQ(text_of(train("replicas", few, 4) / "validation.jsonl"), want);
+  EXPECT_EQ(text_of(train("stages", few + " --set parallel.pipeline=2", 8) / "validation.jsonl"),
+            want);
 }
 
 TEST_F(Validation, IsCutBackAndGoesOnWhereTrainingIsResumed) {
