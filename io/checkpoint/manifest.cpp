@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json_integer.hpp"
 
 namespace accord::io {
 namespace {
@@ -72,11 +73,11 @@ Json to_json(Manifest const& manifest) {
 Manifest from_json(Json const& json) {
   if (json.at("format").get<std::string>() != format_name)
     throw DataError("not the manifest of a checkpoint");
-  if (int const version = json.at("version").get<int>(); version != format_version)
+  if (int const version = json_integer<int>(json.at("version")); version != format_version)
     throw DataError(
         fmt::format("format version {}, this program reads {}", version, format_version));
   Manifest manifest;
-  manifest.step = json.at("step").get<Index>();
+  manifest.step = json_integer<Index>(json.at("step"));
   Documents& documents = manifest.documents;
   json.at("run").get_to(documents.run);
   json.at("configuration").get_to(documents.configuration);
@@ -87,19 +88,21 @@ Manifest from_json(Json const& json) {
     StoredTensor tensor;
     entry.at("kind").get_to(tensor.info.kind);
     entry.at("name").get_to(tensor.info.name);
-    for (Json const& extent : entry.at("shape")) tensor.info.shape.push_back(extent.get<Index>());
+    for (Json const& extent : entry.at("shape"))
+      tensor.info.shape.push_back(json_integer<Index>(extent));
     tensor.info.dtype = dtype_from(entry.at("dtype").get<std::string>());
-    entry.at("file").get_to(tensor.file);
-    entry.at("offset").get_to(tensor.offset);
+    tensor.file = json_integer<int>(entry.at("file"));
+    tensor.offset = json_integer<std::uint64_t>(entry.at("offset"));
     manifest.tensors.push_back(std::move(tensor));
   }
   for (Json const& entry : json.at("files")) {
     CheckpointFile file;
     entry.at("name").get_to(file.name);
-    entry.at("bytes").get_to(file.bytes);
+    file.bytes = json_integer<std::uint64_t>(entry.at("bytes"));
     file.outside = hash128_from_hex(entry.at("outside").get<std::string>());
     for (Json const& run : entry.at("runs"))
-      file.runs.push_back({run.at(0).get<std::uint64_t>(), run.at(1).get<std::uint64_t>(),
+      file.runs.push_back({json_integer<std::uint64_t>(run.at(0)),
+                           json_integer<std::uint64_t>(run.at(1)),
                            hash128_from_hex(run.at(2).get<std::string>())});
     manifest.files.push_back(std::move(file));
   }

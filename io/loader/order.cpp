@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/base/check.hpp"
+#include "io/file/json_integer.hpp"
 #include "io/loader/permutation.hpp"
 
 namespace accord::io {
@@ -29,11 +30,14 @@ OrderState order_state_from_json(std::string_view text) {
   try {
     nlohmann::json const json = nlohmann::json::parse(text);
     OrderState state;
-    json.at("position").get_to(state.position);
-    json.at("global_batch").get_to(state.global_batch);
+    auto const integer = [](nlohmann::json const& value) {
+      return json_integer<std::uint64_t>(value);
+    };
+    state.position = integer(json.at("position"));
+    state.global_batch = integer(json.at("global_batch"));
     for (nlohmann::json const& s : json.at("sources"))
-      state.sources.push_back({s.at("name"), s.at("epoch"), s.at("first"), s.at("samples"),
-                               s.at("index"), s.at("weight")});
+      state.sources.push_back({s.at("name"), integer(s.at("epoch")), integer(s.at("first")),
+                               integer(s.at("samples")), s.at("index"), s.at("weight")});
     return state;
   } catch (nlohmann::json::exception const& error) {
     throw DataError(fmt::format("the state of the loader cannot be read: {}", error.what()));

@@ -21,29 +21,31 @@ void check(int code) {
   if (code != SPNG_OK) throw DataError(fmt::format("a damaged PNG: {}", spng_strerror(code)));
 }
 
-Context open(std::span<std::byte const> bytes, spng_ihdr& header) {
+ImageSize size_of(spng_ihdr const& header) { return {header.width, header.height}; }
+
+// Sides and pixels are checked here, so that products of them do not overflow.
+Context open(std::span<std::byte const> bytes, spng_ihdr& header, ImageLimits const& limits) {
   Context context(spng_ctx_new(0));
   if (!context) throw Error("libspng: out of memory");
   check(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
   check(spng_set_chunk_limits(context.get(), max_chunk_bytes, 2 * max_chunk_bytes));
   check(spng_get_ihdr(context.get(), &header));
+  check_limits(size_of(header), 0, limits);
   return context;
 }
-
-ImageSize size_of(spng_ihdr const& header) { return {header.width, header.height}; }
 
 }  // namespace
 
 ImageSize read_png_size(std::span<std::byte const> bytes, ImageLimits const& limits) {
   spng_ihdr header{};
-  Context const context = open(bytes, header);
+  Context const context = open(bytes, header, limits);
   check_limits(size_of(header), Index{header.width} * header.height * 3, limits);
   return size_of(header);
 }
 
 Image decode_png(std::span<std::byte const> bytes, ImageLimits const& limits, Alpha alpha) {
   spng_ihdr header{};
-  Context const context = open(bytes, header);
+  Context const context = open(bytes, header, limits);
   Index const channels = alpha == Alpha::white ? 4 : 3;
   ImageSize const size = size_of(header);
   Index const pixel_bytes = size.width * size.height * channels;

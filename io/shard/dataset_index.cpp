@@ -10,6 +10,7 @@
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json_integer.hpp"
 
 namespace accord::io {
 namespace {
@@ -42,10 +43,11 @@ std::vector<Extent> extents_of(ShardEntry const& entry) {
 ShardEntry parse_shard(json const& value, std::size_t modalities) {
   ShardEntry entry;
   entry.file = value.at("file");
-  entry.samples = value.at("samples");
-  entry.bytes = value.at("bytes");
+  entry.samples = json_integer<Index>(value.at("samples"));
+  entry.bytes = json_integer<std::uint64_t>(value.at("bytes"));
   entry.hash = hash128_from_hex(value.at("hash").get<std::string>());
-  std::vector<std::uint64_t> const places = value.at("places");
+  std::vector<std::uint64_t> places;
+  for (json const& place : value.at("places")) places.push_back(json_integer<std::uint64_t>(place));
   if (places.size() != 2 * (3 * modalities + 3)) throw DataError("'places' has a wrong length");
   std::size_t next = 0;
   auto const extent = [&] {

@@ -1,5 +1,6 @@
 #include "io/loader/order.hpp"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -189,5 +190,10 @@ TEST(OrderState, SurvivesItsJson) {
   OrderState const state = lone(107, 25).state(275);
   EXPECT_EQ(order_state_from_json(to_json(state)), state);
   EXPECT_THROW(order_state_from_json("{\"position\": 3}"), DataError);
+  for (char const* position : {"2e28", "1.5", "-1"})
+    EXPECT_THROW(order_state_from_json(fmt::format(
+                     "{{\"position\": {}, \"global_batch\": 4, \"sources\": []}}", position)),
+                 DataError)
+        << position;
   EXPECT_THROW(order_state_from_json("no json"), DataError);
 }

@@ -127,3 +127,11 @@ TEST(DecodeImage, RefusesAHeaderThatPromisesAHugePicture) {
   EXPECT_THAT(decode_message(bytes), HasSubstr("30000 x 30000 pixels exceeds the limit"));
   EXPECT_THAT(message_of([&] { image_size(bytes_of(bytes)); }), HasSubstr("30000 x 30000"));
 }
+
+// Their bytes are more than a 64-bit number holds.
+TEST(DecodeImage, RefusesAHeaderWithTheLargestSides) {
+  std::string bytes = read_picture("colour.png").substr(0, 29);  // up to the end of IHDR
+  bytes.replace(16, 8, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
+  EXPECT_THAT(decode_message(bytes), HasSubstr("2147483647 x 2147483647 pixels exceeds the limit"));
+  EXPECT_THAT(message_of([&] { image_size(bytes_of(bytes)); }), HasSubstr("exceeds the limit"));
+}

@@ -57,6 +57,19 @@ TEST_F(DatasetIndexFile, AppendingChangesNoFileAndNoNumber) {
   EXPECT_THROW(after.index().samples_when(std::string(32, '0'), folder_), DataError);
 }
 
+TEST_F(DatasetIndexFile, RefusesNumbersThatAreNoIntegers) {
+  write_dataset(folder_, {5});
+  std::string const entry = to_json(read_index(folder_).shards[0]);
+  std::string const samples = "\"samples\": 5";
+  ASSERT_NE(entry.find(samples), std::string::npos) << entry;
+  for (char const* number : {"2e28", "5.0", "\"5\""}) {
+    std::string damaged = entry;
+    damaged.replace(damaged.find(samples), samples.size(), std::string("\"samples\": ") + number);
+    EXPECT_THROW(shard_entry_from_json(damaged, 2), DataError) << number;
+  }
+  EXPECT_EQ(shard_entry_from_json(entry, 2).samples, 5);
+}
+
 TEST_F(DatasetIndexFile, RefusesWhatIsNotADataset) {
   EXPECT_THAT(refusal(folder_ / "nothing"), HasSubstr("not a folder"));
   EXPECT_THAT(refusal(folder_), HasSubstr("no index.json"));
