@@ -128,10 +128,10 @@ TEST(DecodeImage, RefusesAHeaderThatPromisesAHugePicture) {
   EXPECT_THAT(message_of([&] { image_size(bytes_of(bytes)); }), HasSubstr("30000 x 30000"));
 }
 
-// Their bytes are more than a 64-bit number holds.
-TEST(DecodeImage, RefusesAHeaderWithTheLargestSides) {
+// As many bytes as a 64-bit number does not hold, of a picture of one bit a pixel.
+TEST(DecodeImage, RefusesAHeaderWithSidesWhoseProductOverflows) {
   std::string bytes = read_picture("colour.png").substr(0, 29);  // up to the end of IHDR
-  bytes.replace(16, 8, "\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
-  EXPECT_THAT(decode_message(bytes), HasSubstr("2147483647 x 2147483647 pixels exceeds the limit"));
+  bytes.replace(16, 10, "\x74\x75\x76\x77\x78\x79\x7a\x83\x01\x00", 10);
+  EXPECT_THAT(decode_message(bytes), HasSubstr("1953855095 x 2021227139 pixels exceeds the limit"));
   EXPECT_THAT(message_of([&] { image_size(bytes_of(bytes)); }), HasSubstr("exceeds the limit"));
 }
