@@ -1,4 +1,4 @@
-#include "core/ops/gemm.hpp"
+#include "core/ops/cuda/gemm.hpp"
 
 #include <algorithm>
 #include <array>
@@ -37,6 +37,18 @@ Owned<cublasLtMatrixLayout_t> layout_of(ConstView view) {
   return Owned<cublasLtMatrixLayout_t>(layout);
 }
 
+/// Of `count` matrices like the first, `batch_stride` elements apart.
+Owned<cublasLtMatrixLayout_t> layout_of(ConstView first, Index count, Index batch_stride) {
+  auto layout = layout_of(first);
+  auto const matrices = static_cast<std::int32_t>(count);
+  ACCORD_CUDA(cublasLtMatrixLayoutSetAttribute(layout.get(), CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
+                                               &matrices, sizeof(matrices)));
+  ACCORD_CUDA(cublasLtMatrixLayoutSetAttribute(layout.get(),
+                                               CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
+                                               &batch_stride, sizeof(batch_stride)));
+  return layout;
+}
+
 Owned<cublasLtMatmulDesc_t> description(bool transpose_first, bool transpose_second) {
   cublasLtMatmulDesc_t made = nullptr;
   ACCORD_CUDA(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F));
@@ -50,11 +62,13 @@ Owned<cublasLtMatmulDesc_t> description(bool transpose_first, bool transpose_sec
   return result;
 }
 
-/// Bytes to which every row of the view is aligned, at most 16.
-int alignment_of(ConstView view) {
+/// Bytes to which every row of the view, and of those a multiple of `batch_stride` elements
+/// further, is aligned, at most 16.
+int alignment_of(ConstView view, Index batch_stride = 0) {
+  auto const elements =
+      static_cast<std::uintptr_t>((view.rows() > 1 ? view.stride() : 0) | batch_stride);
   auto const bits =
-      reinterpret_cast<std::uintptr_t>(view.data()) |
-      (view.rows() > 1 ? static_cast<std::uintptr_t>(view.stride()) : 0) * size_of(view.dtype());
+      reinterpret_cast<std::uintptr_t>(view.data()) | elements * size_of(view.dtype());
   int alignment = static_cast<int>(vector_bytes);
   while (bits % static_cast<std::uintptr_t>(alignment) != 0) alignment /= 2;
   return alignment;
@@ -184,5 +198,28 @@ void gemm(Queue& queue, Transpose transpose_a, ConstView a, Transpose transpose_
 template void gemm<float>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double, double);
 template void gemm<BFloat16>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double,
                              double);
+
+void batched_gemm(Queue& queue, Index count, Transpose transpose_a, ConstView a, Index a_stride,
+                  Transpose transpose_b, ConstView b, Index b_stride, View c, Index c_stride,
+                  double alpha) {
+  auto const operation = description(transpose_b == Transpose::yes, transpose_a == Transpose::yes);
+  auto const first = layout_of(b, count, b_stride), second = layout_of(a, count, a_stride),
+             result = layout_of(c, count, c_stride);
+  Product const product{queue,
+                        operation.get(),
+                        first.get(),
+                        second.get(),
+                        result.get(),
+                        b.data(),
+                        a.data(),
+                        static_cast<float>(alpha),
+                        0};
+  Candidates candidates{};
+  find_candidates(
+      product,
+      std::min({alignment_of(a, a_stride), alignment_of(b, b_stride), alignment_of(c, c_stride)}),
+      candidates);
+  product.run(c.data(), candidates[0].algo);
+}
 
 }  // namespace accord::cuda

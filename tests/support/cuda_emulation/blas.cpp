@@ -18,7 +18,13 @@ struct Layout {
   cudaDataType type;
   std::uint64_t rows, columns;
   std::int64_t stride;
+  std::int32_t count = 1;  ///< matrices, batch_stride elements apart
+  std::int64_t batch_stride = 0;
 
+  template <class Byte>
+  Byte* matrix(Byte* data, std::int32_t index) const {
+    return data + index * batch_stride * (type == CUDA_R_16BF ? 2 : 4);
+  }
   /// Columns first: (row, column) is element row + column * stride.
   float read(void const* data, std::uint64_t row, std::uint64_t column) const {
     std::uint64_t const at = row + column * static_cast<std::uint64_t>(stride);
@@ -76,6 +82,19 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* made, cudaData
   *made = reinterpret_cast<cublasLtMatrixLayout_t>(new Layout{type, rows, columns, stride});
   return CUBLAS_STATUS_SUCCESS;
 }
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute,
+                                                void const* value, std::size_t bytes) {
+  Layout& of = *real<Layout>(layout);
+  if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT && bytes == sizeof(of.count))
+    std::memcpy(&of.count, value, bytes);
+  else if (attribute == CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET &&
+           bytes == sizeof(of.batch_stride))
+    std::memcpy(&of.batch_stride, value, bytes);
+  else
+    return CUBLAS_STATUS_INVALID_VALUE;
+  return CUBLAS_STATUS_SUCCESS;
+}
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t made) {
   delete real<Layout>(made);
   return CUBLAS_STATUS_SUCCESS;
@@ -125,16 +144,23 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t made, void 
   bool const ta = description.first == CUBLAS_OP_T, tb = description.second == CUBLAS_OP_T;
   std::uint64_t const m = ta ? first.columns : first.rows, inner = ta ? first.rows : first.columns;
   std::uint64_t const n = tb ? second.rows : second.columns;
-  if (inner != (tb ? second.columns : second.rows) || result.rows != m || result.columns != n)
+  if (inner != (tb ? second.columns : second.rows) || result.rows != m || result.columns != n ||
+      first.count != result.count || second.count != result.count || old.count != result.count)
     return CUBLAS_STATUS_INVALID_VALUE;
   float const factor = *static_cast<float const*>(alpha), kept = *static_cast<float const*>(beta);
-  for (std::uint64_t j = 0; j < n; ++j)
-    for (std::uint64_t i = 0; i < m; ++i) {
-      float sum = 0;
-      for (std::uint64_t k = 0; k < inner; ++k)
-        sum += (ta ? first.read(a, k, i) : first.read(a, i, k)) *
-               (tb ? second.read(b, j, k) : second.read(b, k, j));
-      result.write(d, i, j, factor * sum + (kept == 0 ? 0 : kept * old.read(c, i, j)));
-    }
+  for (std::int32_t batch = 0; batch < result.count; ++batch) {
+    auto const* const of_a = first.matrix(static_cast<std::byte const*>(a), batch);
+    auto const* const of_b = second.matrix(static_cast<std::byte const*>(b), batch);
+    auto const* const of_c = old.matrix(static_cast<std::byte const*>(c), batch);
+    auto* const of_d = result.matrix(static_cast<std::byte*>(d), batch);
+    for (std::uint64_t j = 0; j < n; ++j)
+      for (std::uint64_t i = 0; i < m; ++i) {
+        float sum = 0;
+        for (std::uint64_t k = 0; k < inner; ++k)
+          sum += (ta ? first.read(of_a, k, i) : first.read(of_a, i, k)) *
+                 (tb ? second.read(of_b, j, k) : second.read(of_b, k, j));
+        result.write(of_d, i, j, factor * sum + (kept == 0 ? 0 : kept * old.read(of_c, i, j)));
+      }
+  }
   return CUBLAS_STATUS_SUCCESS;
 }
