@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/base/dtype.hpp"
-#include "tests/support/cuda_emulation/memory.hpp"
+#include "tests/support/cuda_emulation/streams.hpp"
 
 namespace {
 
@@ -136,11 +136,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t made, void 
                               cublasLtMatrixLayout_t b_layout, void const* beta, void const* c,
                               cublasLtMatrixLayout_t c_layout, void* d,
                               cublasLtMatrixLayout_t d_layout, cublasLtMatmulAlgo_t const*, void*,
-                              std::size_t, cudaStream_t) {
-  emulation::DeviceAccess const access;
+                              std::size_t, cudaStream_t stream) {
   auto const& description = *real<Description>(made);
-  Layout const &first = *real<Layout>(a_layout), &second = *real<Layout>(b_layout);
-  Layout const &old = *real<Layout>(c_layout), &result = *real<Layout>(d_layout);
+  Layout const first = *real<Layout>(a_layout), second = *real<Layout>(b_layout);
+  Layout const old = *real<Layout>(c_layout), result = *real<Layout>(d_layout);
   bool const ta = description.first == CUBLAS_OP_T, tb = description.second == CUBLAS_OP_T;
   std::uint64_t const m = ta ? first.columns : first.rows, inner = ta ? first.rows : first.columns;
   std::uint64_t const n = tb ? second.rows : second.columns;
@@ -148,19 +147,21 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t made, void 
       first.count != result.count || second.count != result.count || old.count != result.count)
     return CUBLAS_STATUS_INVALID_VALUE;
   float const factor = *static_cast<float const*>(alpha), kept = *static_cast<float const*>(beta);
-  for (std::int32_t batch = 0; batch < result.count; ++batch) {
-    auto const* const of_a = first.matrix(static_cast<std::byte const*>(a), batch);
-    auto const* const of_b = second.matrix(static_cast<std::byte const*>(b), batch);
-    auto const* const of_c = old.matrix(static_cast<std::byte const*>(c), batch);
-    auto* const of_d = result.matrix(static_cast<std::byte*>(d), batch);
-    for (std::uint64_t j = 0; j < n; ++j)
-      for (std::uint64_t i = 0; i < m; ++i) {
-        float sum = 0;
-        for (std::uint64_t k = 0; k < inner; ++k)
-          sum += (ta ? first.read(of_a, k, i) : first.read(of_a, i, k)) *
-                 (tb ? second.read(of_b, j, k) : second.read(of_b, k, j));
-        result.write(of_d, i, j, factor * sum + (kept == 0 ? 0 : kept * old.read(of_c, i, j)));
-      }
-  }
-  return CUBLAS_STATUS_SUCCESS;
+  cudaError_t const code = emulation::enqueue(stream, [=] {
+    for (std::int32_t batch = 0; batch < result.count; ++batch) {
+      auto const* const of_a = first.matrix(static_cast<std::byte const*>(a), batch);
+      auto const* const of_b = second.matrix(static_cast<std::byte const*>(b), batch);
+      auto const* const of_c = old.matrix(static_cast<std::byte const*>(c), batch);
+      auto* const of_d = result.matrix(static_cast<std::byte*>(d), batch);
+      for (std::uint64_t j = 0; j < n; ++j)
+        for (std::uint64_t i = 0; i < m; ++i) {
+          float sum = 0;
+          for (std::uint64_t k = 0; k < inner; ++k)
+            sum += (ta ? first.read(of_a, k, i) : first.read(of_a, i, k)) *
+                   (tb ? second.read(of_b, j, k) : second.read(of_b, k, j));
+          result.write(of_d, i, j, factor * sum + (kept == 0 ? 0 : kept * old.read(of_c, i, j)));
+        }
+    }
+  });
+  return code == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

@@ -2,9 +2,12 @@
 
 #include <sys/mman.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <stdexcept>
+
+#include "tests/support/cuda_emulation/streams.hpp"
 
 namespace accord::emulation {
 namespace {
@@ -18,6 +21,7 @@ struct Region {
   std::map<void*, std::size_t> blocks;  ///< in use
   std::multimap<std::size_t, void*> free;
   std::size_t in_use = 0;
+  std::map<void*, std::size_t> pinned;  ///< blocks of host memory
   int access = 0;
 
   Region() {
@@ -40,7 +44,10 @@ Region& region() {
 
 std::size_t device_bytes = std::size_t{4} << 30;
 
-std::size_t bytes_free() { return device_bytes - region().in_use; }
+std::size_t bytes_free() {
+  std::lock_guard const lock(device_mutex());
+  return device_bytes - region().in_use;
+}
 
 DeviceAccess::DeviceAccess() {
   if (region().access++ == 0) region().protect(PROT_READ | PROT_WRITE);
@@ -50,9 +57,10 @@ DeviceAccess::~DeviceAccess() {
 }
 
 void* allocate(std::size_t bytes) {
+  std::lock_guard const lock(device_mutex());
   Region& r = region();
   std::size_t const size = (bytes + page - 1) / page * page;
-  if (size > bytes_free()) return nullptr;
+  if (r.in_use + size > device_bytes) return nullptr;
   void* block = nullptr;
   if (auto const it = r.free.find(size); it != r.free.end()) {
     block = it->second;
@@ -74,6 +82,7 @@ void* allocate(std::size_t bytes) {
 
 void release(void* block) {
   if (!block) return;
+  std::lock_guard const lock(device_mutex());
   Region& r = region();
   auto const it = r.blocks.find(block);
   if (it == r.blocks.end()) throw std::logic_error("cudaFree of a block that is not allocated");
@@ -83,8 +92,31 @@ void release(void* block) {
 }
 
 bool is_device_memory(void const* pointer) {
+  std::lock_guard const lock(device_mutex());
   auto const* const at = static_cast<std::byte const*>(pointer);
   return at >= region().begin && at < region().begin + region().used;
+}
+
+void* allocate_pinned(std::size_t bytes) {
+  void* const block = std::malloc(bytes);
+  std::lock_guard const lock(device_mutex());
+  region().pinned[block] = bytes;
+  return block;
+}
+
+void release_pinned(void* block) {
+  std::lock_guard const lock(device_mutex());
+  if (region().pinned.erase(block) == 0)
+    throw std::logic_error("cudaFreeHost of a block that is not allocated");
+  std::free(block);
+}
+
+bool is_pinned_memory(void const* pointer) {
+  std::lock_guard const lock(device_mutex());
+  auto const after = region().pinned.upper_bound(const_cast<void*>(pointer));
+  if (after == region().pinned.begin()) return false;
+  auto const& [block, bytes] = *std::prev(after);
+  return pointer < static_cast<std::byte*>(block) + bytes;
 }
 
 }  // namespace accord::emulation

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "tests/support/cuda_emulation/emulation.hpp"
-#include "tests/support/cuda_emulation/memory.hpp"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -134,7 +133,6 @@ void run_block(int threads, bool backwards) {
 
 void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes,
               std::function<void()> const& thread) {
-  DeviceAccess const access;
   int const threads = static_cast<int>(block.x);
   while (fibers.size() < block.x) {
     fibers.push_back(std::make_unique<Fiber>());

@@ -11,6 +11,7 @@
 
 #include "core/base/dtype.hpp"
 #include "tests/support/cuda_emulation/emulation.hpp"
+#include "tests/support/cuda_emulation/streams.hpp"
 
 #undef __global__
 #undef __device__
@@ -33,9 +34,10 @@ namespace accord::emulation {
 template <class... Parameters, class... Arguments>
 cudaError_t launch(cudaLaunchConfig_t const* config, void (*kernel)(Parameters...),
                    Arguments... arguments) {
-  run_grid(config->gridDim, config->blockDim, config->dynamicSmemBytes,
-           [&] { kernel(arguments...); });
-  return cudaSuccess;
+  return enqueue(config->stream, [launched = *config, kernel, arguments...] {
+    run_grid(launched.gridDim, launched.blockDim, launched.dynamicSmemBytes,
+             [&] { kernel(arguments...); });
+  });
 }
 
 }  // namespace accord::emulation
