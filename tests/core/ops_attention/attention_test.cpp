@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include "core/ops/cuda/attention_unfused.hpp"
 #include "tests/support/backend_test.hpp"
 
 using namespace accord;
@@ -16,6 +17,8 @@ namespace {
 
 constexpr Index heads = 3, width = heads * 4;
 constexpr Index buckets = 7;
+
+enum class Form { chosen, unfused };  ///< of the cuda backend
 
 /// What one call computes, in doubles.
 struct Result {
@@ -54,7 +57,7 @@ class Case {
   }
 
   Result run(Backend backend, DType dtype, Inputs const& in, bool with_keys = true,
-             bool with_bias = true) const {
+             bool with_bias = true, Form form = Form::chosen) const {
     Index const width = heads * head_dim;
     Queue queue(backend);
     AttentionPlan plan;
@@ -76,8 +79,13 @@ class Case {
     Tensor out = Tensor::zeros(queue, dtype, {rows, width});
     Tensor lse = Tensor::zeros(queue, sums, {rows, heads});
     Tensor dqkv = Tensor::zeros(queue, dtype, {rows, 3 * width});
-    attention_forward(queue, plan, heads, qkv, bias, nullptr, out, lse);
-    attention_backward(queue, plan, heads, dout, qkv, out, lse, bias, nullptr, dqkv);
+    if (form == Form::chosen) {
+      attention_forward(queue, plan, heads, qkv, bias, nullptr, out, lse);
+      attention_backward(queue, plan, heads, dout, qkv, out, lse, bias, nullptr, dqkv);
+    } else if constexpr (build::has_cuda) {
+      cuda::unfused_attention_forward<BFloat16>(queue, plan, heads, qkv, bias, out, lse);
+      cuda::unfused_attention_backward<BFloat16>(queue, plan, heads, dout, qkv, lse, bias, dqkv);
+    }
     return {values_of(queue, out),     values_of(queue, lse),     values_of(queue, dqkv),
             values_of(queue, dtable0), values_of(queue, dtable1), {}};
   }
@@ -199,9 +207,9 @@ TEST(Attention, OfTheCpuMatchesTheReferenceForManyWholeSequences) {
                c.run(Backend::reference, DType::float64, in), 1e-13);
 }
 
-// Heads of 64 go over tensor cores: sequences below, at and above one tile of 64, two of them of
-// two modalities, some keys that nobody attends to.
-TEST(Attention, OfCudaOnTensorCoresMatchesTheReference) {
+// Heads of 64 in bfloat16 are fused: sequences below, at and above one tile of 64, two of them of
+// two modalities, some keys that nobody attends to. The same through the library.
+TEST(Attention, OfCudaFusedAndUnfusedMatchesTheReference) {
   ACCORD_NEEDS_DEVICE();
   Case c;
   c.head_dim = 64;
@@ -224,18 +232,44 @@ TEST(Attention, OfCudaOnTensorCoresMatchesTheReference) {
   for (auto* values : {&rounded.qkv, &rounded.upstream, &rounded.table0, &rounded.table1})
     for (double& x : *values) x = to_float32(to_bfloat16(static_cast<float>(x)));
   Result const want = c.run(Backend::reference, DType::float32, rounded);
-  Result const got = c.run(Backend::cuda, DType::bfloat16, in);
   auto const expect_close = [](std::vector<double> const& a, std::vector<double> const& b,
                                double tolerance, char const* what) {
     EXPECT_LE(accord::testing::relative_distance(a, b), tolerance) << what;
   };
-  expect_close(got.lse, want.lse, 1e-6, "lse");
-  expect_close(got.out, want.out, 4e-3, "out");
-  expect_close(got.dqkv, want.dqkv, 5e-3, "dqkv");
-  expect_close(difference(got.dtable0, in.table0), difference(want.dtable0, rounded.table0), 5e-3,
-               "dtable 0");
-  expect_close(difference(got.dtable1, in.table1), difference(want.dtable1, rounded.table1), 5e-3,
-               "dtable 1");
+  for (Form const form : {Form::chosen, Form::unfused}) {
+    SCOPED_TRACE(form == Form::unfused ? "unfused" : "fused");
+    Result const got = c.run(Backend::cuda, DType::bfloat16, in, true, true, form);
+    expect_close(got.lse, want.lse, 1e-6, "lse");
+    expect_close(got.out, want.out, 4e-3, "out");
+    expect_close(got.dqkv, want.dqkv, 5e-3, "dqkv");
+    expect_close(difference(got.dtable0, in.table0), difference(want.dtable0, rounded.table0), 5e-3,
+                 "dtable 0");
+    expect_close(difference(got.dtable1, in.table1), difference(want.dtable1, rounded.table1), 5e-3,
+                 "dtable 1");
+  }
+}
+
+// Longer than the logits of all heads fit the workspace.
+TEST(Attention, OfCudaTakesOneHeadAfterAnotherOfALongSequence) {
+  ACCORD_NEEDS_DEVICE();
+  Case c;
+  c.rows = c.largest_position = 1200;
+  c.segments = {{0, 1200, 0}};
+  c.sequences = {0, 1};
+  c.positions.clear();
+  for (std::int32_t i = 0; i < 1200; ++i) c.positions.push_back(i);
+  c.keys.assign(1200, 1);
+  c.keys[7] = 0;
+  c.bucket.resize(1200 * 1200);
+  for (std::size_t i = 0; i < c.bucket.size(); ++i)
+    c.bucket[i] = static_cast<std::int32_t>((i * 5 + i / 1200) % buckets);
+  c.head_dim = 2;
+  Inputs const in = c.inputs();
+  Result const got = c.run(Backend::cuda, DType::float32, in);
+  Result const want = c.run(Backend::cpu, DType::float64, in);
+  expect_near(got.out, want.out, 4e-6, "out");
+  expect_near(got.dqkv, want.dqkv, 4e-6, "dqkv");
+  EXPECT_LE(accord::testing::relative_distance(got.dtable0, want.dtable0), 1e-5);
 }
 
 TEST(Attention, LeavesRowsOfNoSegmentAlone) {

@@ -1,5 +1,6 @@
 #pragma once
-// What the attention kernels share: the plan and the biases as the device sees them.
+// What the attention kernels share: the plan and the biases as the device sees them, and the sums
+// of the tables' gradients.
 
 #include <optional>
 
@@ -107,40 +108,6 @@ class TableGradients {
     Tensor dlogits;
   };
   std::vector<Sums> sums_;
-};
-
-/// The arrays of one call. lse and delta are [rows, heads].
-template <class T>
-struct Arrays {
-  Rows<T const> qkv, out, dout;
-  Rows<T> result;  ///< out forward, dqkv backward
-  float* lse;
-  float* delta;  ///< sum over a head of dout * out
-
-  /// part: 0 q, 1 k, 2 v
-  __device__ T const* of(DevicePlan const& plan, int part, Index row, Index head) const {
-    return qkv[row] + (part * plan.heads + head) * plan.head_dim;
-  }
-  __device__ T* gradient(DevicePlan const& plan, int part, Index row, Index head) const {
-    return result[row] + (part * plan.heads + head) * plan.head_dim;
-  }
-};
-
-// The two forms of each pass: loops for any type and head, and tensor cores for bfloat16 heads of
-// 64. queries: dq and the sums of dlogit; keys: dk and dv.
-template <class T>
-struct AttentionLoops {
-  static constexpr std::int32_t tile = 4;
-  static void forward(Queue& queue, UploadedPlan const& plan, Arrays<T> const& arrays);
-  static void queries(Queue& queue, UploadedPlan const& plan, Arrays<T> const& arrays);
-  static void keys(Queue& queue, UploadedPlan const& plan, Arrays<T> const& arrays);
-};
-struct AttentionTensorCores {
-  static constexpr std::int32_t tile = 64;
-  static constexpr Index head_dim = 64;
-  static void forward(Queue& queue, UploadedPlan const& plan, Arrays<BFloat16> const& arrays);
-  static void queries(Queue& queue, UploadedPlan const& plan, Arrays<BFloat16> const& arrays);
-  static void keys(Queue& queue, UploadedPlan const& plan, Arrays<BFloat16> const& arrays);
 };
 
 }  // namespace accord::cuda

@@ -1,21 +1,41 @@
-// Attention on tensor cores: bfloat16, heads of 64, float32 sums. A block of four warps takes 64
+// bfloat16, heads of 64, float32 sums. A block of four warps takes 64
 // tokens, 16 to a warp, and goes through the others of the sequence in tiles of 64, which it brings
 // into shared memory. Forward keeps a running maximum and sum (Dao et al., FlashAttention-2, 2023);
 // backward computes p again, once by queries for dq and the bias, once by keys for dk and dv, so
 // that nothing is summed by atomics.
 
-#include "core/ops/cuda/attention.cuh"
+#include "core/ops/cuda/attention_fused.hpp"
+
+#include <algorithm>
+
+#include "core/ops/cuda/attention_plan.cuh"
 
 namespace accord::cuda {
 namespace {
 
-constexpr int tile_tokens = AttentionTensorCores::tile;
-constexpr int head_dim = AttentionTensorCores::head_dim;
+constexpr int tile_tokens = 64;
+constexpr int head_dim = 64;
 constexpr int warps = 4;
 constexpr int threads = warps * warp_size;
 constexpr int steps = head_dim / 16;  ///< products of 16 that a sum over a head, or a tile, takes
 constexpr int blocks = head_dim / 8;  ///< blocks of 8 columns of a head, or of a tile
 static_assert(tile_tokens == head_dim, "a tile is as wide as a head");
+
+/// The arrays of one call.
+struct Arrays {
+  Rows<BFloat16 const> qkv, out, dout;
+  Rows<BFloat16> result;  ///< out forward, dqkv backward
+  float* lse;             ///< [rows, heads]
+  float* delta;           ///< [rows, heads]: sum over a head of dout * out
+
+  /// part: 0 q, 1 k, 2 v
+  __device__ BFloat16 const* of(DevicePlan const& plan, int part, Index row, Index head) const {
+    return qkv[row] + (part * plan.heads + head) * head_dim;
+  }
+  __device__ BFloat16* gradient(DevicePlan const& plan, int part, Index row, Index head) const {
+    return result[row] + (part * plan.heads + head) * head_dim;
+  }
+};
 
 /// 64 x 64 elements; the pitch spreads the rows of a fragment over all banks.
 constexpr int pitch = head_dim + 8;
@@ -152,8 +172,7 @@ struct ForwardShared {
   Token keys[tile_tokens];
 };
 
-__global__ void __launch_bounds__(threads)
-    forward_kernel(DevicePlan plan, Arrays<BFloat16> arrays) {
+__global__ void __launch_bounds__(threads) forward_kernel(DevicePlan plan, Arrays arrays) {
   auto& shared = *reinterpret_cast<ForwardShared*>(dynamic_shared());
   Index const head = blockIdx.x % plan.heads;
   AttentionTile const tile = plan.tiles[plan.block_begin[blockIdx.x / plan.heads]];
@@ -215,8 +234,7 @@ struct QueriesShared {
   Token keys[tile_tokens];
 };
 
-__global__ void __launch_bounds__(threads)
-    queries_kernel(DevicePlan plan, Arrays<BFloat16> arrays) {
+__global__ void __launch_bounds__(threads) queries_kernel(DevicePlan plan, Arrays arrays) {
   auto& shared = *reinterpret_cast<QueriesShared*>(dynamic_shared());
   Index const head = blockIdx.x % plan.heads, block = blockIdx.x / plan.heads;
   auto const q_of = [&](Token const& t) { return arrays.of(plan, 0, t.row, head); };
@@ -270,7 +288,7 @@ struct KeysShared {
   float lse[tile_tokens], delta[tile_tokens];
 };
 
-__global__ void __launch_bounds__(threads) keys_kernel(DevicePlan plan, Arrays<BFloat16> arrays) {
+__global__ void __launch_bounds__(threads) keys_kernel(DevicePlan plan, Arrays arrays) {
   auto& shared = *reinterpret_cast<KeysShared*>(dynamic_shared());
   Index const head = blockIdx.x % plan.heads;
   AttentionTile const tile = plan.tiles[plan.block_begin[blockIdx.x / plan.heads]];
@@ -325,24 +343,59 @@ Geometry geometry_of(UploadedPlan const& plan) {
   return {plan.blocks * plan.device.heads, threads, sizeof(Shared)};
 }
 
+// Thread per (row, head).
+__global__ void delta_kernel(Index count, Index heads, Arrays arrays) {
+  Index const i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i >= count) return;
+  Index const row = i / heads, begin = i % heads * head_dim;
+  float sum = 0;
+  for (Index c = begin; c < begin + head_dim; ++c)
+    sum += to_float(arrays.dout[row][c]) * to_float(arrays.out[row][c]);
+  arrays.delta[i] = sum;
+}
+
 }  // namespace
 
-void AttentionTensorCores::forward(Queue& queue, UploadedPlan const& plan,
-                                   Arrays<BFloat16> const& arrays) {
-  launch(queue, "attention_forward", geometry_of<ForwardShared>(plan), forward_kernel, plan.device,
-         arrays);
+bool fused_attention_takes(Index heads, std::initializer_list<ConstView> operands) {
+  ConstView const qkv = *operands.begin();
+  return qkv.dtype() == DType::bfloat16 && qkv.columns() == 3 * heads * head_dim &&
+         std::all_of(operands.begin(), operands.end(), vectorizable);
 }
 
-void AttentionTensorCores::queries(Queue& queue, UploadedPlan const& plan,
-                                   Arrays<BFloat16> const& arrays) {
-  launch(queue, "attention_backward_queries", geometry_of<QueriesShared>(plan), queries_kernel,
-         plan.device, arrays);
+void fused_attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
+                             std::span<PositionBias const> bias, View out, View lse) {
+  UploadedPlan const uploaded(queue, one_tile_per_block(plan, tile_tokens), plan, heads, head_dim,
+                              bias);
+  Arrays const arrays{Rows<BFloat16 const>(qkv), {},     {}, Rows<BFloat16>(out),
+                      lse.as<float>(),           nullptr};
+  launch(queue, "attention_forward", geometry_of<ForwardShared>(uploaded), forward_kernel,
+         uploaded.device, arrays);
 }
 
-void AttentionTensorCores::keys(Queue& queue, UploadedPlan const& plan,
-                                Arrays<BFloat16> const& arrays) {
-  launch(queue, "attention_backward_keys", geometry_of<KeysShared>(plan), keys_kernel, plan.device,
-         arrays);
+void fused_attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView dout,
+                              ConstView qkv, ConstView out, ConstView lse,
+                              std::span<PositionBias const> bias, View dqkv) {
+  Index const count = qkv.rows() * heads;
+  if (count == 0) return;
+  Tensor delta(queue, DType::float32, {qkv.rows(), heads});
+  Arrays const arrays{Rows<BFloat16 const>(qkv),           Rows<BFloat16 const>(out),
+                      Rows<BFloat16 const>(dout),          Rows<BFloat16>(dqkv),
+                      const_cast<float*>(lse.as<float>()), delta.view().as<float>()};
+  launch(queue, "attention_delta", {(count + most_threads - 1) / most_threads, most_threads, 0},
+         delta_kernel, count, heads, arrays);
+  {
+    UploadedPlan uploaded(
+        queue, sequences_per_block(plan, tile_tokens, TableGradients::most_blocks(heads, bias)),
+        plan, heads, head_dim, bias);
+    TableGradients tables(queue, bias, uploaded);
+    launch(queue, "attention_backward_queries", geometry_of<QueriesShared>(uploaded),
+           queries_kernel, uploaded.device, arrays);
+    tables.finish(queue);
+  }
+  UploadedPlan const uploaded(queue, one_tile_per_block(plan, tile_tokens), plan, heads, head_dim,
+                              bias);
+  launch(queue, "attention_backward_keys", geometry_of<KeysShared>(uploaded), keys_kernel,
+         uploaded.device, arrays);
 }
 
 }  // namespace accord::cuda
