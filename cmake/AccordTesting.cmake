@@ -34,12 +34,14 @@ function(accord_emulated_executable name target)
   target_link_libraries(${name} PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,accord_emulated_device> ${libraries})
 endfunction()
 
-# accord_emulated_test(NAME FROM test): those cases of a test whose names say cuda, on the emulated device.
+# accord_emulated_test(NAME FROM test): those cases of a test whose names say cuda, on the emulated device, of which there
+# are four.
 function(accord_emulated_test name from test)
   if(NOT ACCORD_HAS_CUDA)
     return()
   endif()
   accord_emulated_executable(${name} ${test})
   add_test(NAME ${name} COMMAND ${name} --gtest_filter=*cuda*:*Cuda*)
-  set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 300 ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT}")
+  set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 300
+    ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};ACCORD_EMULATED_DEVICES=4")
 endfunction()

@@ -2,16 +2,36 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/base/cuda_check.hpp"
 #include "core/base/device.hpp"
 #include "core/base/gemm_algorithms.hpp"
 
 namespace accord::cuda {
+namespace {
+
+/// Of cudaStreamQuery and cudaEventQuery: whether all is done.
+bool is_done(cudaError_t code) {
+  if (code != cudaErrorNotReady)
+    ACCORD_CUDA(code);
+  else
+    (void)cudaGetLastError();  // forgotten, or the next launch would report it
+  return code == cudaSuccess;
+}
+
+}  // namespace
 
 Event::Event() { ACCORD_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
 
 Event::~Event() { (void)cudaEventDestroy(event_); }
+
+bool Event::passed() const { return is_done(cudaEventQuery(event_)); }
+
+Stream::Watch::Watch(Stream& stream, std::function<void()> check)
+    : checks_(stream.checks_), check_(checks_.insert(checks_.end(), std::move(check))) {}
+
+Stream::Watch::~Watch() { checks_.erase(check_); }
 
 Stream::Stream() : algorithms_(std::make_unique<GemmAlgorithms>()) {
   ACCORD_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
@@ -36,7 +56,14 @@ void* Stream::workspace() {
   return workspace_;
 }
 
-void Stream::wait() { ACCORD_CUDA(cudaStreamSynchronize(stream_)); }
+void Stream::wait() {
+  while (!checks_.empty() && !is_done(cudaStreamQuery(stream_))) check_watches();
+  ACCORD_CUDA(cudaStreamSynchronize(stream_));
+}
+
+void Stream::check_watches() const {
+  for (auto const& check : checks_) check();
+}
 
 void Stream::record(Event& event) { ACCORD_CUDA(cudaEventRecord(event.handle(), stream_)); }
 
@@ -53,7 +80,7 @@ void Stream::upload(void* device, void const* host, std::size_t bytes) {
       record(left_[half_]);
       half_ = 1 - half_;
       used_ = 0;
-      ACCORD_CUDA(cudaEventSynchronize(left_[half_].handle()));
+      while (!left_[half_].passed()) check_watches();
     }
     std::size_t const n = std::min(bytes, half_bytes - used_);
     std::byte* const room = pinned_ + static_cast<std::size_t>(half_) * half_bytes + used_;

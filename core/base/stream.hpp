@@ -3,6 +3,8 @@
 // is needed to know of it.
 
 #include <cstddef>
+#include <functional>
+#include <list>
 #include <memory>
 
 struct CUstream_st;
@@ -22,6 +24,8 @@ class Event {
   Event& operator=(Event const&) = delete;
   ~Event();
   CUevent_st* handle() const { return event_; }
+  /// Whether the stream's work has come to it.
+  bool passed() const;
 
  private:
   CUevent_st* event_ = nullptr;
@@ -44,8 +48,22 @@ class Stream {
   static constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
   GemmAlgorithms& algorithms() { return *algorithms_; }
 
-  /// The host waits until all work is done. \throws Error of whatever failed before.
+  /// The host waits until all work is done. \throws Error of whatever failed before, and of what
+  /// watches.
   void wait();
+  /// While it lives, `check` is called again and again where the host waits for this stream: it
+  /// throws when the work will never be done, because a peer that it needs is gone.
+  class Watch {
+   public:
+    Watch(Stream& stream, std::function<void()> check);
+    Watch(Watch const&) = delete;
+    Watch& operator=(Watch const&) = delete;
+    ~Watch();
+
+   private:
+    std::list<std::function<void()>>& checks_;
+    std::list<std::function<void()>>::iterator check_;
+  };
   void record(Event& event);
   /// What is enqueued from now on waits for `event`.
   void wait_for(Event const& event);
@@ -64,6 +82,8 @@ class Stream {
  private:
   static constexpr std::size_t half_bytes = std::size_t{16} << 20;
 
+  void check_watches() const;
+
   CUstream_st* stream_ = nullptr;
   cublasLtContext* blas_ = nullptr;
   void* workspace_ = nullptr;
@@ -73,6 +93,7 @@ class Stream {
   std::size_t used_ = 0;
   int half_ = 0;
   Event left_[2];  ///< the last copy out of each half
+  std::list<std::function<void()>> checks_;
 };
 
 /// Deletes a Stream, in builds that have any.

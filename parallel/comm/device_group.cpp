@@ -17,7 +17,7 @@ std::unique_ptr<GroupCommunicator> make_device_group(Queue& queue, GroupCommunic
   std::vector<std::string> devices = gather_lists(queue, world, cuda::device_identity());
   std::sort(devices.begin(), devices.end());
   if (std::adjacent_find(devices.begin(), devices.end()) == devices.end())
-    return std::make_unique<NcclCommunicator>(world.split(0, world.rank()));
+    return std::make_unique<NcclCommunicator>(queue, world.split(0, world.rank()));
 #endif
   return std::make_unique<StagedCommunicator>(world.split(0, world.rank()));
 }

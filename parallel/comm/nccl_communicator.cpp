@@ -56,33 +56,27 @@ struct Group {
 
 #define ACCORD_NCCL(call) check((call), comm_, #call)
 
-/// Until wait() the queue may run ahead of the group's stream.
+/// Until wait() the queue may run ahead of the group's stream; then the queue waits, not the host.
 class NcclCommunicator::NcclRequest final : public Request {
  public:
-  NcclRequest(NcclCommunicator& group, Queue& queue) : group_(group), queue_(queue) {
-    group.stream_.record(done_);
-  }
+  NcclRequest(cuda::Stream& stream, Queue& queue) : queue_(queue) { stream.record(done_); }
   ~NcclRequest() override {
     if (std::uncaught_exceptions() == 0) join(queue_);
   }
-  bool done(Queue&) override { return true; }  // wait() lets the queue wait, not the host
-  void wait(Queue& queue) override {
-    join(queue);
-    group_.poll("a transfer between devices");
-  }
+  bool done(Queue&) override { return done_.passed(); }
+  void wait(Queue& queue) override { join(queue); }
 
  private:
   void join(Queue& queue) {
     if (!std::exchange(joined_, true)) queue.stream().wait_for(done_);
   }
-  NcclCommunicator& group_;
   Queue& queue_;
   cuda::Event done_;
   bool joined_ = false;
 };
 
-NcclCommunicator::NcclCommunicator(std::unique_ptr<GroupCommunicator> control)
-    : control_(std::move(control)) {
+NcclCommunicator::NcclCommunicator(Queue& queue, std::unique_ptr<GroupCommunicator> control)
+    : queue_(queue), control_(std::move(control)), watch_(queue.stream(), [this] { poll(); }) {
   ncclUniqueId id{};
   if (rank() == 0) ACCORD_NCCL(ncclGetUniqueId(&id));
   control_->broadcast(host_, View(&id, DType::uint8, Shape{static_cast<Index>(sizeof(id))}), 0);
@@ -90,6 +84,7 @@ NcclCommunicator::NcclCommunicator(std::unique_ptr<GroupCommunicator> control)
 }
 
 NcclCommunicator::~NcclCommunicator() {
+  if (!comm_) return;
   // Destroying waits for the peers; a rank that unwinds must not.
   if (std::uncaught_exceptions() > 0)
     (void)ncclCommAbort(comm_);
@@ -102,7 +97,7 @@ void NcclCommunicator::enqueue(Queue& queue, char const* name, Call const& call)
   queue.stream().record(before_);
   stream_.wait_for(before_);
   check(call(stream_.handle()), comm_, name);
-  poll(name);
+  poll();
 }
 
 void NcclCommunicator::join(Queue& queue) {
@@ -110,18 +105,25 @@ void NcclCommunicator::join(Queue& queue) {
   queue.stream().wait_for(behind_);
 }
 
-void NcclCommunicator::poll(char const* name) {
+void NcclCommunicator::poll() {
   ncclResult_t state = ncclSuccess;
   ACCORD_NCCL(ncclCommGetAsyncError(comm_, &state));
-  check(state, comm_, name);
+  if (state == ncclSuccess || state == ncclInProgress) return;
+  Error const error(fmt::format(
+      "rank {} of a group of {} devices lost a peer: {}: {}; run again to go on from the last "
+      "checkpoint",
+      rank(), size(), ncclGetErrorString(state), ncclGetLastError(comm_)));
+  (void)ncclCommAbort(std::exchange(comm_, nullptr));
+  throw error;
 }
 
 void NcclCommunicator::all_reduce(Queue& queue, View x, Reduce op) {
   if (x.size() == 0) return;
   if (!cuda::is_device_memory(x.data())) return control_->all_reduce(host_, x, op);
+  ACCORD_CHECK(op == Reduce::sum, "a maximum over devices would forget a NaN");
   enqueue(queue, "ncclAllReduce", [&](cudaStream_t stream) {
-    return ncclAllReduce(x.data(), x.data(), count_of(x), type_of(x.dtype()),
-                         op == Reduce::sum ? ncclSum : ncclMax, comm_, stream);
+    return ncclAllReduce(x.data(), x.data(), count_of(x), type_of(x.dtype()), ncclSum, comm_,
+                         stream);
   });
   join(queue);
 }
@@ -154,7 +156,7 @@ std::unique_ptr<Request> NcclCommunicator::start_reduce_scatter(Queue& queue, Co
                             : ncclReduceScatter(send.data(), part.data(), count_of(part),
                                                 type_of(part.dtype()), ncclSum, comm_, stream);
   });
-  return std::make_unique<NcclRequest>(*this, queue);
+  return std::make_unique<NcclRequest>(stream_, queue);
 }
 
 void NcclCommunicator::broadcast(Queue& queue, View x, int root) {
@@ -167,8 +169,8 @@ void NcclCommunicator::broadcast(Queue& queue, View x, int root) {
 }
 
 void NcclCommunicator::barrier(Queue& queue) {
+  join(queue);
   queue.wait();
-  stream_.wait();
   control_->barrier(host_);
 }
 
@@ -188,11 +190,11 @@ std::unique_ptr<Request> NcclCommunicator::start_send_receive(Queue& queue, Cons
             comm_, "ncclRecv");
     return ncclSuccess;
   });
-  return std::make_unique<NcclRequest>(*this, queue);
+  return std::make_unique<NcclRequest>(stream_, queue);
 }
 
 std::unique_ptr<GroupCommunicator> NcclCommunicator::split(int color, int key) {
-  return std::make_unique<NcclCommunicator>(control_->split(color, key));
+  return std::make_unique<NcclCommunicator>(queue_, control_->split(color, key));
 }
 
 #undef ACCORD_NCCL

@@ -10,14 +10,17 @@ namespace accord::parallel {
 /// A group of ranks with a device each. Calls are enqueued on a stream of the group's own, behind
 /// what the caller's queue holds, and the queue goes on behind them; start_*() leaves the queue
 /// free until wait(). Sums run in the library's order: the same bits from run to run on the same
-/// ranks, but not those of the CPU. `control`, a group of the same ranks on the host, carries the
-/// id of a group that is made, is what split() cuts, and does what is asked of views in host memory
-/// (all_reduce, all_gather, broadcast).
+/// ranks, but not those of the CPU. Maxima are of host memory alone: NCCL's forget a NaN.
+/// `control`, a group of the same ranks on the host, carries the id of a group that is made, is
+/// what split() cuts, and does what is asked of views in host memory (all but reduce_scatter).
+///
+/// When NCCL reports that a peer or the network failed, the next call, or a host that waits for the
+/// queue, throws Error; the group is aborted first, so that nothing on the device waits for it.
 class NcclCommunicator final : public GroupCommunicator {
  public:
-  /// Collective over `control`.
+  /// Collective over `control`. All calls come with `queue`, which must outlive the group.
   /// \throws Error naming the call and NCCL's reason.
-  explicit NcclCommunicator(std::unique_ptr<GroupCommunicator> control);
+  NcclCommunicator(Queue& queue, std::unique_ptr<GroupCommunicator> control);
   ~NcclCommunicator() override;
 
   int rank() const override { return control_->rank(); }
@@ -40,13 +43,15 @@ class NcclCommunicator final : public GroupCommunicator {
   void enqueue(Queue& queue, char const* name, Call const& call);
   void join(Queue& queue);
   /// \throws Error when NCCL reports that a peer or the network failed.
-  void poll(char const* name);
+  void poll();
 
+  Queue& queue_;
   std::unique_ptr<GroupCommunicator> control_;
   Queue host_{Backend::cpu};
   ncclComm* comm_ = nullptr;
   cuda::Stream stream_;
   cuda::Event before_, behind_;
+  cuda::Stream::Watch watch_;
 };
 
 }  // namespace accord::parallel

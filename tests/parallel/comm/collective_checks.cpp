@@ -39,152 +39,213 @@ std::vector<T> serial_sum(int ranks, Index count) {
   return sum;
 }
 
-template <class T>
-View view_of(std::vector<T>& values) {
-  return View(values.data(), dtype_of<T>, Shape{static_cast<Index>(values.size())});
-}
+/// A sum over ranks, exactly as added in rank order.
+struct InRankOrder {
+  template <class T>
+  void operator()(std::vector<T> const& got, int ranks, Index begin) const {
+    Index const count = static_cast<Index>(got.size());
+    std::vector<T> const whole = serial_sum<T>(ranks, begin + count);
+    EXPECT_EQ(got, std::vector<T>(whole.begin() + begin, whole.end()));
+  }
+};
 
-template <class T>
-void check_sums(Communicator& group) {
-  Queue queue(Backend::cpu);
+/// A sum over ranks in any order: each addition rounds once, to half a unit of what is added up.
+struct InAnyOrder {
+  template <class T>
+  void operator()(std::vector<T> const& got, int ranks, Index begin) const {
+    if constexpr (!std::is_floating_point_v<T>) return InRankOrder{}(got, ranks, begin);
+    Index const end = begin + static_cast<Index>(got.size());
+    std::vector<double> sum(got.size()), magnitude(got.size());
+    for (int rank = 0; rank < ranks; ++rank) {
+      std::vector<T> const x = values_of<T>(rank, end);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        double const value = static_cast<double>(x[static_cast<std::size_t>(begin) + i]);
+        sum[i] += value;
+        magnitude[i] += std::abs(value);
+      }
+    }
+    double const unit = ranks * static_cast<double>(std::numeric_limits<T>::epsilon());
+    for (std::size_t i = 0; i < got.size(); ++i)
+      ASSERT_NEAR(static_cast<double>(got[i]), sum[i], unit * magnitude[i]) << "element " << i;
+  }
+};
+
+template <class T, class Expect>
+void check_sums(Queue& queue, Communicator& group, Expect const& expect) {
   for (Index n : sizes) {
     SCOPED_TRACE(testing::Message() << name_of(dtype_of<T>) << " x " << n << ", rank "
                                     << group.rank() << " of " << group.size());
-    std::vector<T> x = values_of<T>(group.rank(), n);
-    group.all_reduce(queue, view_of(x));
-    EXPECT_EQ(x, serial_sum<T>(group.size(), n));
+    Tensor x = Tensor::from_host(queue, values_of<T>(group.rank(), n));
+    group.all_reduce(queue, x);
+    expect(to_host<T>(queue, x), group.size(), 0);
 
-    Index const all = n * group.size();
-    std::vector<T> const whole = serial_sum<T>(group.size(), all);
-    std::vector<T> const want(whole.begin() + group.rank() * n,
-                              whole.begin() + (group.rank() + 1) * n);
-    std::vector<T> send = values_of<T>(group.rank(), all), part(static_cast<std::size_t>(n));
-    group.reduce_scatter(queue, view_of(send), view_of(part));
-    EXPECT_EQ(part, want);
+    Index const begin = n * group.rank();
+    Tensor send = Tensor::from_host(queue, values_of<T>(group.rank(), n * group.size()));
+    Tensor part(queue, dtype_of<T>, Shape{n});
+    group.reduce_scatter(queue, send, part);
+    expect(to_host<T>(queue, part), group.size(), begin);
 
-    View const own = view_of(send).rows(group.rank() * n, n);
-    group.start_reduce_scatter(queue, view_of(send), own)->wait(queue);
-    EXPECT_EQ(to_host<T>(queue, own), want) << "in place";
+    View const own = send.view().rows(begin, n);
+    group.start_reduce_scatter(queue, send, own)->wait(queue);
+    SCOPED_TRACE("in place");
+    expect(to_host<T>(queue, own), group.size(), begin);
   }
 }
 
 }  // namespace
 
-void check_sums_run_in_rank_order(Communicator& group) {
-  check_sums<double>(group);
-  check_sums<float>(group);
-  check_sums<std::int32_t>(group);
-  check_sums<std::int64_t>(group);
+void check_sums_run_in_rank_order(Queue& queue, Communicator& group) {
+  check_sums<double>(queue, group, InRankOrder{});
+  check_sums<float>(queue, group, InRankOrder{});
+  check_sums<std::int32_t>(queue, group, InRankOrder{});
+  check_sums<std::int64_t>(queue, group, InRankOrder{});
 }
 
-void check_maximum(Communicator& group) {
-  Queue queue(Backend::cpu);
+void check_sums_to_rounding(Queue& queue, Communicator& group) {
+  check_sums<double>(queue, group, InAnyOrder{});
+  check_sums<float>(queue, group, InAnyOrder{});
+  check_sums<std::int32_t>(queue, group, InAnyOrder{});
+  check_sums<std::int64_t>(queue, group, InAnyOrder{});
+}
+
+void check_sums_of_bfloat16(Queue& queue, Communicator& group) {
+  // Whole numbers up to 255 are exact in bfloat16, and so are their sums here.
+  std::vector<BFloat16> x(1000);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = to_bfloat16(static_cast<float>(i % 16 + static_cast<std::size_t>(group.rank())));
+  Tensor values = Tensor::from_host(queue, x);
+  group.all_reduce(queue, values);
+  std::vector<BFloat16> const sums = to_host<BFloat16>(queue, values);
+  int const ranks = group.size();
+  for (std::size_t i = 0; i < x.size(); ++i)
+    EXPECT_EQ(to_float32(sums[i]),
+              static_cast<float>(ranks * static_cast<int>(i % 16) + ranks * (ranks - 1) / 2));
+}
+
+void check_maximum(Queue& queue, Communicator& group) {
   for (Index n : sizes) {
-    std::vector<double> x = values_of<double>(group.rank(), n), want = values_of<double>(0, n);
+    std::vector<double> want = values_of<double>(0, n);
     for (int rank = 1; rank < group.size(); ++rank) {
       std::vector<double> const theirs = values_of<double>(rank, n);
       for (std::size_t i = 0; i < want.size(); ++i) want[i] = std::max(want[i], theirs[i]);
     }
-    group.all_reduce(queue, view_of(x), Reduce::max);
-    EXPECT_EQ(x, want);
+    Tensor x = Tensor::from_host(queue, values_of<double>(group.rank(), n));
+    group.all_reduce(queue, x, Reduce::max);
+    EXPECT_EQ(to_host<double>(queue, x), want);
   }
   // NaN of the first, and of the last rank, is seen by all.
   double const nan = std::numeric_limits<double>::quiet_NaN();
-  std::vector<double> x{group.rank() == 0 ? nan : 1.0, group.rank() == group.size() - 1 ? nan : 1.0,
-                        2.0};
-  group.all_reduce(queue, view_of(x), Reduce::max);
-  EXPECT_TRUE(std::isnan(x[0]) && std::isnan(x[1]));
-  EXPECT_EQ(x[2], 2.0);
+  Tensor x = Tensor::from_host(
+      queue, std::vector<double>{group.rank() == 0 ? nan : 1.0,
+                                 group.rank() == group.size() - 1 ? nan : 1.0, 2.0});
+  group.all_reduce(queue, x, Reduce::max);
+  std::vector<double> const got = to_host<double>(queue, x);
+  EXPECT_TRUE(std::isnan(got[0]) && std::isnan(got[1]));
+  EXPECT_EQ(got[2], 2.0);
 }
 
-void check_gather_broadcast_and_barrier(Communicator& group) {
-  Queue queue(Backend::cpu);
+void check_gather_broadcast_and_barrier(Queue& queue, Communicator& group) {
   for (Index n : sizes) {
-    std::vector<float> send = values_of<float>(group.rank(), n), want;
+    std::vector<float> const mine = values_of<float>(group.rank(), n);
+    std::vector<float> want;
     for (int rank = 0; rank < group.size(); ++rank) {
       std::vector<float> const theirs = values_of<float>(rank, n);
       want.insert(want.end(), theirs.begin(), theirs.end());
     }
-    std::vector<float> gathered(want.size());
-    group.all_gather(queue, view_of(send), view_of(gathered));
-    EXPECT_EQ(gathered, want);
+    Tensor gathered = Tensor::zeros(queue, DType::float32, Shape{n * group.size()});
+    group.all_gather(queue, Tensor::from_host(queue, mine), gathered);
+    EXPECT_EQ(to_host<float>(queue, gathered), want);
 
-    std::vector<float> in_place(want.size());
-    std::copy(send.begin(), send.end(), in_place.begin() + group.rank() * n);
-    group.all_gather(queue, view_of(in_place).rows(group.rank() * n, n), view_of(in_place));
-    EXPECT_EQ(in_place, want) << "in place";
+    Tensor in_place = Tensor::zeros(queue, DType::float32, Shape{n * group.size()});
+    View const own = in_place.view().rows(group.rank() * n, n);
+    upload(queue, mine.data(), own);
+    group.all_gather(queue, own, in_place);
+    EXPECT_EQ(to_host<float>(queue, in_place), want) << "in place";
 
     for (int root = 0; root < group.size(); ++root) {
-      std::vector<float> x = send;
-      group.broadcast(queue, view_of(x), root);
-      EXPECT_EQ(x, values_of<float>(root, n));
+      Tensor x = Tensor::from_host(queue, mine);
+      group.broadcast(queue, x, root);
+      EXPECT_EQ(to_host<float>(queue, x), values_of<float>(root, n));
     }
     group.barrier(queue);
   }
 }
 
-void check_ring(Communicator& group) {
-  Queue queue(Backend::cpu);
+void check_ring(Queue& queue, Communicator& group) {
   int const next = (group.rank() + 1) % group.size();
   int const previous = (group.rank() + group.size() - 1) % group.size();
   for (Index n : {Index{0}, Index{1}, Index{70001}}) {
-    std::vector<double> block = values_of<double>(group.rank(), n), other(block.size());
+    Tensor block = Tensor::from_host(queue, values_of<double>(group.rank(), n));
+    Tensor other = Tensor::zeros(queue, DType::float64, Shape{n});
     for (int hop = 1; hop <= group.size(); ++hop) {
-      group.start_send_receive(queue, view_of(block), next, view_of(other), previous)->wait(queue);
+      group.start_send_receive(queue, block, next, other, previous)->wait(queue);
       std::swap(block, other);
-      EXPECT_EQ(block, values_of<double>((group.rank() + group.size() - hop) % group.size(), n));
+      EXPECT_EQ(to_host<double>(queue, block),
+                values_of<double>((group.rank() + group.size() - hop) % group.size(), n));
     }
   }
   // An open chain, as of pipeline stages: the ends have one side only.
-  std::vector<double> mine{static_cast<double>(group.rank())}, got{-1};
+  Tensor const mine =
+      Tensor::from_host(queue, std::vector<double>{static_cast<double>(group.rank())});
+  Tensor got = Tensor::from_host(queue, std::vector<double>{-1});
   int const to = group.rank() + 1 < group.size() ? next : -1;
   int const from = group.rank() > 0 ? previous : -1;
-  group.start_send_receive(queue, view_of(mine), to, view_of(got), from)->wait(queue);
-  EXPECT_EQ(got[0], group.rank() - 1.0);
+  group.start_send_receive(queue, mine, to, got, from)->wait(queue);
+  EXPECT_EQ(to_host<double>(queue, got)[0], group.rank() - 1.0);
 }
 
-void check_requests_overlap(Communicator& group) {
-  Queue queue(Backend::cpu);
+void check_requests_overlap(Queue& queue, Communicator& group) {
   constexpr Index n = 301;
-  std::vector<double> a = values_of<double>(group.rank(), n * group.size()), b = a;
-  for (double& x : b) x *= 2;
-  std::vector<double> part_a(n), part_b(n), third(static_cast<std::size_t>(group.size()));
-  auto first = group.start_reduce_scatter(queue, view_of(a), view_of(part_a));
-  auto second = group.start_reduce_scatter(queue, view_of(b), view_of(part_b));
-  std::vector<double> rank{static_cast<double>(group.rank())};
-  group.all_gather(queue, view_of(rank), view_of(third));
+  // Whole numbers: their sums are exact in any order.
+  Index const count = n * group.size();
+  std::vector<double> values(static_cast<std::size_t>(count)), doubled(values.size());
+  for (Index i = 0; i < count; ++i) {
+    values[static_cast<std::size_t>(i)] = static_cast<double>(i * (group.rank() + 1));
+    doubled[static_cast<std::size_t>(i)] = 2 * values[static_cast<std::size_t>(i)];
+  }
+  Tensor const a = Tensor::from_host(queue, values), b = Tensor::from_host(queue, doubled);
+  Tensor part_a(queue, DType::float64, Shape{n}), part_b(queue, DType::float64, Shape{n});
+  Tensor ranks(queue, DType::float64, Shape{group.size()});
+  auto first = group.start_reduce_scatter(queue, a, part_a);
+  auto second = group.start_reduce_scatter(queue, b, part_b);
+  Tensor const rank =
+      Tensor::from_host(queue, std::vector<double>{static_cast<double>(group.rank())});
+  group.all_gather(queue, rank, ranks);
   second->wait(queue);  // in another order than started
   first->wait(queue);
-  std::vector<double> const sum = serial_sum<double>(group.size(), n * group.size());
-  for (std::size_t i = 0; i < n; ++i) {
-    double const want = sum[static_cast<std::size_t>(group.rank() * n) + i];
-    EXPECT_EQ(part_a[i], want);
-    EXPECT_EQ(part_b[i], 2 * want);
+  std::vector<double> const got_a = to_host<double>(queue, part_a),
+                            got_b = to_host<double>(queue, part_b),
+                            all = to_host<double>(queue, ranks);
+  double const weight = group.size() * (group.size() + 1) / 2;
+  for (Index i = 0; i < n; ++i) {
+    double const want = weight * static_cast<double>(group.rank() * n + i);
+    EXPECT_EQ(got_a[static_cast<std::size_t>(i)], want);
+    EXPECT_EQ(got_b[static_cast<std::size_t>(i)], 2 * want);
   }
-  for (std::size_t i = 0; i < third.size(); ++i) EXPECT_EQ(third[i], static_cast<double>(i));
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], static_cast<double>(i));
 }
 
-void check_split(GroupCommunicator& group) {
+void check_split(Queue& queue, GroupCommunicator& group) {
   // Even and odd ranks, each in descending order.
   int const color = group.rank() % 2;
   auto const half = group.split(color, -group.rank());
   int const members = (group.size() - color + 1) / 2;
   EXPECT_EQ(half->size(), members);
   EXPECT_EQ(half->rank(), members - 1 - group.rank() / 2);
-  Queue queue(Backend::cpu);
-  std::vector<std::int32_t> mine{group.rank()}, all(static_cast<std::size_t>(members));
-  half->all_gather(queue, view_of(mine), view_of(all));
+  Tensor const mine = Tensor::from_host(queue, std::vector<std::int32_t>{group.rank()});
+  Tensor all(queue, DType::int32, Shape{members});
+  half->all_gather(queue, mine, all);
+  std::vector<std::int32_t> const ranks = to_host<std::int32_t>(queue, all);
   for (int i = 0; i < members; ++i)
-    EXPECT_EQ(all[static_cast<std::size_t>(i)], 2 * (members - 1 - i) + color);
+    EXPECT_EQ(ranks[static_cast<std::size_t>(i)], 2 * (members - 1 - i) + color);
   // A second split of the same color is another group, and a split can be split.
   auto const again = group.split(color, group.rank())->split(0, 0);
   EXPECT_EQ(again->size(), members);
   EXPECT_EQ(again->rank(), group.rank() / 2);
-  check_sums<double>(*again);
+  check_requests_overlap(queue, *again);
 }
 
-void check_one_element_type_is_refused(Communicator& group) {
-  Queue queue(Backend::cpu);
+void check_one_element_type_is_refused(Queue& queue, Communicator& group) {
   std::uint8_t bytes[4] = {};
   if (group.size() > 1) {
     EXPECT_THROW(group.all_reduce(queue, View(bytes, DType::uint8, Shape{4})), UsageError);

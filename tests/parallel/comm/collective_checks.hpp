@@ -1,17 +1,21 @@
 #pragma once
-// What every communicator promises, checked from inside one rank; run over threads and over MPI.
+// What every communicator promises, checked from inside one rank; run over threads, over MPI,
+// and between devices. Values lie where the queue computes.
 
 #include "core/comm/communicator.hpp"
 #include "parallel/comm/group_communicator.hpp"
 
 namespace accord::parallel {
 
-void check_sums_run_in_rank_order(Communicator& group);
-void check_maximum(Communicator& group);
-void check_gather_broadcast_and_barrier(Communicator& group);
-void check_ring(Communicator& group);
-void check_requests_overlap(Communicator& group);
-void check_split(GroupCommunicator& group);
-void check_one_element_type_is_refused(Communicator& group);
+void check_sums_run_in_rank_order(Queue& queue, Communicator& group);
+/// Of communicators that add in an order of their own.
+void check_sums_to_rounding(Queue& queue, Communicator& group);
+void check_sums_of_bfloat16(Queue& queue, Communicator& group);
+void check_maximum(Queue& queue, Communicator& group);
+void check_gather_broadcast_and_barrier(Queue& queue, Communicator& group);
+void check_ring(Queue& queue, Communicator& group);
+void check_requests_overlap(Queue& queue, Communicator& group);
+void check_split(Queue& queue, GroupCommunicator& group);
+void check_one_element_type_is_refused(Queue& queue, Communicator& group);
 
 }  // namespace accord::parallel

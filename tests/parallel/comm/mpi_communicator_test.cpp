@@ -13,21 +13,25 @@ namespace {
 class MpiCommunicatorTest : public testing::Test {
  protected:
   std::unique_ptr<MpiCommunicator> world = MpiCommunicator::world();
+  Queue queue{Backend::cpu};
 };
 
-TEST_F(MpiCommunicatorTest, SumsRunInRankOrder) { check_sums_run_in_rank_order(*world); }
-TEST_F(MpiCommunicatorTest, MaximumIsExactAndKeepsNan) { check_maximum(*world); }
-TEST_F(MpiCommunicatorTest, GathersAndBroadcasts) { check_gather_broadcast_and_barrier(*world); }
-TEST_F(MpiCommunicatorTest, PassesBlocksRoundARing) { check_ring(*world); }
-TEST_F(MpiCommunicatorTest, KeepsSeveralRequestsApart) { check_requests_overlap(*world); }
-TEST_F(MpiCommunicatorTest, SplitsIntoGroups) { check_split(*world); }
-TEST_F(MpiCommunicatorTest, RefusesToReduceBytes) { check_one_element_type_is_refused(*world); }
+TEST_F(MpiCommunicatorTest, SumsRunInRankOrder) { check_sums_run_in_rank_order(queue, *world); }
+TEST_F(MpiCommunicatorTest, MaximumIsExactAndKeepsNan) { check_maximum(queue, *world); }
+TEST_F(MpiCommunicatorTest, GathersAndBroadcasts) {
+  check_gather_broadcast_and_barrier(queue, *world);
+}
+TEST_F(MpiCommunicatorTest, PassesBlocksRoundARing) { check_ring(queue, *world); }
+TEST_F(MpiCommunicatorTest, KeepsSeveralRequestsApart) { check_requests_overlap(queue, *world); }
+TEST_F(MpiCommunicatorTest, SplitsIntoGroups) { check_split(queue, *world); }
+TEST_F(MpiCommunicatorTest, RefusesToReduceBytes) {
+  check_one_element_type_is_refused(queue, *world);
+}
 
 TEST_F(MpiCommunicatorTest, CheckedNamesTheRankThatMakesAnotherCall) {
   int const last = world->size() - 1;
   CheckedCommunicator checked(std::move(world), "world");
-  check_sums_run_in_rank_order(checked);
-  Queue queue(Backend::cpu);
+  check_sums_run_in_rank_order(queue, checked);
   std::int32_t flag = 0;
   View const x(&flag, DType::int32, Shape{1});
   for (int round = 0; round < 2; ++round) {  // first a sum, then a split
@@ -53,7 +57,6 @@ TEST_F(MpiCommunicatorTest, CheckedNamesTheRankThatMakesAnotherCall) {
 }
 
 TEST_F(MpiCommunicatorTest, ErrorsNameTheRankTheCallAndTheReason) {
-  Queue queue(Backend::cpu);
   std::vector<float> x(2);
   try {
     world->broadcast(queue, View(x.data(), DType::float32, Shape{2}), world->size());

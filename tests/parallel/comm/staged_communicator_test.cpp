@@ -14,8 +14,9 @@ class StagedCommunicatorTest : public testing::TestWithParam<int> {
   template <class Check>
   void run(Check const& check) {
     ThreadGroup(GetParam()).run([&](GroupCommunicator& world) {
+      Queue queue(Backend::cpu);
       StagedCommunicator staged(world.split(0, world.rank()));
-      check(staged);
+      check(queue, staged);
     });
   }
 };
@@ -29,10 +30,11 @@ TEST_P(StagedCommunicatorTest, SplitsIntoGroups) { run(check_split); }
 TEST_P(StagedCommunicatorTest, RefusesToReduceBytes) { run(check_one_element_type_is_refused); }
 TEST_P(StagedCommunicatorTest, MayBeChecked) {
   ThreadGroup(GetParam()).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
     CheckedCommunicator checked(std::make_unique<StagedCommunicator>(world.split(0, world.rank())),
                                 "devices");
-    check_ring(checked);
-    check_split(checked);
+    check_ring(queue, checked);
+    check_split(queue, checked);
   });
 }
 

@@ -13,20 +13,22 @@ namespace {
 
 class ThreadCommunicatorTest : public testing::TestWithParam<int> {
  protected:
-  ThreadGroup ranks{GetParam()};
+  template <class Check>
+  void run(Check const& check) {
+    ThreadGroup(GetParam()).run([&](GroupCommunicator& world) {
+      Queue queue(Backend::cpu);
+      check(queue, world);
+    });
+  }
 };
 
-TEST_P(ThreadCommunicatorTest, SumsRunInRankOrder) { ranks.run(check_sums_run_in_rank_order); }
-TEST_P(ThreadCommunicatorTest, MaximumIsExactAndKeepsNan) { ranks.run(check_maximum); }
-TEST_P(ThreadCommunicatorTest, GathersAndBroadcasts) {
-  ranks.run(check_gather_broadcast_and_barrier);
-}
-TEST_P(ThreadCommunicatorTest, PassesBlocksRoundARing) { ranks.run(check_ring); }
-TEST_P(ThreadCommunicatorTest, KeepsSeveralRequestsApart) { ranks.run(check_requests_overlap); }
-TEST_P(ThreadCommunicatorTest, SplitsIntoGroups) { ranks.run(check_split); }
-TEST_P(ThreadCommunicatorTest, RefusesToReduceBytes) {
-  ranks.run(check_one_element_type_is_refused);
-}
+TEST_P(ThreadCommunicatorTest, SumsRunInRankOrder) { run(check_sums_run_in_rank_order); }
+TEST_P(ThreadCommunicatorTest, MaximumIsExactAndKeepsNan) { run(check_maximum); }
+TEST_P(ThreadCommunicatorTest, GathersAndBroadcasts) { run(check_gather_broadcast_and_barrier); }
+TEST_P(ThreadCommunicatorTest, PassesBlocksRoundARing) { run(check_ring); }
+TEST_P(ThreadCommunicatorTest, KeepsSeveralRequestsApart) { run(check_requests_overlap); }
+TEST_P(ThreadCommunicatorTest, SplitsIntoGroups) { run(check_split); }
+TEST_P(ThreadCommunicatorTest, RefusesToReduceBytes) { run(check_one_element_type_is_refused); }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, ThreadCommunicatorTest, testing::Values(1, 2, 3, 4, 7));
 

@@ -20,6 +20,7 @@ namespace {
 struct Work {
   std::function<bool()> ready;
   std::function<void()> run;
+  std::function<std::string()> situation;
 };
 
 }  // namespace
@@ -58,9 +59,9 @@ class Order {
   std::mt19937 draws_;
 };
 
-Order order_of_environment() {
-  char const* const seed = std::getenv("ACCORD_EMULATION_SEED");
-  return Order(seed ? static_cast<unsigned>(std::atoi(seed)) : 0);
+unsigned of_environment(char const* name, unsigned otherwise) {
+  char const* const value = std::getenv(name);
+  return value ? static_cast<unsigned>(std::atoi(value)) : otherwise;
 }
 
 struct Device {
@@ -68,7 +69,8 @@ struct Device {
   std::condition_variable changed;
   std::list<CUstream_st> streams;
   std::string failure;
-  Order order = order_of_environment();
+  Order order{of_environment("ACCORD_EMULATION_SEED", 0)};
+  std::chrono::microseconds idle{0};  ///< waited since work ran last
 };
 
 Device& device() {
@@ -92,6 +94,7 @@ bool step(cudaStream_t wanted) {
   cudaStream_t const stream = device().order.choose(std::move(ready), wanted);
   Work const work = std::move(stream->work.front());
   stream->work.pop_front();
+  device().idle = {};
   try {
     work.run();
   } catch (std::exception const& error) {
@@ -102,9 +105,31 @@ bool step(cudaStream_t wanted) {
   return true;
 }
 
+/// Waits a moment, for nothing here can go on.
+void let_others_go_on(std::unique_lock<std::mutex>& lock) {
+  device().changed.wait_for(lock, poll_interval);
+  device().idle += poll_interval;
+  if (device().idle < patience || !device().failure.empty()) return;
+  std::string reason = "streams of the emulated device wait for each other for ever";
+  for (CUstream_st const& stream : device().streams)
+    if (!stream.work.empty() && stream.work.front().situation)
+      reason += "; " + stream.work.front().situation();
+  fail(std::move(reason));
+}
+
+/// Whether `goal` holds, after what could be done for it.
+cudaError_t query(std::function<bool()> const& goal, cudaStream_t wanted) {
+  advance(wanted);
+  std::unique_lock lock(device().mutex);
+  if (state() != cudaSuccess || goal()) return state();
+  let_others_go_on(lock);
+  return cudaErrorNotReady;
+}
+
 }  // namespace
 
-int device_count = 1;
+int device_count = static_cast<int>(of_environment("ACCORD_EMULATED_DEVICES", 1));
+std::chrono::seconds patience{60};
 
 int& current_device() {
   thread_local int device = 0;
@@ -118,17 +143,23 @@ void order_by(unsigned seed) {
 
 std::mutex& device_mutex() { return device().mutex; }
 char const* failure() { return device().failure.c_str(); }
+std::string take_failure() {
+  std::lock_guard const lock(device().mutex);
+  return std::exchange(device().failure, {});
+}
 
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work) {
   return enqueue(
       stream, [] { return true; }, std::move(work));
 }
 
-cudaError_t enqueue(cudaStream_t stream, std::function<bool()> ready, std::function<void()> work) {
+cudaError_t enqueue(cudaStream_t stream, std::function<bool()> ready, std::function<void()> work,
+                    std::function<std::string()> situation) {
   if (!stream) return cudaErrorInvalidResourceHandle;  // the program has no use for the default one
   std::lock_guard const lock(device().mutex);
   if (state() != cudaSuccess) return state();
-  stream->work.push_back({std::move(ready), std::move(work)});
+  stream->work.push_back({std::move(ready), std::move(work), std::move(situation)});
+  device().idle = {};
   if (device().order.at_once()) {
     DeviceAccess const access;
     step(stream);
@@ -138,7 +169,6 @@ cudaError_t enqueue(cudaStream_t stream, std::function<bool()> ready, std::funct
 }
 
 cudaError_t wait_until(std::function<bool()> const& goal, cudaStream_t wanted) {
-  constexpr std::chrono::seconds patience{60};
   std::unique_lock lock(device().mutex);
   auto const over = [&] { return state() != cudaSuccess || goal(); };
   while (!over()) {
@@ -147,10 +177,16 @@ cudaError_t wait_until(std::function<bool()> const& goal, cudaStream_t wanted) {
       while (!over() && step(wanted))
         ;
     }
-    if (!over() && device().changed.wait_for(lock, patience) == std::cv_status::timeout)
-      fail("streams of the emulated device wait for each other for ever");
+    if (!over()) let_others_go_on(lock);
   }
   return state();
+}
+
+void advance(cudaStream_t wanted) {
+  std::lock_guard const lock(device().mutex);
+  DeviceAccess const access;
+  while (state() == cudaSuccess && step(wanted))
+    ;
 }
 
 cudaError_t wait_for_all() {
@@ -183,6 +219,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return wait_until([stream] { return stream->work.empty(); }, stream);
 }
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  return query([stream] { return stream->work.empty(); }, stream);
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   if (!event->reached) return cudaSuccess;
   return enqueue(
@@ -208,6 +247,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (!event->reached) return cudaSuccess;
   return wait_until([&] { return *event->reached; }, event->recorded_on);
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (!event->reached) return cudaSuccess;
+  return query([&] { return *event->reached; }, event->recorded_on);
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   if (!begin->reached || !end->reached) return cudaErrorInvalidResourceHandle;
