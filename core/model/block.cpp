@@ -129,7 +129,6 @@ Tensor Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRow
       ffn_[static_cast<std::size_t>(group.modality)].backward(
           queue, dbranch.rows(group.row, group.length), y.rows(group.row, group.length),
           saved.ffn[g], dy.view().rows(group.row, group.length));
-      saved.ffn[g] = {};
     }
     dy = region_.enter_backward(queue, std::move(dy), ffn_rows.shares);
     ffn_norm_.backward(queue, dy, saved.mid, ffn_rows.rows, saved.ffn_norm, Write::accumulate, dx);

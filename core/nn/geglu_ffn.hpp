@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/nn/layer_norm.hpp"
+#include "core/nn/geglu_norm.hpp"
 #include "core/nn/linear.hpp"
 #include "core/nn/parameter_scope.hpp"
 #include "core/nn/recompute.hpp"
@@ -17,8 +17,7 @@ class GegluFfn {
   struct Saved {
     Tensor gate_up;  ///< [m, 2 f / tp]
     LayerNorm::Saved norm;
-    Tensor product;  ///< [m, f / tp] input of the norm, or empty: rebuilt
-    Tensor normed;   ///< [m, f / tp], or empty: rebuilt
+    Tensor normed;  ///< [m, f / tp], or empty: rebuilt
   };
 
   GegluFfn(ParameterScope const& scope, Index embed_dim, Index ffn_dim,
@@ -29,15 +28,14 @@ class GegluFfn {
   /// Outside the region: y [rows, d] += b3, and its backward.
   void add_bias(Queue& queue, View y) const;
   void add_bias_backward(Queue& queue, ConstView dy) const;
-  /// dx [m, d] overwritten with this rank's contribution
-  void backward(Queue& queue, ConstView dy, ConstView x, Saved const& saved, View dx) const;
+  /// dx [m, d] overwritten with this rank's contribution. Consumes what was saved.
+  void backward(Queue& queue, ConstView dy, ConstView x, Saved& saved, View dx) const;
 
  private:
   ParameterStore* store_;
-  Index width_;
   int bias_;
   Linear in_, out_;
-  LayerNorm norm_;
+  GegluNorm norm_;
 };
 
 }  // namespace accord

@@ -3,15 +3,14 @@
 namespace accord {
 
 void LayerNorm::forward(Queue& queue, ConstView x, ConstView rows, View y, Saved& saved) const {
-  DType const statistics = accumulator_of(x.dtype());
-  saved.mean = Tensor(queue, statistics, Shape{y.rows()});
-  saved.rstd = Tensor(queue, statistics, Shape{y.rows()});
+  saved = statistics(queue, y);
   if (!sharded()) {
     layer_norm_forward(queue, x, rows, weight(), bias(), y, saved.mean, saved.rstd);
     return;
   }
   ACCORD_CHECK(!rows, "a sharded LayerNorm takes no row list");
-  Tensor sum(queue, statistics, Shape{x.rows()}), squares(queue, statistics, Shape{x.rows()});
+  DType const sums = saved.mean.dtype();
+  Tensor sum(queue, sums, Shape{x.rows()}), squares(queue, sums, Shape{x.rows()});
   row_sum(queue, x, sum);
   group_->all_reduce(queue, sum);
   row_centred_squares(queue, x, sum, width_, squares);

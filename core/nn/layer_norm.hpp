@@ -23,7 +23,8 @@ class LayerNorm {
   LayerNorm(ParameterStore& store, int weight, int bias, Communicator& group, Index width)
       : store_(&store), weight_(weight), bias_(bias), group_(&group), width_(width) {}
 
-  /// y [m, n] = the norm of rows `rows` of x (all when empty). Sharded: no row list.
+  /// y [m, n] = the norm of rows `rows` of x (all when empty). Sharded: no row list, and y may be
+  /// x.
   void forward(Queue& queue, ConstView x, ConstView rows, View y, Saved& saved) const;
   Tensor forward(Queue& queue, ConstView x, ConstView rows, Saved& saved) const;
   /// The forward's result once more, from saved statistics' input: bit for bit the same y.
@@ -31,11 +32,13 @@ class LayerNorm {
     Saved discarded;
     return forward(queue, x, rows, discarded);
   }
-  /// dx[rows] = or += gradient; adds to the gradients of weight and bias.
+  /// dx[rows] = or += gradient; adds to the gradients of weight and bias. Sharded: overwritten, may
+  /// be dy or x.
   void backward(Queue& queue, ConstView dy, ConstView x, ConstView rows, Saved const& saved,
                 Write write, View dx) const;
 
- private:
+  // For an op that fuses the norm with what comes before it. Whole rows only.
+
   bool sharded() const { return group_ && group_->size() > 1; }
   ConstView weight() const {
     return weight_ >= 0 ? ConstView(store_->value(weight_)) : ConstView{};
@@ -43,7 +46,13 @@ class LayerNorm {
   ConstView bias() const { return bias_ >= 0 ? ConstView(store_->value(bias_)) : ConstView{}; }
   View dweight() const { return weight_ >= 0 ? store_->gradient(weight_) : View{}; }
   View dbias() const { return bias_ >= 0 ? store_->gradient(bias_) : View{}; }
+  /// Room for the statistics of the rows of y.
+  static Saved statistics(Queue& queue, ConstView y) {
+    DType const dtype = accumulator_of(y.dtype());
+    return {Tensor(queue, dtype, Shape{y.rows()}), Tensor(queue, dtype, Shape{y.rows()})};
+  }
 
+ private:
   ParameterStore* store_;
   int weight_, bias_;
   Communicator* group_ = nullptr;

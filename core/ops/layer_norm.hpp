@@ -32,14 +32,14 @@ void layer_norm_backward(Queue& queue, ConstView dy, ConstView x, ConstView rows
 void row_sum(Queue& queue, ConstView x, View sum);
 /// squares[i] = sum_j (x[i, j] - sum[i] / width)^2, with `sum` already summed over the group
 void row_centred_squares(Queue& queue, ConstView x, ConstView sum, Index width, View squares);
-/// y, mean, rstd from the group's sums.
+/// y, mean, rstd from the group's sums; y may be x.
 void layer_norm_apply(Queue& queue, ConstView x, ConstView sum, ConstView squares, Index width,
                       ConstView weight, ConstView bias, View y, View mean, View rstd);
 /// sums[i] = {sum_j g_ij, sum_j g_ij xhat_ij}, g = dy * weight   sums [m, 2]; also adds to dweight
 /// and dbias.
 void layer_norm_backward_sums(Queue& queue, ConstView dy, ConstView x, ConstView weight,
                               ConstView mean, ConstView rstd, View sums, View dweight, View dbias);
-/// dx = rstd * (g - sums[0] / width - xhat * sums[1] / width), overwritten; may be dy.
+/// dx = rstd * (g - sums[0] / width - xhat * sums[1] / width), overwritten; may be dy or x.
 void layer_norm_backward_apply(Queue& queue, ConstView dy, ConstView x, ConstView weight,
                                ConstView mean, ConstView rstd, ConstView sums, Index width,
                                View dx);

@@ -1,15 +1,10 @@
 #include "core/ops/activation.hpp"
 
+#include "core/ops/cuda/gelu.cuh"
 #include "core/ops/cuda/launch.cuh"
 
 namespace accord::cuda {
 namespace {
-
-__device__ float gelu(float x) { return x * normal_cdf(x); }
-__device__ float gelu_derivative(float x) {
-  constexpr float inverse_sqrt_two_pi = 0.398942280401432678f;
-  return normal_cdf(x) + x * inverse_sqrt_two_pi * expf(-0.5f * x * x);
-}
 
 template <class T, int V>
 struct GeluForward {
@@ -31,7 +26,8 @@ struct GeluBackward {
     float values[V], upstream[V];
     load(values, &x[i][j]);
     load(upstream, &dy[i][j]);
-    for (int k = 0; k < V; ++k) values[k] = upstream[k] * gelu_derivative(values[k]);
+    for (int k = 0; k < V; ++k)
+      values[k] = upstream[k] * gelu_derivative(values[k], normal_cdf(values[k]));
     store(&dx[i][j], values);
   }
 };
@@ -59,8 +55,9 @@ struct GegluBackward {
     load(g, &gate[i][j]);
     load(u, &up[i][j]);
     for (int k = 0; k < V; ++k) {
-      dg[k] = d[k] * u[k] * gelu_derivative(g[k]);
-      du[k] = d[k] * gelu(g[k]);
+      float const cdf = normal_cdf(g[k]);
+      dg[k] = d[k] * u[k] * gelu_derivative(g[k], cdf);
+      du[k] = d[k] * g[k] * cdf;
     }
     store(&dgate[i][j], dg);
     store(&dup[i][j], du);

@@ -57,7 +57,7 @@ void bias_backward(Queue& queue, ConstView dy, View dbias) {
         Tensor partial(queue, DType::float32, Shape{geometry.blocks, columns});
         launch(queue, "bias_backward", geometry, bias_backward_kernel<T, V>, rows, columns,
                Rows<T const>(dy), partial.view().as<float>());
-        add_partial(queue, partial, columns, 1, dbias.as<float>());
+        add_partial(queue, partial, columns, {dbias});
       },
       dy);
 }

@@ -27,9 +27,9 @@ void launch(Queue& queue, char const* name, Geometry const& geometry, void (*ker
         __FILE_NAME__, __LINE__);
 }
 
-/// V neighbouring elements, loaded and stored as one.
+/// V neighbouring elements, loaded and stored as one, or 16 bytes at a time.
 template <class T, int V>
-struct alignas(sizeof(T) * V) Pack {
+struct alignas(std::min(sizeof(T) * V, vector_bytes)) Pack {
   T values[V];
 };
 

@@ -1,65 +1,9 @@
 #include "core/ops/layer_norm.hpp"
 
-#include "core/ops/cuda/column_sums.hpp"
-#include "core/ops/cuda/launch.cuh"
+#include "core/ops/cuda/row_norm.cuh"
 
 namespace accord::cuda {
 namespace {
-
-/// weight and bias of the columns a thread looks at; 1 and 0 where they are not given.
-template <class T, int V>
-struct Affine {
-  T const* weight;
-  T const* bias;
-
-  __device__ void weights(float (&values)[V], Index j) const {
-    if (weight) return load(values, &weight[j]);
-    for (float& value : values) value = 1;
-  }
-  __device__ void normalise(float (&values)[V], Index j, float mean, float rstd) const {
-    float w[V], b[V] = {};
-    weights(w, j);
-    if (bias) load(b, &bias[j]);
-    for (int k = 0; k < V; ++k) values[k] = (values[k] - mean) * rstd * w[k] + b[k];
-  }
-};
-
-__device__ float inverse_deviation(float squares, Index width) {
-  return rsqrtf(squares / static_cast<float>(width) + static_cast<float>(layer_norm_epsilon));
-}
-
-template <int V, class T>
-__device__ float sum_of_row(T const* row, Index columns) {
-  float sum = 0;
-  for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
-    float values[V];
-    load(values, &row[j]);
-    for (float const value : values) sum += value;
-  }
-  return block_sum(sum);
-}
-
-template <int V, class T>
-__device__ float centred_squares_of_row(T const* row, Index columns, float mean) {
-  float squares = 0;
-  for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
-    float values[V];
-    load(values, &row[j]);
-    for (float const value : values) squares += (value - mean) * (value - mean);
-  }
-  return block_sum(squares);
-}
-
-template <int V, class T>
-__device__ void normalise_row(T const* from, T* to, Index columns, Affine<T, V> const& affine,
-                              float mean, float rstd) {
-  for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
-    float values[V];
-    load(values, &from[j]);
-    affine.normalise(values, j, mean, rstd);
-    store(&to[j], values);
-  }
-}
 
 // One block per row. The row is read three times, the second and third time from cache: a row of
 // 6144 bfloat16 is 12 KB.
@@ -94,36 +38,6 @@ struct Backward {
   }
 };
 
-/// Column sums in shared memory: every thread owns the columns that it visits.
-struct ColumnSums {
-  float* sums;  // [2, columns]: dweight, dbias
-  Index columns;
-  bool wanted;
-
-  template <int V>
-  __device__ void clear() const {
-    for (Index j = threadIdx.x * V; j < columns && wanted; j += blockDim.x * V)
-      for (int k = 0; k < V; ++k) sums[j + k] = sums[columns + j + k] = 0;
-  }
-  template <int V>
-  __device__ void add(Index j, float const (&upstream)[V], float const (&xhat)[V]) const {
-    if (!wanted) return;
-    for (int k = 0; k < V; ++k) {
-      sums[j + k] += upstream[k] * xhat[k];
-      sums[columns + j + k] += upstream[k];
-    }
-  }
-  template <int V>
-  __device__ void write(float* partial) const {
-    float* const to = partial + blockIdx.x * 2 * columns;
-    for (Index j = threadIdx.x * V; j < columns && wanted; j += blockDim.x * V)
-      for (int k = 0; k < V; ++k) {
-        to[j + k] = sums[j + k];
-        to[columns + j + k] = sums[columns + j + k];
-      }
-  }
-};
-
 /// {sum g, sum g xhat} of row i, and its share of the column sums.
 template <class T, int V>
 __device__ float2 backward_sums_of_row(Backward<T, V> const& at, Index i, Index columns,
@@ -132,12 +46,14 @@ __device__ float2 backward_sums_of_row(Backward<T, V> const& at, Index i, Index 
   for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
     float upstream[V], xhat[V], w[V];
     at.values(i, j, upstream, xhat);
-    column_sums.add(j, upstream, xhat);
     at.affine.weights(w, j);
+    column_sums.add(1, j, upstream);
     for (int k = 0; k < V; ++k) {
       of_g += upstream[k] * w[k];
       of_g_xhat += upstream[k] * w[k] * xhat[k];
+      upstream[k] *= xhat[k];
     }
+    column_sums.add(0, j, upstream);
   }
   of_g = block_sum(of_g);
   return {of_g, block_sum(of_g_xhat)};
@@ -162,7 +78,7 @@ __device__ void write_dx_of_row(Backward<T, V> const& at, Index i, Index columns
 template <class T, int V>
 __global__ void layer_norm_backward_kernel(Index m, Index columns, Backward<T, V> at, Write write,
                                            Rows<T> dx, float* __restrict__ partial) {
-  ColumnSums const column_sums{reinterpret_cast<float*>(dynamic_shared()), columns,
+  ColumnSums const column_sums{reinterpret_cast<float*>(dynamic_shared()), 2, columns,
                                partial != nullptr};
   column_sums.template clear<V>();
   for (Index i = blockIdx.x; i < m; i += gridDim.x) {
@@ -207,7 +123,7 @@ template <class T, int V>
 __global__ void layer_norm_backward_sums_kernel(Index m, Index columns, Backward<T, V> at,
                                                 float* __restrict__ sums,
                                                 float* __restrict__ partial) {
-  ColumnSums const column_sums{reinterpret_cast<float*>(dynamic_shared()), columns,
+  ColumnSums const column_sums{reinterpret_cast<float*>(dynamic_shared()), 2, columns,
                                partial != nullptr};
   column_sums.template clear<V>();
   for (Index i = blockIdx.x; i < m; i += gridDim.x) {
@@ -225,23 +141,6 @@ __global__ void layer_norm_backward_apply_kernel(Index columns, Index width, Bac
                                                  float const* __restrict__ sums, Rows<T> dx) {
   Index const i = blockIdx.x;
   write_dx_of_row(at, i, columns, width, {sums[2 * i], sums[2 * i + 1]}, Write::overwrite, dx[i]);
-}
-
-/// Runs `body(partial)` with room for the blocks' column sums, and adds these up behind it.
-template <class Body>
-void with_column_sums(Queue& queue, Geometry const& geometry, Index columns, View dweight,
-                      View dbias, Body const& body) {
-  if (geometry.blocks == 0) return;
-  if (!dweight && !dbias) return body(nullptr);
-  Tensor partial(queue, DType::float32, Shape{geometry.blocks, 2 * columns});
-  body(partial.view().as<float>());
-  add_partial(queue, partial, columns, 2, optional_values<float>(dweight),
-              optional_values<float>(dbias));
-}
-
-template <class T, int V>
-Affine<T, V> affine_of(ConstView weight, ConstView bias) {
-  return {optional_values<T>(weight), optional_values<T>(bias)};
 }
 
 template <class T, int V>
@@ -273,7 +172,7 @@ void layer_norm_backward(Queue& queue, ConstView dy, ConstView x, ConstView rows
   with_pack_width<T>(
       [&]<int V>() {
         Geometry const geometry = column_sum_grid(m, columns, V, dweight || dbias ? 2 : 0);
-        with_column_sums(queue, geometry, columns, dweight, dbias, [&](float* partial) {
+        with_column_sums(queue, geometry, columns, {dweight, dbias}, [&](float* partial) {
           launch(queue, "layer_norm_backward", geometry, layer_norm_backward_kernel<T, V>, m,
                  columns, backward_of<T, V>(dy, x, rows, weight, mean, rstd), write, Rows<T>(dx),
                  partial);
@@ -323,7 +222,7 @@ void layer_norm_backward_sums(Queue& queue, ConstView dy, ConstView x, ConstView
   with_pack_width<T>(
       [&]<int V>() {
         Geometry const geometry = column_sum_grid(m, columns, V, dweight || dbias ? 2 : 0);
-        with_column_sums(queue, geometry, columns, dweight, dbias, [&](float* partial) {
+        with_column_sums(queue, geometry, columns, {dweight, dbias}, [&](float* partial) {
           launch(queue, "layer_norm_backward_sums", geometry, layer_norm_backward_sums_kernel<T, V>,
                  m, columns, backward_of<T, V>(dy, x, {}, weight, mean, rstd), sums.as<float>(),
                  partial);

@@ -87,7 +87,7 @@ void residual_backward(Queue& queue, ConstView dx, ConstView branch, ConstView r
                Rows<T const>(dx), Rows<T const>(read), RowList(rows),
                optional_values<float>(row_scale), optional_values<T>(gamma), Rows<T>(dbranch),
                optional_values<float>(partial.view()));
-        if (dgamma) add_partial(queue, partial, columns, 1, dgamma.as<float>());
+        if (dgamma) add_partial(queue, partial, columns, {dgamma});
       },
       dx, read, gamma, dbranch);
 }
