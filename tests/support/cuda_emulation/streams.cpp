@@ -14,8 +14,11 @@
 #include <vector>
 
 #include "tests/support/cuda_emulation/memory.hpp"
+#include "tests/support/cuda_emulation/processor.hpp"
 
 namespace {
+
+using namespace accord::emulation;
 
 struct Work {
   std::function<bool()> ready;
@@ -27,10 +30,11 @@ struct Work {
 
 struct CUstream_st {
   int device;
-  std::deque<Work> work;
+  Processor* processor;
+  std::deque<std::unique_ptr<Work>> work = {};
   bool destroyed = false;
 
-  bool ready() const { return !work.empty() && work.front().ready(); }
+  bool ready() const { return !work.empty() && race::unseen(work.front()->ready); }
 };
 
 struct CUevent_st {
@@ -68,6 +72,8 @@ struct Device {
   std::mutex mutex;
   std::condition_variable changed;
   std::list<CUstream_st> streams;
+  std::list<Processor> processors;
+  std::vector<Processor*> idle_processors;
   std::string failure;
   Order order{of_environment("ACCORD_EMULATION_SEED", 0)};
   std::chrono::microseconds idle{0};  ///< waited since work ran last
@@ -83,6 +89,14 @@ void fail(std::string reason) {
   for (CUstream_st& stream : device().streams) stream.work.clear();
 }
 
+void drop_finished_streams() {
+  std::erase_if(device().streams, [](CUstream_st const& stream) {
+    bool const finished = stream.destroyed && stream.work.empty();
+    if (finished) device().idle_processors.push_back(stream.processor);
+    return finished;
+  });
+}
+
 cudaError_t state() { return device().failure.empty() ? cudaSuccess : cudaErrorLaunchFailure; }
 
 /// One piece of work of one stream. False when none can go on.
@@ -92,15 +106,22 @@ bool step(cudaStream_t wanted) {
     if (stream.ready()) ready.push_back(&stream);
   if (ready.empty()) return false;
   cudaStream_t const stream = device().order.choose(std::move(ready), wanted);
-  Work const work = std::move(stream->work.front());
+  std::unique_ptr<Work> work = std::move(stream->work.front());
   stream->work.pop_front();
   device().idle = {};
+  auto const ready_no_more = std::move(work->ready);  // read here, so it ends here
   try {
-    work.run();
+    stream->processor->run([&] {
+      race::acquire(work.get());
+      work->run();
+      work.reset();
+      race::release(stream->processor);
+      race::release(&device());
+    });
   } catch (std::exception const& error) {
     fail(error.what());
   }
-  std::erase_if(device().streams, [](CUstream_st& s) { return s.destroyed && s.work.empty(); });
+  drop_finished_streams();
   device().changed.notify_all();
   return true;
 }
@@ -112,8 +133,8 @@ void let_others_go_on(std::unique_lock<std::mutex>& lock) {
   if (device().idle < patience || !device().failure.empty()) return;
   std::string reason = "streams of the emulated device wait for each other for ever";
   for (CUstream_st const& stream : device().streams)
-    if (!stream.work.empty() && stream.work.front().situation)
-      reason += "; " + stream.work.front().situation();
+    if (!stream.work.empty() && stream.work.front()->situation)
+      reason += "; " + stream.work.front()->situation();
   fail(std::move(reason));
 }
 
@@ -158,7 +179,9 @@ cudaError_t enqueue(cudaStream_t stream, std::function<bool()> ready, std::funct
   if (!stream) return cudaErrorInvalidResourceHandle;  // the program has no use for the default one
   std::lock_guard const lock(device().mutex);
   if (state() != cudaSuccess) return state();
-  stream->work.push_back({std::move(ready), std::move(work), std::move(situation)});
+  stream->work.push_back(
+      std::make_unique<Work>(Work{std::move(ready), std::move(work), std::move(situation)}));
+  race::release(stream->work.back().get());
   device().idle = {};
   if (device().order.at_once()) {
     DeviceAccess const access;
@@ -191,41 +214,49 @@ void advance(cudaStream_t wanted) {
 
 cudaError_t wait_for_all() {
   int const here = current_device();
-  return wait_until(
+  cudaError_t const code = wait_until(
       [here] {
-        for (CUstream_st const& stream : device().streams)
-          if (stream.device == here && !stream.work.empty()) return false;
-        return true;
+        return std::all_of(
+            device().streams.begin(), device().streams.end(),
+            [here](CUstream_st const& s) { return s.device != here || s.work.empty(); });
       },
       nullptr);
+  race::acquire(&device());
+  return code;
 }
 
 }  // namespace accord::emulation
 
-using namespace accord::emulation;
-
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   std::lock_guard const lock(device_mutex());
-  *stream = &device().streams.emplace_back(CUstream_st{current_device(), {}});
+  auto& idle = device().idle_processors;
+  if (idle.empty()) idle.push_back(&device().processors.emplace_back());
+  *stream = &device().streams.emplace_back(CUstream_st{current_device(), idle.back()});
+  idle.pop_back();
   return state();
 }
 // Returns at once; what the stream holds is done nevertheless.
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   std::lock_guard const lock(device_mutex());
   stream->destroyed = true;
-  std::erase_if(device().streams, [](CUstream_st& s) { return s.destroyed && s.work.empty(); });
+  drop_finished_streams();
   return state();
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return wait_until([stream] { return stream->work.empty(); }, stream);
+  cudaError_t const code = wait_until([stream] { return stream->work.empty(); }, stream);
+  race::acquire(stream->processor);
+  return code;
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
-  return query([stream] { return stream->work.empty(); }, stream);
+  cudaError_t const code = query([stream] { return stream->work.empty(); }, stream);
+  if (code == cudaSuccess) race::acquire(stream->processor);
+  return code;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   if (!event->reached) return cudaSuccess;
+  auto const reached = event->reached;
   return enqueue(
-      stream, [reached = event->reached] { return *reached; }, [] {});
+      stream, [reached] { return *reached; }, [reached] { race::acquire(reached.get()); });
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new CUevent_st;
@@ -242,15 +273,22 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   auto const reached = std::make_shared<bool>(false);
   event->reached = reached;
   event->recorded_on = stream;
-  return enqueue(stream, [reached] { *reached = true; });
+  return enqueue(stream, [reached] {
+    *reached = true;
+    race::release(reached.get());
+  });
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (!event->reached) return cudaSuccess;
-  return wait_until([&] { return *event->reached; }, event->recorded_on);
+  cudaError_t const code = wait_until([&] { return *event->reached; }, event->recorded_on);
+  race::acquire(event->reached.get());
+  return code;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (!event->reached) return cudaSuccess;
-  return query([&] { return *event->reached; }, event->recorded_on);
+  cudaError_t const code = query([&] { return *event->reached; }, event->recorded_on);
+  if (code == cudaSuccess) race::acquire(event->reached.get());
+  return code;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   if (!begin->reached || !end->reached) return cudaErrorInvalidResourceHandle;

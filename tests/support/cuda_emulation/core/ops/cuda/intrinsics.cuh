@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -19,7 +20,7 @@
 #undef __launch_bounds__
 #define __global__
 #define __device__
-#define __shared__ static  // one block runs at a time
+#define __shared__ static thread_local  // the host's thread runs one block at a time
 #define __launch_bounds__(...)
 #define cudaLaunchKernelEx ::accord::emulation::launch
 
@@ -73,7 +74,9 @@ inline std::uint32_t pack_bfloat16(float low, float high) {
 }
 
 inline float normal_cdf(float x) { return 0.5f * std::erfc(-x / std::numbers::sqrt2_v<float>); }
-inline void atomicAdd(float* to, float value) { *to += value; }
+inline void atomicAdd(float* to, float value) {
+  std::atomic_ref(*to).fetch_add(value, std::memory_order_relaxed);
+}
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
