@@ -18,6 +18,22 @@ T const* pointer(Tensor const& bytes) {
   return reinterpret_cast<T const*>(bytes.view().as<std::uint8_t>());
 }
 
+template <class T>
+__global__ void transpose_kernel(Index rows, Index columns, Rows<T const> from, Rows<T> to) {
+  Index const i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < rows * columns) to[i / rows][i % rows] = from[i % rows][i / rows];
+}
+
+void transpose(Queue& queue, ConstView from, View to) {
+  Geometry const geometry{(from.size() + most_threads - 1) / most_threads, most_threads, 0};
+  if (from.dtype() == DType::bfloat16)
+    launch(queue, "attention_tables", geometry, transpose_kernel<BFloat16>, from.rows(),
+           from.columns(), Rows<BFloat16 const>(from), Rows<BFloat16>(to));
+  else
+    launch(queue, "attention_tables", geometry, transpose_kernel<float>, from.rows(),
+           from.columns(), Rows<float const>(from), Rows<float>(to));
+}
+
 // dlogits of block 0 += those of all other blocks, in their order.
 __global__ void add_blocks_kernel(Index blocks, Index size, float* dlogits) {
   Index const i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -59,7 +75,7 @@ __global__ void table_kernel(Index buckets, Index groups, Index size,
 UploadedPlan::UploadedPlan(Queue& queue, AttentionTiles const& tiles, AttentionPlan const& plan,
                            Index heads, Index head_dim, std::span<PositionBias const> bias)
     : blocks(tiles.blocks()),
-      longest(tiles.longest),
+      tiles(static_cast<std::int64_t>(tiles.tiles.size())),
       segments_(bytes_on_device(queue, tiles.segments)),
       tiles_(bytes_on_device(queue, tiles.tiles)),
       block_begin_(bytes_on_device(queue, tiles.block_begin)) {
@@ -70,14 +86,24 @@ UploadedPlan::UploadedPlan(Queue& queue, AttentionTiles const& tiles, AttentionP
   device.block_begin = pointer<std::int32_t>(block_begin_);
   device.positions = plan.positions ? plan.positions.view().as<std::int32_t>() : nullptr;
   device.keys = plan.keys ? plan.keys.view().as<std::uint8_t>() : nullptr;
-  device.heads = heads;
-  device.head_dim = head_dim;
+  device.heads = static_cast<int>(heads);
   device.scale = 1 / std::sqrt(static_cast<float>(head_dim));
+  device.entries = 0;
+  DType dtype = DType::float32;
+  for (std::size_t m = 0; m < bias.size(); ++m)
+    if (bias[m].table) {
+      device.bias[m] = {bias[m].bucket.as<std::int32_t>(),
+                        static_cast<int>(bias[m].bucket.stride()),
+                        static_cast<int>(bias[m].bucket.rows()), device.entries, nullptr};
+      device.entries += static_cast<int>(bias[m].table.rows());
+      dtype = bias[m].table.dtype();
+    }
+  tables_ = Tensor(queue, dtype, {heads, device.entries});
+  device.tables = tables_.view().data();
   for (std::size_t m = 0; m < bias.size(); ++m)
     if (bias[m].table)
-      device.bias[m] = {
-          bias[m].table.data(),    bias[m].table.stride(), bias[m].bucket.as<std::int32_t>(),
-          bias[m].bucket.stride(), bias[m].bucket.rows(),  nullptr};
+      transpose(queue, bias[m].table,
+                tables_.view().columns(device.bias[m].first_entry, bias[m].table.rows()));
 }
 
 std::int64_t TableGradients::most_blocks(Index heads, std::span<PositionBias const> bias) {
@@ -86,7 +112,7 @@ std::int64_t TableGradients::most_blocks(Index heads, std::span<PositionBias con
   for (PositionBias const& b : bias)
     if (b.table && b.dtable)
       bytes += sizeof(float) * static_cast<double>(heads * b.bucket.rows() * b.bucket.rows());
-  std::int64_t const filling = std::max<std::int64_t>(1, 2 * full_device / heads);
+  std::int64_t const filling = std::max<std::int64_t>(1, full_device / heads);
   return bytes == 0
              ? filling
              : std::clamp<std::int64_t>(static_cast<std::int64_t>(most_bytes / bytes), 1, filling);

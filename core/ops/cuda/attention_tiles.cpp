@@ -32,16 +32,8 @@ double pairs_of(AttentionTiles const& tiles) {
 
 }  // namespace
 
-AttentionTiles one_tile_per_block(AttentionPlan const& plan, std::int32_t tile) {
-  AttentionTiles tiles;
-  for (Index s = 0; s < plan.sequence_count(); ++s) add_sequence(plan, s, tile, tiles);
-  for (std::size_t i = 0; i <= tiles.tiles.size(); ++i)
-    tiles.block_begin.push_back(static_cast<std::int32_t>(i));
-  return tiles;
-}
-
-AttentionTiles sequences_per_block(AttentionPlan const& plan, std::int32_t tile,
-                                   std::int64_t most_blocks) {
+AttentionTiles attention_tiles(AttentionPlan const& plan, std::int32_t tile,
+                               std::int64_t most_blocks) {
   AttentionTiles tiles;
   for (Index s = 0; s < plan.sequence_count(); ++s) add_sequence(plan, s, tile, tiles);
   double const share =

@@ -29,11 +29,9 @@ struct AttentionTiles {
   std::int64_t blocks() const { return static_cast<std::int64_t>(block_begin.size()) - 1; }
 };
 
-/// One block per tile of `tile` tokens.
-AttentionTiles one_tile_per_block(AttentionPlan const& plan, std::int32_t tile);
-
-/// At most `most_blocks` blocks of whole sequences, with about the same number of query-key pairs.
-AttentionTiles sequences_per_block(AttentionPlan const& plan, std::int32_t tile,
-                                   std::int64_t most_blocks);
+/// Tiles of `tile` tokens, in at most `most_blocks` blocks of whole sequences with about the same
+/// number of query-key pairs.
+AttentionTiles attention_tiles(AttentionPlan const& plan, std::int32_t tile,
+                               std::int64_t most_blocks);
 
 }  // namespace accord::cuda

@@ -28,28 +28,29 @@ __device__ void with_row(DevicePlan const& plan, Logits const& logits, Body cons
   if (row >= logits.rows()) return;
   Token const query =
       token_of(plan, logits.sequence, static_cast<int>(row % logits.sequence.length));
-  body(row, query, logits.first_head + row / logits.sequence.length);
+  body(row, query, static_cast<int>(logits.first_head + row / logits.sequence.length));
 }
 
 // p = softmax(x + bias), which may lie where x does.
 template <class T>
 __global__ void softmax_kernel(DevicePlan plan, Logits logits, float* x_of_row, T* p_of_row,
                                float* lse) {
-  with_row(plan, logits, [&](Index row, Token const& query, Index head) {
+  with_row(plan, logits, [&](Index row, Token const& query, int head) {
+    T const* const tables = plan.tables_of<T>(head);
     float* const x = x_of_row + row * logits.pitch;
     T* const p = p_of_row + row * logits.pitch;
     int const first = threadIdx.x % warp_size, length = logits.sequence.length;
     float largest = -INFINITY, sum = 0;
     for (int j = first; j < length; j += warp_size) {
       Token const key = token_of(plan, logits.sequence, j);
-      x[j] = key.key ? x[j] + bias_of<T>(plan, query, key, head) : -INFINITY;
+      x[j] = key.key ? x[j] + bias_of(plan, tables, query, key) : -INFINITY;
       largest = fmaxf(largest, x[j]);
     }
     largest = warp_max(largest);
     for (int j = first; j < length; j += warp_size) sum += x[j] = expf(x[j] - largest);
     sum = warp_sum(sum);
     for (int j = first; j < length; j += warp_size) p[j] = from_float<T>(x[j] / sum);
-    if (first == 0) lse[query.row * plan.heads + head] = largest + logf(sum);
+    if (first == 0) lse[query.row * Index{plan.heads} + head] = largest + logf(sum);
   });
 }
 
@@ -58,17 +59,18 @@ template <class T>
 __global__ void softmax_backward_kernel(DevicePlan plan, Logits logits, float* x_of_row,
                                         float* dp_of_row, T* p_of_row, T* dx_of_row,
                                         float const* lse) {
-  with_row(plan, logits, [&](Index row, Token const& query, Index head) {
+  with_row(plan, logits, [&](Index row, Token const& query, int head) {
+    T const* const tables = plan.tables_of<T>(head);
     float* const x = x_of_row + row * logits.pitch;
     float* const dp = dp_of_row + row * logits.pitch;
     T* const p = p_of_row + row * logits.pitch;
     T* const dx = dx_of_row + row * logits.pitch;
     int const first = threadIdx.x % warp_size, length = logits.sequence.length;
-    float const of_row = lse[query.row * plan.heads + head];
+    float const of_row = lse[query.row * Index{plan.heads} + head];
     float mean = 0;
     for (int j = first; j < length; j += warp_size) {
       Token const key = token_of(plan, logits.sequence, j);
-      x[j] = key.key ? expf(x[j] + bias_of<T>(plan, query, key, head) - of_row) : 0;
+      x[j] = key.key ? expf(x[j] + bias_of(plan, tables, query, key) - of_row) : 0;
       mean += x[j] * dp[j];
     }
     mean = warp_sum(mean);
@@ -153,7 +155,7 @@ class Sequence {
 
 /// Whole sequences, one after another.
 AttentionTiles whole_sequences(AttentionPlan const& plan) {
-  return sequences_per_block(plan, std::numeric_limits<std::int32_t>::max(), 1);
+  return attention_tiles(plan, std::numeric_limits<std::int32_t>::max(), 1);
 }
 
 Geometry geometry_of(Logits const& logits) {

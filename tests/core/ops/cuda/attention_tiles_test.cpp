@@ -14,12 +14,12 @@ AttentionPlan some_plan() {
 }
 
 TEST(AttentionTiles, CoverEverySequenceTileByTile) {
-  AttentionTiles const tiles = one_tile_per_block(some_plan(), 64);
+  AttentionTiles const tiles = attention_tiles(some_plan(), 64, 1);
   ASSERT_EQ(tiles.segments.size(), 4u);
   EXPECT_EQ(tiles.segments[2].row, 500);
   EXPECT_EQ(tiles.segments[2].begin, 70);  // behind the text of its sequence
   ASSERT_EQ(tiles.tiles.size(), 2u + 6 + 1);
-  EXPECT_EQ(tiles.blocks(), 9);
+  EXPECT_EQ(tiles.blocks(), 1);
   EXPECT_EQ(tiles.longest, 327);
   AttentionTile const last_of_second = tiles.tiles[7];
   EXPECT_EQ(last_of_second.first_segment, 1);
@@ -35,7 +35,7 @@ TEST(AttentionTiles, AreSharedOutInWholeSequences) {
     plan.sequences.push_back(s + 1);
   }
   for (std::int64_t const most : {1, 3, 7, 40, 1000}) {
-    AttentionTiles const tiles = sequences_per_block(plan, 16, most);
+    AttentionTiles const tiles = attention_tiles(plan, 16, most);
     EXPECT_LE(tiles.blocks(), most);
     EXPECT_GE(tiles.blocks(), std::min<std::int64_t>(most, 40) * 2 / 3);
     EXPECT_EQ(tiles.block_begin.front(), 0);
@@ -47,10 +47,7 @@ TEST(AttentionTiles, AreSharedOutInWholeSequences) {
   }
 }
 
-TEST(AttentionTiles, OfAnEmptyPlanAreNone) {
-  EXPECT_EQ(one_tile_per_block({}, 64).blocks(), 0);
-  EXPECT_EQ(sequences_per_block({}, 64, 8).blocks(), 0);
-}
+TEST(AttentionTiles, OfAnEmptyPlanAreNone) { EXPECT_EQ(attention_tiles({}, 64, 8).blocks(), 0); }
 
 }  // namespace
 }  // namespace accord::cuda
