@@ -183,7 +183,7 @@ void unfused_attention_forward(Queue& queue, AttentionPlan const& plan, Index he
         return in.columns(index * width + first * head_dim, head_dim);
       };
       batched_gemm(queue, logits.heads, Transpose::no, part(0), head_dim, Transpose::yes, part(1),
-                   head_dim, p.exact(length), logits.matrix(), uploaded.device.scale);
+                   head_dim, p.exact(length), logits.matrix(), 0, uploaded.device.scale);
       launch(queue, "attention_softmax", geometry_of(logits), softmax_kernel<T>, uploaded.device,
              logits, p.exact(), p.rounded(), lse.as<float>());
       batched_gemm(queue, logits.heads, Transpose::no, p.rounded(length), logits.matrix(),
@@ -218,17 +218,18 @@ void unfused_attention_backward(Queue& queue, AttentionPlan const& plan, Index h
                       o = upstream.columns(column, head_dim);
       double const scale = uploaded.device.scale;
       batched_gemm(queue, logits.heads, Transpose::no, q, head_dim, Transpose::yes, k, head_dim,
-                   p.exact(length), matrix, scale);
+                   p.exact(length), matrix, 0, scale);
       batched_gemm(queue, logits.heads, Transpose::no, o, head_dim, Transpose::yes, v, head_dim,
                    dlogits.exact(length), matrix);
       launch(queue, "attention_softmax_backward", geometry_of(logits), softmax_backward_kernel<T>,
              uploaded.device, logits, p.exact(), dlogits.exact(), p.rounded(), dlogits.rounded(),
              lse.as<float>());
       batched_gemm(queue, logits.heads, Transpose::no, dlogits.rounded(length), matrix,
-                   Transpose::no, k, head_dim, result.columns(column, head_dim), head_dim, scale);
+                   Transpose::no, k, head_dim, result.columns(column, head_dim), head_dim, 0,
+                   scale);
       batched_gemm(queue, logits.heads, Transpose::yes, dlogits.rounded(length), matrix,
                    Transpose::no, q, head_dim, result.columns(width + column, head_dim), head_dim,
-                   scale);
+                   0, scale);
       batched_gemm(queue, logits.heads, Transpose::yes, p.rounded(length), matrix, Transpose::no, o,
                    head_dim, result.columns(2 * width + column, head_dim), head_dim);
     }

@@ -201,7 +201,7 @@ template void gemm<BFloat16>(Queue&, Transpose, ConstView, Transpose, ConstView,
 
 void batched_gemm(Queue& queue, Index count, Transpose transpose_a, ConstView a, Index a_stride,
                   Transpose transpose_b, ConstView b, Index b_stride, View c, Index c_stride,
-                  double alpha) {
+                  double beta, double alpha) {
   auto const operation = description(transpose_b == Transpose::yes, transpose_a == Transpose::yes);
   auto const first = layout_of(b, count, b_stride), second = layout_of(a, count, a_stride),
              result = layout_of(c, count, c_stride);
@@ -213,7 +213,7 @@ void batched_gemm(Queue& queue, Index count, Transpose transpose_a, ConstView a,
                         b.data(),
                         a.data(),
                         static_cast<float>(alpha),
-                        0};
+                        static_cast<float>(beta)};
   Candidates candidates{};
   find_candidates(
       product,

@@ -1,104 +1,117 @@
 #include "core/ops/grouped_convolution.hpp"
 
+#include "core/ops/cuda/gemm.hpp"
 #include "core/ops/cuda/launch.cuh"
+#include "core/tensor/tensor.hpp"
+
+// One matrix product for each tap, over all rows and batched over groups: of rows copied apart, so
+// that with zeros between the sequences a window never reaches another one. Products of taps are
+// summed in float32.
 
 namespace accord::cuda {
 namespace {
 
-/// Where the sequences of a pack begin and end.
-struct Sequences {
+/// Where rows lie when as many zeros as half a window stand before each sequence and at the end.
+struct Apart {
   std::int32_t const* offsets;
-  Index count;
+  Index sequences, rows, half;
 
-  explicit Sequences(ConstView view)
-      : offsets(view.as<std::int32_t>()), count(std::max<Index>(view.size() - 1, 0)) {}
-  /// The sequence of `row`; none: an empty one.
-  __device__ void locate(Index row, Index& begin, Index& end) const {
-    Index low = 0, high = count + 1;  // of the offsets, the first above `row` is in [low, high]
+  Apart(ConstView view, Index rows, Index kernel)
+      : offsets(view.as<std::int32_t>()),
+        sequences(std::max<Index>(view.size() - 1, 0)),
+        rows(rows),
+        half(kernel / 2) {}
+  Index all_rows() const { return rows + half * (sequences + 1); }
+  /// Rows between the first and the last zeros.
+  Index inner_rows() const { return all_rows() - 2 * half; }
+
+  __device__ Index operator[](Index row) const {
+    Index low = 0, high = sequences;  // the number of offsets after the first that are <= row
     while (low < high) {
       Index const middle = (low + high) / 2;
-      if (offsets[middle] <= row)
+      if (offsets[middle + 1] <= row)
         low = middle + 1;
       else
         high = middle;
     }
-    bool const found = low > 0 && low <= count;
-    begin = found ? offsets[low - 1] : 0;
-    end = found ? offsets[low] : 0;
+    return row + half * (low + 1);
   }
 };
 
+template <class T>
+struct MoveApart {
+  Apart apart;
+  Rows<T const> from;
+  Rows<T> to;
+  __device__ void operator()(Index row, Index j) const { to[apart[row]][j] = from[row][j]; }
+};
+
+template <class T>
+Tensor moved_apart(Queue& queue, Apart const& apart, ConstView rows) {
+  Tensor result = Tensor::zeros(queue, dtype_of<T>, {apart.all_rows(), rows.columns()});
+  for_each_element<1>(queue, "grouped_convolution_apart", rows.rows(), rows.columns(),
+                      MoveApart<T>{apart, Rows<T const>(rows), Rows<T>(result.view())});
+  return result;
+}
+
+template <class T>
+struct MoveTogether {
+  Apart apart;
+  Rows<float const> from;
+  Rows<T> to;
+  __device__ void operator()(Index row, Index j) const {
+    to[row][j] = from_float<T>(from[apart[row]][j]);
+  }
+};
+
+template <class T>
+void move_together(Queue& queue, Apart const& apart, ConstView sums, View rows) {
+  for_each_element<1>(queue, "grouped_convolution_together", rows.rows(), rows.columns(),
+                      MoveTogether<T>{apart, Rows<float const>(sums), Rows<T>(rows)});
+}
+
+/// A weight [out, C, K] as a matrix [out, C] for each tap.
 struct Taps {
-  Index channels, kernel, filters;  // of a group: its channels, and its filters; taps of a filter
+  Index groups, filters, channels, kernel;  // filters and channels of a group
 
   Taps(ConstView weight, Index columns)
-      : channels(weight.extent(1)),
-        kernel(weight.extent(2)),
-        filters(weight.extent(0) / (columns / channels)) {}
-};
-
-template <class T>
-struct Forward {
-  Taps taps;
-  Sequences sequences;
-  T const* weight;
-  Rows<T const> x;
-  Rows<T> y;
-  __device__ void operator()(Index t, Index o) const {
-    Index begin, end;
-    sequences.locate(t, begin, end);
-    T const* const w = weight + o * taps.channels * taps.kernel;
-    Index const first = o / taps.filters * taps.channels;
-    float sum = 0;
-    for (Index k = 0; k < taps.kernel; ++k) {
-      Index const r = t + k - taps.kernel / 2;
-      if (r < begin || r >= end) continue;
-      for (Index c = 0; c < taps.channels; ++c)
-        sum += to_float(w[c * taps.kernel + k]) * to_float(x[r][first + c]);
-    }
-    y[t][o] = from_float<T>(sum);
+      : groups(columns / weight.extent(1)),
+        filters(weight.extent(0) / groups),
+        channels(weight.extent(1)),
+        kernel(weight.extent(2)) {}
+  __host__ __device__ Index matrix() const { return groups * filters * channels; }
+  Index group() const { return filters * channels; }
+  /// Of the first group.
+  template <class Some>
+  auto of(Some all, Index tap) const {
+    return all.rows(tap, 1).reshaped({groups * filters, channels}).rows(0, filters);
   }
 };
 
 template <class T>
-struct BackwardInput {
+struct SplitTaps {
   Taps taps;
-  Sequences sequences;
   T const* weight;
-  Rows<T const> dy;
-  Rows<T> dx;
-  __device__ void operator()(Index r, Index column) const {
-    Index begin, end;
-    sequences.locate(r, begin, end);
-    Index const c = column % taps.channels, first = column / taps.channels * taps.filters;
-    float sum = 0;
-    for (Index k = 0; k < taps.kernel; ++k) {
-      Index const t = r - k + taps.kernel / 2;
-      if (t < begin || t >= end) continue;
-      for (Index o = first; o < first + taps.filters; ++o)
-        sum += to_float(weight[(o * taps.channels + c) * taps.kernel + k]) * to_float(dy[t][o]);
-    }
-    dx[r][column] = from_float<T>(sum);
+  T* to;
+  __device__ void operator()(Index tap, Index j) const {
+    to[tap * taps.matrix() + j] = weight[j * taps.kernel + tap];
   }
 };
 
-/// Element (o, (c, k)) of dweight.
 template <class T>
-struct BackwardWeight {
+Tensor split_taps(Queue& queue, Taps const& taps, ConstView weight) {
+  Tensor result(queue, dtype_of<T>, {taps.kernel, taps.matrix()});
+  for_each_element<1>(queue, "grouped_convolution_taps", taps.kernel, taps.matrix(),
+                      SplitTaps<T>{taps, weight.as<T>(), result.view().template as<T>()});
+  return result;
+}
+
+struct AddTaps {
   Taps taps;
-  Sequences sequences;
-  Rows<T const> dy, x;
-  Rows<float> dweight;
-  __device__ void operator()(Index o, Index j) const {
-    Index const column = o / taps.filters * taps.channels + j / taps.kernel;
-    Index const shift = j % taps.kernel - taps.kernel / 2;
-    float sum = 0;
-    for (Index s = 0; s < sequences.count; ++s) {
-      Index const begin = sequences.offsets[s], end = sequences.offsets[s + 1];
-      for (Index t = max(begin, begin - shift); t < min(end, end - shift); ++t)
-        sum += to_float(dy[t][o]) * to_float(x[t + shift][column]);
-    }
-    dweight[o][j] += sum;
+  float const* from;
+  float* dweight;
+  __device__ void operator()(Index tap, Index j) const {
+    dweight[j * taps.kernel + tap] += from[tap * taps.matrix() + j];
   }
 };
 
@@ -107,9 +120,19 @@ struct BackwardWeight {
 template <class T>
 void grouped_convolution_forward(Queue& queue, ConstView x, ConstView offsets, ConstView weight,
                                  View y) {
-  for_each_element<1>(queue, "grouped_convolution_forward", y.rows(), y.columns(),
-                      Forward<T>{Taps(weight, x.columns()), Sequences(offsets), weight.as<T>(),
-                                 Rows<T const>(x), Rows<T>(y)});
+  Taps const taps(weight, x.columns());
+  Apart const apart(offsets, x.rows(), taps.kernel);
+  if (y.size() == 0) return;
+  Tensor const rows = moved_apart<T>(queue, apart, x),
+               matrices = split_taps<T>(queue, taps, weight);
+  Tensor sums(queue, DType::float32, {apart.all_rows(), y.columns()});
+  Index const count = apart.inner_rows();
+  for (Index tap = 0; tap < taps.kernel; ++tap)
+    batched_gemm(
+        queue, taps.groups, Transpose::no, rows.view().rows(tap, count).columns(0, taps.channels),
+        taps.channels, Transpose::yes, taps.of(matrices.view(), tap), taps.group(),
+        sums.view().rows(apart.half, count).columns(0, taps.filters), taps.filters, tap > 0);
+  move_together<T>(queue, apart, sums, y);
 }
 template void grouped_convolution_forward<float>(Queue&, ConstView, ConstView, ConstView, View);
 template void grouped_convolution_forward<BFloat16>(Queue&, ConstView, ConstView, ConstView, View);
@@ -117,9 +140,20 @@ template void grouped_convolution_forward<BFloat16>(Queue&, ConstView, ConstView
 template <class T>
 void grouped_convolution_backward_input(Queue& queue, ConstView dy, ConstView offsets,
                                         ConstView weight, View dx) {
-  for_each_element<1>(queue, "grouped_convolution_backward_input", dx.rows(), dx.columns(),
-                      BackwardInput<T>{Taps(weight, dx.columns()), Sequences(offsets),
-                                       weight.as<T>(), Rows<T const>(dy), Rows<T>(dx)});
+  Taps const taps(weight, dx.columns());
+  Apart const apart(offsets, dx.rows(), taps.kernel);
+  if (dx.size() == 0) return;
+  Tensor const rows = moved_apart<T>(queue, apart, dy),
+               matrices = split_taps<T>(queue, taps, weight);
+  Tensor sums(queue, DType::float32, {apart.all_rows(), dx.columns()});
+  Index const count = apart.inner_rows();
+  for (Index tap = 0; tap < taps.kernel; ++tap)
+    batched_gemm(queue, taps.groups, Transpose::no,
+                 rows.view().rows(2 * apart.half - tap, count).columns(0, taps.filters),
+                 taps.filters, Transpose::no, taps.of(matrices.view(), tap), taps.group(),
+                 sums.view().rows(apart.half, count).columns(0, taps.channels), taps.channels,
+                 tap > 0);
+  move_together<T>(queue, apart, sums, dx);
 }
 template void grouped_convolution_backward_input<float>(Queue&, ConstView, ConstView, ConstView,
                                                         View);
@@ -129,10 +163,19 @@ template void grouped_convolution_backward_input<BFloat16>(Queue&, ConstView, Co
 template <class T>
 void grouped_convolution_backward_weight(Queue& queue, ConstView dy, ConstView x, ConstView offsets,
                                          View dweight) {
-  for_each_element<1>(queue, "grouped_convolution_backward_weight", dweight.rows(),
-                      dweight.columns(),
-                      BackwardWeight<T>{Taps(dweight, x.columns()), Sequences(offsets),
-                                        Rows<T const>(dy), Rows<T const>(x), Rows<float>(dweight)});
+  Taps const taps(dweight, x.columns());
+  Apart const apart(offsets, x.rows(), taps.kernel);
+  if (x.size() == 0) return;
+  Tensor const rows = moved_apart<T>(queue, apart, x), upstream = moved_apart<T>(queue, apart, dy);
+  Tensor sums(queue, DType::float32, {taps.kernel, taps.matrix()});
+  Index const count = apart.inner_rows();
+  for (Index tap = 0; tap < taps.kernel; ++tap)
+    batched_gemm(queue, taps.groups, Transpose::yes,
+                 upstream.view().rows(apart.half, count).columns(0, taps.filters), taps.filters,
+                 Transpose::no, rows.view().rows(tap, count).columns(0, taps.channels),
+                 taps.channels, taps.of(sums.view(), tap), taps.group());
+  for_each_element<1>(queue, "grouped_convolution_taps", taps.kernel, taps.matrix(),
+                      AddTaps{taps, sums.view().as<float>(), dweight.as<float>()});
 }
 template void grouped_convolution_backward_weight<float>(Queue&, ConstView, ConstView, ConstView,
                                                          View);
