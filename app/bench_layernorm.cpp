@@ -10,8 +10,10 @@
 #include "app/build_info.hpp"
 #include "app/options.hpp"
 #include "core/ops/activation.hpp"
+#include "core/ops/geglu_norm.hpp"
 #include "core/ops/layer_norm.hpp"
 #include "core/ops/residual.hpp"
+#include "core/ops/residual_norm.hpp"
 
 namespace accord::app {
 namespace {
@@ -67,12 +69,38 @@ int bench_layernorm(Options const& options) {
           [&] { residual_forward(queue, branch, {}, {}, gamma, x); });
     print("residual backward", options.width, 3,
           [&] { residual_backward(queue, x, branch, {}, {}, gamma, dbranch, dgamma); });
+
+    Tensor const weight = random_operand(queue, dtype, {options.width}, 4);
+    Tensor const bias = random_operand(queue, dtype, {options.width}, 5);
+    Tensor y(queue, dtype, shape), dx = random_operand(queue, dtype, shape, 6);
+    Tensor mean(queue, sums, {options.rows}), rstd(queue, sums, {options.rows});
+    EndingBranch const ending{branch, {}, {}, gamma};
+    BranchNorm const norm{{}, weight, bias};
+    Tensor sum(queue, dtype, shape);
+    Tensor dweight = Tensor::zeros(queue, sums, {options.width}),
+           dbias = Tensor::zeros(queue, sums, {options.width});
+    print("residual+norm forward", options.width, 4,
+          [&] { residual_norm_forward(queue, x, ending, norm, sum, y, mean, rstd); });
+    print("residual+norm backward", options.width, 6, [&] {
+      residual_norm_backward(queue, y, sum, norm, mean, rstd, ending, dx, dbranch,
+                             {dweight, dbias, dgamma});
+    });
   }
   Tensor const gate_up = random_operand(queue, dtype, {options.rows, 2 * options.ffn}, 1);
   Tensor const dy = random_operand(queue, dtype, {options.rows, options.ffn}, 2);
+  Tensor const weight = random_operand(queue, dtype, {options.ffn}, 3);
+  Tensor const bias = random_operand(queue, dtype, {options.ffn}, 4);
   Tensor y(queue, dtype, dy.shape()), dgate_up(queue, dtype, gate_up.shape());
+  Tensor mean(queue, sums, {options.rows}), rstd(queue, sums, {options.rows});
+  Tensor dweight = Tensor::zeros(queue, sums, {options.ffn}),
+         dbias = Tensor::zeros(queue, sums, {options.ffn});
   print("geglu forward", options.ffn, 3, [&] { geglu_forward(queue, gate_up, y); });
   print("geglu backward", options.ffn, 5, [&] { geglu_backward(queue, dy, gate_up, dgate_up); });
+  print("geglu+norm forward", options.ffn, 3,
+        [&] { geglu_norm_forward(queue, gate_up, weight, bias, y, mean, rstd); });
+  print("geglu+norm backward", options.ffn, 5, [&] {
+    geglu_norm_backward(queue, dy, gate_up, weight, mean, rstd, dgate_up, dweight, dbias);
+  });
   return 0;
 }
 

@@ -303,9 +303,13 @@ void verify_unit_layer(Queue&, Reference& reference) {
   Tensor dbias(queue, reference.dtype(), bias.shape());
   DenseBias const dense{bias, dbias};
   Block::Saved saved;
-  Tensor const y =
-      block.forward(queue, branch, branch, {}, &dense, rows("inputs/x"), Recompute::none, &saved);
-  Tensor const dx = block.backward(queue, branch, branch, {}, &dense, rows("upstream/y"), saved);
+  ResidualStream stream(rows("inputs/x"));
+  block.forward(queue, branch, branch, {}, &dense, stream, Recompute::none, &saved);
+  Tensor const y = std::move(stream).finish(queue);
+  ResidualGradient gradient_of_stream{rows("upstream/y"), {}};
+  gradient_of_stream.enter(queue, block.ffn_end(branch, saved));
+  block.backward(queue, branch, branch, {}, &dense, {}, gradient_of_stream, saved);
+  Tensor const& dx = gradient_of_stream.dx;
   Tolerance const gradient = tolerance_of(Quantity::unit_gradient, reference.dtype());
   reference.compare("outputs/y", layout.to_time(as_doubles(queue, y), d),
                     tolerance_of(Quantity::unit_output, reference.dtype()));

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-
-#include "core/ops/residual.hpp"
-
 namespace accord {
 namespace {
 
@@ -20,15 +17,9 @@ LayerNorm add_norm(ParameterScope const& scope, TensorParallelRegion region,
   return {scope.store(), weight, add_vector(scope, region, name + ".bias", n, 0)};
 }
 
-// Rows of a branch that this rank works on outside its region.
-Index own_rows(BranchRows const& branch, ConstView stream) {
-  return branch.rows ? branch.rows.size() : stream.rows();
-}
-
-Tensor copy_of(Queue& queue, ConstView x) {
-  Tensor result(queue, x.dtype(), x.shape());
-  copy(queue, x, result);
-  return result;
+// What a branch that no sequence takes reads and gives.
+Tensor no_rows(Queue& queue, ConstView stream) {
+  return {queue, stream.dtype(), Shape{0, stream.columns()}};
 }
 
 }  // namespace
@@ -57,98 +48,99 @@ Index Block::flat_begin() const {
   return std::numeric_limits<Index>::max();
 }
 
-Tensor Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                      std::span<PositionBias const> bias, DenseBias const* dense, Tensor x,
-                      Recompute recompute, Saved* saved) const {
+void Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
+                    std::span<PositionBias const> bias, DenseBias const* dense,
+                    ResidualStream& stream, Recompute recompute, Saved* saved) const {
+  Tensor* const kept_x = saved ? &saved->x : nullptr;
+  if (recompute == Recompute::layer) saved = nullptr;  // of everything else
   Saved discarded;
   Saved& s = saved ? *saved : discarded;
-  auto begin_branch = [&](Tensor& kept) {  // keeps the stream as it is before a branch adds to it
-    if (saved) kept = copy_of(queue, x);
-  };
   bool const keep_inputs = saved && recompute == Recompute::none;
 
-  begin_branch(s.x);
-  if (attention_rows.count > 0) {
-    Tensor a = attention_norm_.forward(queue, x, attention_rows.rows, s.attention_norm);
-    Tensor branch = attention_.forward(queue, a, attention_rows.attention, bias, dense, recompute,
-                                       s.attention, attention_rows.shares);
-    residual_forward(queue, branch, attention_rows.rows, attention_rows.row_scale, gamma(gamma_1_),
-                     x);
-    if (keep_inputs) s.attention_input = std::move(a);
-    if (saved && gamma_1_ >= 0) s.attention_branch = std::move(branch);
-    if (!saved) s.attention = {};
-  }
+  Tensor a = stream.norm(queue, attention_norm_, attention_rows, s.attention_norm, kept_x);
+  Tensor branch = attention_rows.count > 0
+                      ? attention_.forward(queue, a, attention_rows.attention, bias, dense,
+                                           recompute, s.attention, attention_rows.shares)
+                      : no_rows(queue, a);
+  if (!saved) s.attention = {};
+  stream.add(std::move(branch), attention_rows, gamma(gamma_1_),
+             saved && gamma_1_ >= 0 ? &saved->attention_branch : nullptr);
+  if (keep_inputs)
+    s.attention_input = std::move(a);
+  else
+    a = {};
 
-  begin_branch(s.mid);
-  if (ffn_rows.count > 0) {
-    Tensor own = ffn_norm_.forward(queue, x, ffn_rows.rows, s.ffn_norm);
-    Tensor room;
-    ConstView const y = region_.enter_forward(queue, own, ffn_rows.shares, room);
-    Tensor branch(queue, y.dtype(), y.shape());
-    s.ffn.resize(ffn_rows.groups.size());
-    for (std::size_t g = 0; g < ffn_rows.groups.size(); ++g) {
-      RowGroup const& group = ffn_rows.groups[g];
-      ffn_[static_cast<std::size_t>(group.modality)].forward(
-          queue, y.rows(group.row, group.length), recompute,
-          branch.view().rows(group.row, group.length), s.ffn[g]);
-      if (!saved) s.ffn[g] = {};
-    }
-    room = {};
-    branch = region_.leave_forward(queue, std::move(branch), ffn_rows.shares);
-    for (RowGroup const& group : ffn_rows.own_groups)
-      ffn_[static_cast<std::size_t>(group.modality)].add_bias(
-          queue, branch.view().rows(group.row, group.length));
-    residual_forward(queue, branch, ffn_rows.rows, ffn_rows.row_scale, gamma(gamma_2_), x);
-    if (keep_inputs) s.ffn_input = std::move(own);
-    if (saved && gamma_2_ >= 0) s.ffn_branch = std::move(branch);
-  }
-  return x;
+  Tensor y = stream.norm(queue, ffn_norm_, ffn_rows, s.ffn_norm, saved ? &saved->mid : nullptr);
+  branch = ffn_rows.count > 0 ? ffn_forward(queue, ffn_rows, y, recompute, saved ? &s.ffn : nullptr)
+                              : no_rows(queue, y);
+  stream.add(std::move(branch), ffn_rows, gamma(gamma_2_),
+             saved && gamma_2_ >= 0 ? &saved->ffn_branch : nullptr);
+  if (keep_inputs) s.ffn_input = std::move(y);
 }
 
-Tensor Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                       std::span<PositionBias const> bias, DenseBias const* dense, Tensor dx,
-                       Saved& saved) const {
-  Index const width = dx.shape()[1];
-  if (ffn_rows.count > 0) {
-    Tensor own_dbranch(queue, dx.dtype(), Shape{own_rows(ffn_rows, dx), width});
-    residual_backward(queue, dx, saved.ffn_branch, ffn_rows.rows, ffn_rows.row_scale,
-                      gamma(gamma_2_), own_dbranch, dgamma(gamma_2_));
-    for (RowGroup const& group : ffn_rows.own_groups)
-      ffn_[static_cast<std::size_t>(group.modality)].add_bias_backward(
-          queue, own_dbranch.view().rows(group.row, group.length));
-    Tensor const rebuilt =
-        saved.ffn_input ? Tensor{} : ffn_norm_.recompute(queue, saved.mid, ffn_rows.rows);
-    Tensor room, dbranch_room;
-    ConstView const y = region_.enter_forward(
-        queue, saved.ffn_input ? saved.ffn_input.view() : rebuilt.view(), ffn_rows.shares, room);
-    ConstView const dbranch =
-        region_.leave_backward(queue, own_dbranch, ffn_rows.shares, dbranch_room);
-    Tensor dy(queue, dx.dtype(), dbranch.shape());
-    for (std::size_t g = 0; g < ffn_rows.groups.size(); ++g) {
-      RowGroup const& group = ffn_rows.groups[g];
-      ffn_[static_cast<std::size_t>(group.modality)].backward(
-          queue, dbranch.rows(group.row, group.length), y.rows(group.row, group.length),
-          saved.ffn[g], dy.view().rows(group.row, group.length));
-    }
-    dy = region_.enter_backward(queue, std::move(dy), ffn_rows.shares);
-    ffn_norm_.backward(queue, dy, saved.mid, ffn_rows.rows, saved.ffn_norm, Write::accumulate, dx);
+Tensor Block::ffn_forward(Queue& queue, BranchRows const& rows, ConstView own, Recompute recompute,
+                          std::vector<GegluFfn::Saved>* saved) const {
+  Tensor room;
+  ConstView const y = region_.enter_forward(queue, own, rows.shares, room);
+  Tensor branch(queue, y.dtype(), y.shape());
+  if (saved) saved->resize(rows.groups.size());
+  for (std::size_t g = 0; g < rows.groups.size(); ++g) {
+    RowGroup const& group = rows.groups[g];
+    GegluFfn::Saved discarded;
+    ffn_[static_cast<std::size_t>(group.modality)].forward(
+        queue, y.rows(group.row, group.length), recompute,
+        branch.view().rows(group.row, group.length), saved ? (*saved)[g] : discarded);
   }
+  room = {};
+  branch = region_.leave_forward(queue, std::move(branch), rows.shares);
+  for (RowGroup const& group : rows.own_groups)
+    ffn_[static_cast<std::size_t>(group.modality)].add_bias(
+        queue, branch.view().rows(group.row, group.length));
+  return branch;
+}
+
+ResidualGradient::End Block::ffn_end(BranchRows const& ffn_rows, Saved const& saved) const {
+  return end(ffn_rows, saved.ffn_branch, gamma_2_);
+}
+
+void Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
+                     std::span<PositionBias const> bias, DenseBias const* dense,
+                     std::optional<ResidualGradient::End> const& before, ResidualGradient& gradient,
+                     Saved& saved) const {
+  Tensor d = ffn_rows.count > 0 ? ffn_backward(queue, ffn_rows, gradient.dbranch, saved)
+                                : no_rows(queue, gradient.dx);
+  gradient.leave(queue, d, ffn_norm_, ffn_rows, saved.mid, saved.ffn_norm,
+                 end(attention_rows, saved.attention_branch, gamma_1_));
   saved.mid = {};
+  d = no_rows(queue, gradient.dx);
   if (attention_rows.count > 0) {
-    Tensor dbranch(queue, dx.dtype(), Shape{own_rows(attention_rows, dx), width});
-    residual_backward(queue, dx, saved.attention_branch, attention_rows.rows,
-                      attention_rows.row_scale, gamma(gamma_1_), dbranch, dgamma(gamma_1_));
-    Tensor const rebuilt = saved.attention_input
-                               ? Tensor{}
-                               : attention_norm_.recompute(queue, saved.x, attention_rows.rows);
-    ConstView const a = saved.attention_input ? saved.attention_input.view() : rebuilt.view();
-    Tensor const da = attention_.backward(queue, dbranch, a, attention_rows.attention, bias, dense,
-                                          saved.attention, attention_rows.shares);
-    attention_norm_.backward(queue, da, saved.x, attention_rows.rows, saved.attention_norm,
-                             Write::accumulate, dx);
+    if (!saved.attention_input)
+      saved.attention_input = attention_norm_.recompute(queue, saved.x, attention_rows.rows);
+    d = attention_.backward(queue, gradient.dbranch, saved.attention_input,
+                            attention_rows.attention, bias, dense, saved.attention,
+                            attention_rows.shares);
   }
+  gradient.leave(queue, d, attention_norm_, attention_rows, saved.x, saved.attention_norm, before);
   saved = {};
-  return dx;
+}
+
+Tensor Block::ffn_backward(Queue& queue, BranchRows const& rows, ConstView own_dbranch,
+                           Saved& saved) const {
+  for (RowGroup const& group : rows.own_groups)
+    ffn_[static_cast<std::size_t>(group.modality)].add_bias_backward(
+        queue, own_dbranch.rows(group.row, group.length));
+  if (!saved.ffn_input) saved.ffn_input = ffn_norm_.recompute(queue, saved.mid, rows.rows);
+  Tensor room, dbranch_room;
+  ConstView const y = region_.enter_forward(queue, saved.ffn_input, rows.shares, room);
+  ConstView const dbranch = region_.leave_backward(queue, own_dbranch, rows.shares, dbranch_room);
+  Tensor dy(queue, dbranch.dtype(), dbranch.shape());
+  for (std::size_t g = 0; g < rows.groups.size(); ++g) {
+    RowGroup const& group = rows.groups[g];
+    ffn_[static_cast<std::size_t>(group.modality)].backward(
+        queue, dbranch.rows(group.row, group.length), y.rows(group.row, group.length), saved.ffn[g],
+        dy.view().rows(group.row, group.length));
+  }
+  return region_.enter_backward(queue, std::move(dy), rows.shares);
 }
 
 }  // namespace accord

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/model/pack.hpp"
+#include "core/model/residual_stream.hpp"
 #include "core/nn/geglu_ffn.hpp"
 #include "core/nn/self_attention.hpp"
 
@@ -18,7 +19,7 @@ namespace accord {
 class Block {
  public:
   struct Saved {
-    Tensor x, mid;                      ///< [R, d] residual stream before each branch
+    Tensor x, mid;                      ///< [R, d] residual stream at each norm
     Tensor attention_input, ffn_input;  ///< norms' outputs, or empty: rebuilt
     LayerNorm::Saved attention_norm, ffn_norm;
     SelfAttention::Saved attention;
@@ -30,22 +31,32 @@ class Block {
   Block(ParameterScope const& scope, StackConfig const& config,
         std::vector<std::string> const& modalities, TensorParallelRegion region);
 
-  /// Consumes x [R, d] and returns the next x. `saved` null: nothing is kept (a pass without
-  /// gradient).
-  Tensor forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                 std::span<PositionBias const> bias, DenseBias const* dense, Tensor x,
-                 Recompute recompute, Saved* saved) const;
-  /// Consumes the gradient of the output and returns that of the input.
-  Tensor backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                  std::span<PositionBias const> bias, DenseBias const* dense, Tensor dx,
-                  Saved& saved) const;
+  /// Takes the stream through the layer; the FFN branch is what it ends with. `saved` null: nothing
+  /// is kept (a pass without gradient).
+  void forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
+               std::span<PositionBias const> bias, DenseBias const* dense, ResidualStream& stream,
+               Recompute recompute, Saved* saved) const;
+  /// The end of the FFN branch, in a layer whose forward saved this.
+  ResidualGradient::End ffn_end(BranchRows const& ffn_rows, Saved const& saved) const;
+  /// Takes the gradient back, from its entry into the FFN branch. `before`: the branch that the
+  /// layer's first norm added, if it did. Consumes what was saved.
+  void backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
+                std::span<PositionBias const> bias, DenseBias const* dense,
+                std::optional<ResidualGradient::End> const& before, ResidualGradient& gradient,
+                Saved& saved) const;
   /// Flat index of the block's first parameter: once its backward is done, every gradient from here
   /// on is final.
   Index flat_begin() const;
 
  private:
   ConstView gamma(int id) const { return id >= 0 ? ConstView(store_->value(id)) : ConstView{}; }
-  View dgamma(int id) const { return id >= 0 ? store_->gradient(id) : View{}; }
+  ResidualGradient::End end(BranchRows const& rows, Tensor const& branch, int gamma_id) const {
+    return {rows, branch, gamma(gamma_id), gamma_id >= 0 ? store_->gradient(gamma_id) : View{}};
+  }
+  Tensor ffn_forward(Queue& queue, BranchRows const& rows, ConstView own, Recompute recompute,
+                     std::vector<GegluFfn::Saved>* saved) const;
+  Tensor ffn_backward(Queue& queue, BranchRows const& rows, ConstView own_dbranch,
+                      Saved& saved) const;
 
   ParameterStore* store_;
   TensorParallelRegion region_;

@@ -189,8 +189,14 @@ class BranchBuilder {
     }
     if (all) return;
     auto const stream_first = static_cast<std::int32_t>(region_.own_first(stream_));
-    for (std::int32_t& row : rows) row -= stream_first;
+    std::vector<std::int32_t> index(
+        static_cast<std::size_t>(region_.own_count(stream_, pack_.rows)), -1);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i] -= stream_first;
+      index[static_cast<std::size_t>(rows[i])] = static_cast<std::int32_t>(i);
+    }
     branch.rows = Tensor::from_host(queue_, rows);
+    branch.index = Tensor::from_host(queue_, index);
   }
 
   template <class T>

@@ -63,10 +63,13 @@ struct BranchRows {
   std::vector<RowGroup> groups;
   AttentionPlan attention;
   // Outside: those that this rank holds, counted from its first.
-  RowShares shares;                  ///< who holds which
-  Tensor rows;                       ///< int32: compact row -> row of the stream; empty: all rows
-  Tensor row_scale;                  ///< accumulator type: 1 / keep; empty: 1
+  RowShares shares;  ///< who holds which
+  Tensor rows;       ///< int32: compact row -> row of the stream; empty: all rows
+  Tensor index;      ///< int32: row of the stream -> compact row or -1; empty: itself
+  Tensor row_scale;  ///< accumulator type: 1 / keep; empty: 1
   std::vector<RowGroup> own_groups;  ///< in compact rows
+
+  Index own_count(Index stream_rows) const { return rows ? rows.size() : stream_rows; }
 };
 
 /// Stochastic depth (spec 1.8): layer l of L drops the branch of a sequence with rate * l / (L -

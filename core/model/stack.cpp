@@ -21,36 +21,36 @@ Stack::Stack(ParameterScope const& fusion_model, StackConfig const& config,
 Tensor Stack::forward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor x,
                       Recompute recompute, Saved* saved) const {
   if (saved) saved->blocks.resize(blocks_.size());
+  ResidualStream stream(std::move(x));
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     Index const layer = layer_begin_ + static_cast<Index>(i);
-    Block::Saved* kept = saved ? &saved->blocks[i] : nullptr;
-    if (kept && recompute == Recompute::layer) {
-      kept->x = Tensor(queue, x.dtype(), x.shape());
-      copy(queue, x, kept->x);
-      kept = nullptr;
-    }
-    x = blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias_of(biases, layer),
-                           nullptr, std::move(x), recompute, kept);
+    blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias_of(biases, layer),
+                       nullptr, stream, recompute, saved ? &saved->blocks[i] : nullptr);
   }
-  return x;
+  return std::move(stream).finish(queue);
 }
 
 Tensor Stack::backward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor dx,
                        Recompute recompute, Saved& saved, Ready const& ready) const {
+  ResidualGradient gradient{std::move(dx), {}};
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     Index const layer = layer_begin_ + static_cast<Index>(i);
+    BranchRows const &attention_rows = plan.attention(layer), &ffn_rows = plan.ffn(layer);
     Block::Saved& kept = saved.blocks[i];
     std::vector<PositionBias> const bias = bias_of(biases, layer);
+    std::optional<ResidualGradient::End> before;  // unless the layer stands alone
     if (recompute == Recompute::layer) {
-      Tensor x = std::move(kept.x);
-      blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias, nullptr, std::move(x),
-                         Recompute::none, &kept);
+      ResidualStream stream(kept.x.view());
+      blocks_[i].forward(queue, attention_rows, ffn_rows, bias, nullptr, stream, Recompute::none,
+                         &kept);
+    } else if (i > 0) {
+      before.emplace(blocks_[i - 1].ffn_end(plan.ffn(layer - 1), saved.blocks[i - 1]));
     }
-    dx = blocks_[i].backward(queue, plan.attention(layer), plan.ffn(layer), bias, nullptr,
-                             std::move(dx), kept);
+    if (!gradient.dbranch) gradient.enter(queue, blocks_[i].ffn_end(ffn_rows, kept));
+    blocks_[i].backward(queue, attention_rows, ffn_rows, bias, nullptr, before, gradient, kept);
     if (ready) ready(blocks_[i].flat_begin());
   }
-  return dx;
+  return std::move(gradient.dx);
 }
 
 }  // namespace accord

@@ -42,8 +42,8 @@ void geglu_norm_backward(Queue& queue, ConstView dy_view, ConstView gate_up_view
   T const *const mean = mean_view.as<T>(), *const rstd = rstd_view.as<T>();
   Index const f = dy.columns();
   Weight<T> const weight(queue, weight_view, f);
-  with_parameter_gradients<T>(
-      queue, dy.rows(), f, dweight, dbias, [&](Index i, T* dweight_row, T* dbias_row) {
+  with_column_sums<T, 2>(
+      queue, dy.rows(), f, {dweight, dbias}, [&](Index i, std::array<T*, 2> const& into) {
         auto const row = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(f));
         T* const product = row.get();
         T const *const gate = gate_up[i], *const up = gate + f;
@@ -56,8 +56,8 @@ void geglu_norm_backward(Queue& queue, ConstView dy_view, ConstView gate_up_view
           dgate[j] = u * (at.cdf + g * at.density);
           dup[j] = g * at.cdf;
         }
-        std::array<T, 2> const sums = backward_sums_of<T>(dy[i], product, weight, mean[i], rstd[i],
-                                                          f, dweight_row, dbias_row);
+        std::array<T, 2> const sums =
+            backward_sums_of<T>(dy[i], product, weight, mean[i], rstd[i], f, into[0], into[1]);
         T* const dproduct = product;
         backward_row<Write::overwrite, T>(dy[i], product, weight, mean[i], rstd[i], sums, f, f,
                                           dproduct);

@@ -38,11 +38,11 @@ void layer_norm_backward(Queue& queue, ConstView dy_view, ConstView x_view, Cons
   T const *const mean = mean_view.as<T>(), *const rstd = rstd_view.as<T>();
   Index const n = x.columns();
   Weight<T> const weight(queue, weight_view, n);
-  with_parameter_gradients<T>(
-      queue, dy.rows(), n, dweight, dbias, [&](Index i, T* dweight_row, T* dbias_row) {
+  with_column_sums<T, 2>(
+      queue, dy.rows(), n, {dweight, dbias}, [&](Index i, std::array<T*, 2> const& into) {
         Index const row = list[i];
         std::array<T, 2> const sums =
-            backward_sums_of<T>(dy[i], x[row], weight, mean[i], rstd[i], n, dweight_row, dbias_row);
+            backward_sums_of<T>(dy[i], x[row], weight, mean[i], rstd[i], n, into[0], into[1]);
         if (write == Write::accumulate)
           backward_row<Write::accumulate, T>(dy[i], x[row], weight, mean[i], rstd[i], sums, n, n,
                                              dx[row]);
@@ -108,10 +108,10 @@ void layer_norm_backward_sums(Queue& queue, ConstView dy_view, ConstView x_view,
   T* const sums = sums_view.as<T>();
   Index const n = x.columns();
   Weight<T> const weight(queue, weight_view, n);
-  with_parameter_gradients<T>(
-      queue, x.rows(), n, dweight, dbias, [&](Index i, T* dweight_row, T* dbias_row) {
+  with_column_sums<T, 2>(
+      queue, x.rows(), n, {dweight, dbias}, [&](Index i, std::array<T*, 2> const& into) {
         std::array<T, 2> const row =
-            backward_sums_of<T>(dy[i], x[i], weight, mean[i], rstd[i], n, dweight_row, dbias_row);
+            backward_sums_of<T>(dy[i], x[i], weight, mean[i], rstd[i], n, into[0], into[1]);
         sums[2 * i] = row[0];
         sums[2 * i + 1] = row[1];
       });

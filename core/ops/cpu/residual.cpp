@@ -1,6 +1,7 @@
 #include "core/ops/residual.hpp"
 
 #include "core/ops/cpu/row_chunks.hpp"
+#include "core/ops/cpu/row_residual.hpp"
 #include "core/ops/matrix.hpp"
 
 namespace accord::cpu {
@@ -15,16 +16,8 @@ void residual_forward(Queue&, ConstView branch_view, ConstView rows, ConstView r
                                                               optional_values<T>(gamma_view);
   Index const n = x.columns();
   for_each_row(branch.rows(), n, [&](Index i) {
-    T const* const from = branch[i];
     T* const to = x[list[i]];
-    T const factor = factors ? factors[i] : T{1};
-    if (gamma) {
-#pragma omp simd
-      for (Index j = 0; j < n; ++j) to[j] += factor * gamma[j] * from[j];
-    } else {
-#pragma omp simd
-      for (Index j = 0; j < n; ++j) to[j] += factor * from[j];
-    }
+    add_branch<T>(to, branch[i], factors ? factors[i] : T{1}, gamma, n, to);
   });
 }
 template void residual_forward<double>(Queue&, ConstView, ConstView, ConstView, ConstView, View);
@@ -40,30 +33,15 @@ void residual_backward(Queue& queue, ConstView dx_view, ConstView branch_view, C
   T const *const factors = optional_values<T>(row_scale), *const gamma =
                                                               optional_values<T>(gamma_view);
   Index const n = dx.columns();
-  auto const write_row = [&](Index i) {
-    T const* const from = dx[list[i]];
-    T* const to = dbranch[i];
-    T const factor = factors ? factors[i] : T{1};
-    if (gamma) {
-#pragma omp simd
-      for (Index j = 0; j < n; ++j) to[j] = factor * gamma[j] * from[j];
-    } else {
-#pragma omp simd
-      for (Index j = 0; j < n; ++j) to[j] = factor * from[j];
-    }
+  Matrix<T const> const branch(dgamma_view ? branch_view : ConstView(dbranch_view));
+  auto const row = [&](Index i, T* dgamma) {
+    branch_gradient<T>(dx[list[i]], branch[i], factors ? factors[i] : T{1}, gamma, n, dbranch[i],
+                       dgamma);
   };
-  if (!dgamma_view) {
-    for_each_row(dbranch.rows(), n, write_row);
-    return;
-  }
-  Matrix<T const> const branch(branch_view);
-  for_each_row_with_sums(queue, dbranch.rows(), n, dgamma_view.as<T>(), [&](Index i, T* dgamma) {
-    T const *const value = branch[i], *const from = dx[list[i]];
-    T const factor = factors ? factors[i] : T{1};
-#pragma omp simd
-    for (Index j = 0; j < n; ++j) dgamma[j] += factor * value[j] * from[j];
-    write_row(i);  // after branch is read: dbranch may be branch
-  });
+  if (dgamma_view)
+    for_each_row_with_sums(queue, dbranch.rows(), n, dgamma_view.as<T>(), row);
+  else
+    for_each_row(dbranch.rows(), n, [&](Index i) { row(i, nullptr); });
 }
 template void residual_backward<double>(Queue&, ConstView, ConstView, ConstView, ConstView,
                                         ConstView, View, View);

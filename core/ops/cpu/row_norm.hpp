@@ -107,25 +107,28 @@ class Weight {
   T const* given_;
 };
 
-/// Runs body(row, dweight, dbias) over all rows and adds what it leaves in the two; either may be
-/// missing.
-template <class T, class Body>
-void with_parameter_gradients(Queue& queue, Index rows, Index n, View dweight_view, View dbias_view,
-                              Body&& body) {
-  T *const dweight = optional_values<T>(dweight_view), *const dbias =
-                                                           optional_values<T>(dbias_view);
-  if (!dweight && !dbias) {
-    for_each_row(rows, n,
-                 [&](Index i) { body(i, static_cast<T*>(nullptr), static_cast<T*>(nullptr)); });
+/// Runs body(row, sums) over all rows, where sums[k] has n elements to add to, and adds those up to
+/// results[k]; null where a result is not given.
+template <class T, std::size_t N, class Body>
+void with_column_sums(Queue& queue, Index rows, Index n, std::array<View, N> const& results,
+                      Body&& body) {
+  std::array<T*, N> into{};
+  if (std::none_of(results.begin(), results.end(), [](View view) { return bool(view); })) {
+    for_each_row(rows, n, [&](Index i) { body(i, into); });
     return;
   }
-  Tensor both = Tensor::zeros(queue, dtype_of<T>, Shape{2 * n});
-  T* const sums = both.view().template as<T>();
-  for_each_row_with_sums(queue, rows, 2 * n, sums, [&](Index i, T* into) {
-    body(i, dweight ? into : nullptr, dbias ? into + n : nullptr);
+  Tensor all = Tensor::zeros(queue, dtype_of<T>, Shape{static_cast<Index>(N) * n});
+  T* const sums = all.view().template as<T>();
+  for_each_row_with_sums(queue, rows, static_cast<Index>(N) * n, sums, [&](Index i, T* partial) {
+    std::array<T*, N> at{};
+    for (std::size_t k = 0; k < N; ++k)
+      if (results[k]) at[k] = partial + static_cast<Index>(k) * n;
+    body(i, at);
   });
-  for (Index j = 0; dweight && j < n; ++j) dweight[j] += sums[j];
-  for (Index j = 0; dbias && j < n; ++j) dbias[j] += sums[n + j];
+  for (std::size_t k = 0; k < N; ++k)
+    if (results[k])
+      for (Index j = 0; j < n; ++j)
+        results[k].template as<T>()[j] += sums[static_cast<Index>(k) * n + j];
 }
 
 }  // namespace accord::cpu

@@ -22,68 +22,28 @@ __global__ void layer_norm_forward_kernel(Index columns, Rows<T const> x, RowLis
   }
 }
 
-/// What one thread needs of element (i, j) in backward: g = dy weight and xhat.
 template <class T, int V>
-struct Backward {
-  Rows<T const> dy, x;
-  RowList rows;
-  Affine<T, V> affine;
-  float const* mean;
-  float const* rstd;
-
-  __device__ void values(Index i, Index j, float (&upstream)[V], float (&xhat)[V]) const {
-    load(upstream, &dy[i][j]);
-    load(xhat, &x[rows[i]][j]);
-    for (float& value : xhat) value = (value - mean[i]) * rstd[i];
-  }
-};
-
-/// {sum g, sum g xhat} of row i, and its share of the column sums.
-template <class T, int V>
-__device__ float2 backward_sums_of_row(Backward<T, V> const& at, Index i, Index columns,
-                                       ColumnSums const& column_sums) {
-  float of_g = 0, of_g_xhat = 0;
+__device__ void write_dx_of_row(NormBackward<T, V> const& at, Index i, Index row, Index columns,
+                                Index width, float2 sums, Write write, T* dx) {
   for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
-    float upstream[V], xhat[V], w[V];
-    at.values(i, j, upstream, xhat);
-    at.affine.weights(w, j);
-    column_sums.add(1, j, upstream);
-    for (int k = 0; k < V; ++k) {
-      of_g += upstream[k] * w[k];
-      of_g_xhat += upstream[k] * w[k] * xhat[k];
-      upstream[k] *= xhat[k];
-    }
-    column_sums.add(0, j, upstream);
-  }
-  of_g = block_sum(of_g);
-  return {of_g, block_sum(of_g_xhat)};
-}
-
-template <class T, int V>
-__device__ void write_dx_of_row(Backward<T, V> const& at, Index i, Index columns, Index width,
-                                float2 sums, Write write, T* dx) {
-  float const of_g = sums.x / static_cast<float>(width);
-  float const of_g_xhat = sums.y / static_cast<float>(width);
-  for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
-    float upstream[V], xhat[V], w[V], kept[V] = {};
-    at.values(i, j, upstream, xhat);
-    at.affine.weights(w, j);
-    if (write == Write::accumulate) load(kept, &dx[j]);
-    for (int k = 0; k < V; ++k)
-      kept[k] += at.rstd[i] * (upstream[k] * w[k] - of_g - xhat[k] * of_g_xhat);
-    store(&dx[j], kept);
+    float values[V] = {};
+    if (write == Write::accumulate) load(values, &dx[j]);
+    at.add_dx(values, i, row, j, width, sums);
+    store(&dx[j], values);
   }
 }
 
 template <class T, int V>
-__global__ void layer_norm_backward_kernel(Index m, Index columns, Backward<T, V> at, Write write,
-                                           Rows<T> dx, float* __restrict__ partial) {
+__global__ void layer_norm_backward_kernel(Index m, Index columns, NormBackward<T, V> at,
+                                           RowList rows, Write write, Rows<T> dx,
+                                           float* __restrict__ partial) {
   ColumnSums const column_sums{reinterpret_cast<float*>(dynamic_shared()), 2, columns,
                                partial != nullptr};
   column_sums.template clear<V>();
   for (Index i = blockIdx.x; i < m; i += gridDim.x) {
-    float2 const sums = backward_sums_of_row(at, i, columns, column_sums);
-    write_dx_of_row(at, i, columns, columns, sums, write, dx[at.rows[i]]);
+    Index const row = rows[i];
+    float2 const sums = backward_sums_of_row(at, i, row, columns, column_sums);
+    write_dx_of_row(at, i, row, columns, columns, sums, write, dx[row]);
   }
   column_sums.template write<V>(partial);
 }
@@ -120,14 +80,14 @@ __global__ void layer_norm_apply_kernel(Index columns, Index width, Rows<T const
 }
 
 template <class T, int V>
-__global__ void layer_norm_backward_sums_kernel(Index m, Index columns, Backward<T, V> at,
+__global__ void layer_norm_backward_sums_kernel(Index m, Index columns, NormBackward<T, V> at,
                                                 float* __restrict__ sums,
                                                 float* __restrict__ partial) {
   ColumnSums const column_sums{reinterpret_cast<float*>(dynamic_shared()), 2, columns,
                                partial != nullptr};
   column_sums.template clear<V>();
   for (Index i = blockIdx.x; i < m; i += gridDim.x) {
-    float2 const of_row = backward_sums_of_row(at, i, columns, column_sums);
+    float2 const of_row = backward_sums_of_row(at, i, i, columns, column_sums);
     if (threadIdx.x == 0) {
       sums[2 * i] = of_row.x;
       sums[2 * i + 1] = of_row.y;
@@ -137,17 +97,11 @@ __global__ void layer_norm_backward_sums_kernel(Index m, Index columns, Backward
 }
 
 template <class T, int V>
-__global__ void layer_norm_backward_apply_kernel(Index columns, Index width, Backward<T, V> at,
+__global__ void layer_norm_backward_apply_kernel(Index columns, Index width, NormBackward<T, V> at,
                                                  float const* __restrict__ sums, Rows<T> dx) {
   Index const i = blockIdx.x;
-  write_dx_of_row(at, i, columns, width, {sums[2 * i], sums[2 * i + 1]}, Write::overwrite, dx[i]);
-}
-
-template <class T, int V>
-Backward<T, V> backward_of(ConstView dy, ConstView x, ConstView rows, ConstView weight,
-                           ConstView mean, ConstView rstd) {
-  return {Rows<T const>(dy),           Rows<T const>(x), RowList(rows),
-          affine_of<T, V>(weight, {}), mean.as<float>(), rstd.as<float>()};
+  write_dx_of_row(at, i, i, columns, width, {sums[2 * i], sums[2 * i + 1]}, Write::overwrite,
+                  dx[i]);
 }
 
 }  // namespace
@@ -174,8 +128,8 @@ void layer_norm_backward(Queue& queue, ConstView dy, ConstView x, ConstView rows
         Geometry const geometry = column_sum_grid(m, columns, V, dweight || dbias ? 2 : 0);
         with_column_sums(queue, geometry, columns, {dweight, dbias}, [&](float* partial) {
           launch(queue, "layer_norm_backward", geometry, layer_norm_backward_kernel<T, V>, m,
-                 columns, backward_of<T, V>(dy, x, rows, weight, mean, rstd), write, Rows<T>(dx),
-                 partial);
+                 columns, norm_backward_of<T, V>(dy, x, weight, mean, rstd), RowList(rows), write,
+                 Rows<T>(dx), partial);
         });
       },
       dy, x, weight, dx);
@@ -224,7 +178,7 @@ void layer_norm_backward_sums(Queue& queue, ConstView dy, ConstView x, ConstView
         Geometry const geometry = column_sum_grid(m, columns, V, dweight || dbias ? 2 : 0);
         with_column_sums(queue, geometry, columns, {dweight, dbias}, [&](float* partial) {
           launch(queue, "layer_norm_backward_sums", geometry, layer_norm_backward_sums_kernel<T, V>,
-                 m, columns, backward_of<T, V>(dy, x, {}, weight, mean, rstd), sums.as<float>(),
+                 m, columns, norm_backward_of<T, V>(dy, x, weight, mean, rstd), sums.as<float>(),
                  partial);
         });
       },
@@ -239,7 +193,7 @@ void layer_norm_backward_apply(Queue& queue, ConstView dy, ConstView x, ConstVie
       [&]<int V>() {
         launch(queue, "layer_norm_backward_apply", row_grid(dy.rows(), dy.columns(), V),
                layer_norm_backward_apply_kernel<T, V>, dy.columns(), width,
-               backward_of<T, V>(dy, x, {}, weight, mean, rstd), sums.as<float>(), Rows<T>(dx));
+               norm_backward_of<T, V>(dy, x, weight, mean, rstd), sums.as<float>(), Rows<T>(dx));
       },
       dy, x, weight, dx);
 }

@@ -1,32 +1,24 @@
 #include "core/ops/residual.hpp"
 
 #include "core/ops/cuda/column_sums.hpp"
-#include "core/ops/cuda/launch.cuh"
+#include "core/ops/cuda/row_residual.cuh"
 
 namespace accord::cuda {
 namespace {
 
 template <class T, int V>
-__device__ void load_or_one(float (&values)[V], T const* from, Index j) {
-  if (from) return load(values, &from[j]);
-  for (float& value : values) value = 1;
-}
-
-template <class T, int V>
 struct ResidualForward {
   Rows<T const> branch;
   RowList rows;
-  float const* row_scale;
-  T const* gamma;
+  RowFactors<T, V> factors;
   Rows<T> x;
   __device__ void operator()(Index i, Index j) const {
     float values[V], added[V], factor[V];
     T* const to = &x[rows[i]][j];
     load(values, to);
     load(added, &branch[i][j]);
-    load_or_one(factor, gamma, j);
-    float const of_row = row_scale ? row_scale[i] : 1;
-    for (int k = 0; k < V; ++k) values[k] += of_row * factor[k] * added[k];
+    factors.load_at(factor, i, j);
+    for (int k = 0; k < V; ++k) values[k] += factor[k] * added[k];
     store(to, values);
   }
 };
@@ -34,21 +26,20 @@ struct ResidualForward {
 template <class T, int V>
 __global__ void residual_backward_kernel(Index m, Index columns, Rows<T const> dx,
                                          Rows<T const> branch, RowList rows,
-                                         float const* __restrict__ row_scale,
-                                         T const* __restrict__ gamma, Rows<T> dbranch,
+                                         RowFactors<T, V> factors, Rows<T> dbranch,
                                          float* __restrict__ partial) {
   for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
-    float factor[V], sums[V] = {};
-    load_or_one(factor, gamma, j);
+    float sums[V] = {};
     for (Index i = blockIdx.x; i < m; i += gridDim.x) {
       float upstream[V], values[V];
       load(upstream, &dx[rows[i]][j]);
-      float const of_row = row_scale ? row_scale[i] : 1;
       if (partial) {
+        float const of_row = factors.of_row(i);
         load(values, &branch[i][j]);
         for (int k = 0; k < V; ++k) sums[k] += of_row * values[k] * upstream[k];
       }
-      for (int k = 0; k < V; ++k) values[k] = of_row * factor[k] * upstream[k];
+      factors.load_at(values, i, j);
+      for (int k = 0; k < V; ++k) values[k] *= upstream[k];
       store(&dbranch[i][j], values);
     }
     if (partial) store(&partial[blockIdx.x * columns + j], sums);
@@ -64,8 +55,7 @@ void residual_forward(Queue& queue, ConstView branch, ConstView rows, ConstView 
       [&]<int V>() {
         for_each_element<V>(queue, "residual_forward", branch.rows(), branch.columns(),
                             ResidualForward<T, V>{Rows<T const>(branch), RowList(rows),
-                                                  optional_values<float>(row_scale),
-                                                  optional_values<T>(gamma), Rows<T>(x)});
+                                                  factors_of<T, V>(row_scale, gamma), Rows<T>(x)});
       },
       branch, gamma, x);
 }
@@ -85,7 +75,7 @@ void residual_backward(Queue& queue, ConstView dx, ConstView branch, ConstView r
         if (dgamma) partial = Tensor(queue, DType::float32, Shape{geometry.blocks, columns});
         launch(queue, "residual_backward", geometry, residual_backward_kernel<T, V>, m, columns,
                Rows<T const>(dx), Rows<T const>(read), RowList(rows),
-               optional_values<float>(row_scale), optional_values<T>(gamma), Rows<T>(dbranch),
+               factors_of<T, V>(row_scale, gamma), Rows<T>(dbranch),
                optional_values<float>(partial.view()));
         if (dgamma) add_partial(queue, partial, columns, {dgamma});
       },

@@ -118,4 +118,60 @@ Affine<T, V> affine_of(ConstView weight, ConstView bias) {
   return {optional_values<T>(weight), optional_values<T>(bias)};
 }
 
+/// The backward of a norm whose row i read row `row` of x.
+template <class T, int V>
+struct NormBackward {
+  Rows<T const> dy, x;
+  Affine<T, V> affine;
+  float const* mean;
+  float const* rstd;
+
+  /// dy and xhat of columns [j, j + V).
+  __device__ void load_at(float (&upstream)[V], float (&xhat)[V], Index i, Index row,
+                          Index j) const {
+    load(upstream, &dy[i][j]);
+    load(xhat, &x[row][j]);
+    for (float& value : xhat) value = (value - mean[i]) * rstd[i];
+  }
+  /// Adds the gradient of x there. `sums`: those of the whole row, `width` columns wide.
+  __device__ void add_dx(float (&dx)[V], Index i, Index row, Index j, Index width,
+                         float2 sums) const {
+    float upstream[V], xhat[V], w[V];
+    load_at(upstream, xhat, i, row, j);
+    affine.weights(w, j);
+    float const of_g = sums.x / static_cast<float>(width);
+    float const of_g_xhat = sums.y / static_cast<float>(width);
+    for (int k = 0; k < V; ++k)
+      dx[k] += rstd[i] * (upstream[k] * w[k] - of_g - xhat[k] * of_g_xhat);
+  }
+};
+
+template <class T, int V>
+NormBackward<T, V> norm_backward_of(ConstView dy, ConstView x, ConstView weight, ConstView mean,
+                                    ConstView rstd) {
+  return {Rows<T const>(dy), Rows<T const>(x), affine_of<T, V>(weight, {}), mean.as<float>(),
+          rstd.as<float>()};
+}
+
+/// {sum g, sum g xhat} of a row, and its share of dweight and dbias, the first two column sums.
+template <class T, int V>
+__device__ float2 backward_sums_of_row(NormBackward<T, V> const& at, Index i, Index row,
+                                       Index columns, ColumnSums const& column_sums) {
+  float of_g = 0, of_g_xhat = 0;
+  for (Index j = threadIdx.x * V; j < columns; j += blockDim.x * V) {
+    float upstream[V], xhat[V], w[V];
+    at.load_at(upstream, xhat, i, row, j);
+    at.affine.weights(w, j);
+    column_sums.add(1, j, upstream);
+    for (int k = 0; k < V; ++k) {
+      of_g += upstream[k] * w[k];
+      of_g_xhat += upstream[k] * w[k] * xhat[k];
+      upstream[k] *= xhat[k];
+    }
+    column_sums.add(0, j, upstream);
+  }
+  of_g = block_sum(of_g);
+  return {of_g, block_sum(of_g_xhat)};
+}
+
 }  // namespace accord::cuda

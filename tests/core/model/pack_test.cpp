@@ -115,3 +115,23 @@ TEST(DropPath, OfAPlanIsThatOfEachSequencesOwnPositionPassLayerAndBranch) {
             << ", branch " << branch;
     }
 }
+
+TEST(BranchRows, AreFoundFromTheStreamByTheirIndex) {
+  ModelConfig const config = tiny_model_config();
+  MicroBatch const batch = tiny_batch(config, 1000, 16);
+  Queue queue(Backend::reference);
+  SelfCommunicator self;
+  TensorParallelRegion const region(self);
+  PackPlan const plan(queue, build_pack(batch, resolve_passes(config), {0, 1, 2}, {}), batch,
+                      region, {.drop = {0.4, 3, 3407, true}, .layer_begin = 1, .layer_end = 3});
+  for (Index layer : {1, 2}) {
+    auto const rows = to_host<std::int32_t>(queue, plan.ffn(layer).rows);
+    auto const index = to_host<std::int32_t>(queue, plan.ffn(layer).index);
+    ASSERT_EQ(static_cast<Index>(index.size()), plan.own_rows());
+    EXPECT_LT(rows.size(), index.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      EXPECT_EQ(index[static_cast<std::size_t>(rows[i])], static_cast<std::int32_t>(i));
+    EXPECT_EQ(std::count(index.begin(), index.end(), -1),
+              static_cast<std::ptrdiff_t>(index.size() - rows.size()));
+  }
+}
