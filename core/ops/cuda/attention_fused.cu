@@ -78,12 +78,14 @@ template <int part>
 __device__ void add_product(Results<part>& sums, HeadRows const& rows, Square const& staged,
                             int begin) {
   ACCORD_UNROLL
-  for (int step = 0; step < head_dim / 16; step += 2) ACCORD_UNROLL
-  for (int b = 0; b < part / 8; ++b) {
-    std::uint32_t second[4];  // of both steps
-    load_blocks(second, &staged[begin + 8 * b + lane() % 8][16 * step + lane() / 8 * 8]);
-    multiply_add(sums.values[b], rows.values[step], second[0], second[1]);
-    multiply_add(sums.values[b], rows.values[step + 1], second[2], second[3]);
+  for (int step = 0; step < head_dim / 16; step += 2) {
+    ACCORD_UNROLL
+    for (int b = 0; b < part / 8; ++b) {
+      std::uint32_t second[4];  // of both steps
+      load_blocks(second, &staged[begin + 8 * b + lane() % 8][16 * step + lane() / 8 * 8]);
+      multiply_add(sums.values[b], rows.values[step], second[0], second[1]);
+      multiply_add(sums.values[b], rows.values[step + 1], second[2], second[3]);
+    }
   }
 }
 
@@ -125,10 +127,12 @@ __device__ void store(Sums const& sums, BFloat16* upper, BFloat16* lower, float 
   }
 }
 
-/// Brings tokens [begin, begin + 64) of the sequence into shared memory, for all threads to read.
-__device__ void stage_tokens(Token (&tokens)[staged_tokens], DevicePlan const& plan,
+/// Brings tokens [begin, begin + count) of the sequence into shared memory, for all threads to
+/// read.
+template <int count>
+__device__ void stage_tokens(Token (&tokens)[count], DevicePlan const& plan,
                              AttentionTile const& tile, int begin) {
-  if (threadIdx.x < staged_tokens)
+  if (threadIdx.x < count)
     tokens[threadIdx.x] = token_of(plan, tile, begin + static_cast<int>(threadIdx.x));
 }
 
@@ -156,6 +160,59 @@ __device__ void stage_tables(BFloat16* tables, DevicePlan const& plan, int head)
   for (int i = threadIdx.x; i < plan.entries; i += threads) tables[i] = from[i];
 }
 
+/// Of the block's tokens, the two of which a thread holds results: `half` 0 and 1.
+__device__ int own_index(int half) {
+  return static_cast<int>(threadIdx.x) / warp_size * 16 + group() + 8 * half;
+}
+__device__ bool own_exists(AttentionTile const& tile, int half) {
+  return tile.begin + own_index(half) < tile.length;
+}
+/// Null beyond the sequence.
+template <class RowOf>
+__device__ auto own_row(AttentionTile const& tile, Token const (&own)[tile_tokens], int half,
+                        RowOf const& row_of) {
+  return own_exists(tile, half) ? row_of(own[own_index(half)]) : nullptr;
+}
+/// Whether any of the warp's tokens exists.
+__device__ bool warp_exists(AttentionTile const& tile) {
+  return tile.begin + static_cast<int>(threadIdx.x) / warp_size * 16 < tile.length;
+}
+
+/// What the product of a token of the block and a staged one gets added: the bias, or -inf where
+/// the key of the two is none.
+using BiasTile = BFloat16[tile_tokens][staged_tokens + 8];
+
+__device__ BFloat16 to_add(DevicePlan const& plan, BFloat16 const* tables, Token const& query,
+                           Token const& key) {
+  return from_float<BFloat16>(key.key ? bias_of(plan, tables, query, key) : -INFINITY);
+}
+
+// Neighbouring threads read the buckets of neighbouring keys: the staged ones, or the block's own.
+__device__ void stage_bias_of_queries(BiasTile& bias, DevicePlan const& plan,
+                                      BFloat16 const* tables, Token const (&queries)[tile_tokens],
+                                      Token const (&keys)[staged_tokens]) {
+  int const first = static_cast<int>(threadIdx.x) / warp_size * 16;
+  for (int j = lane(); j < staged_tokens; j += warp_size) {
+    Token const key = keys[j];
+    for (int i = first; i < first + 16; ++i) bias[i][j] = to_add(plan, tables, queries[i], key);
+  }
+}
+__device__ void stage_bias_of_keys(BiasTile& bias, DevicePlan const& plan, BFloat16 const* tables,
+                                   Token const (&keys)[tile_tokens],
+                                   Token const (&queries)[staged_tokens]) {
+  int const i = static_cast<int>(threadIdx.x) % tile_tokens;
+  Token const key = keys[i];
+  for (int j = static_cast<int>(threadIdx.x) / tile_tokens; j < staged_tokens;
+       j += threads / tile_tokens)
+    bias[i][j] = to_add(plan, tables, queries[j], key);
+}
+
+/// That of element [b][e] of results whose columns begin at `first`.
+__device__ float bias_of_element(BiasTile const& bias, int first, int b, int e) {
+  std::uint32_t const pair = pair_at(&bias[own_index(e / 2)][first + 8 * b + 2 * member()]);
+  return e % 2 == 0 ? low_float(pair) : high_float(pair);
+}
+
 __device__ float quad_sum(float x) {
   x += shuffle_xor(x, 1);
   return x + shuffle_xor(x, 2);
@@ -165,42 +222,27 @@ __device__ float quad_max(float x) {
   return fmaxf(x, shuffle_xor(x, 2));
 }
 
-/// The two tokens of which a thread holds results.
-struct TwoTokens {
-  Token token[2];
-  bool exists[2];
-  bool of_warp;  ///< any token of the warp exists
-
-  __device__ TwoTokens(DevicePlan const& plan, AttentionTile const& tile) {
-    int const begin = tile.begin + static_cast<int>(threadIdx.x) / warp_size * 16;
-    int const first = begin + group();
-    of_warp = begin < tile.length;
-    for (int half = 0; half < 2; ++half) {
-      exists[half] = first + 8 * half < tile.length;
-      token[half] = token_of(plan, tile, first + 8 * half);
-    }
-  }
-  template <class RowOf>
-  __device__ auto row(int half, RowOf const& row_of) const {
-    return exists[half] ? row_of(token[half]) : nullptr;
-  }
-};
-
-struct ForwardShared {
+/// For queries of the block.
+struct QueriesShared {
   Square k, v;
-  Token keys[staged_tokens];
+  BiasTile bias;
+  Token queries[tile_tokens], keys[staged_tokens];
 };
 
 __global__ void __launch_bounds__(threads, 3) forward_kernel(DevicePlan plan, Arrays arrays) {
   constexpr int part = 32;
-  auto& shared = *reinterpret_cast<ForwardShared*>(dynamic_shared());
+  auto& shared = *reinterpret_cast<QueriesShared*>(dynamic_shared());
   BFloat16* const tables = tables_behind(shared);
   int const head = static_cast<int>(blockIdx.x) % plan.heads;
   AttentionTile const tile = plan.tiles[static_cast<int>(blockIdx.x) / plan.heads];
   stage_tables(tables, plan, head);
   auto const q_of = [&](Token const& t) { return arrays.of(plan, 0, t.row, head); };
-  TwoTokens const queries(plan, tile);
-  HeadRows const q(queries.row(0, q_of), queries.row(1, q_of));
+  auto const row = [&](int half, auto const& row_of) {
+    return own_row(tile, shared.queries, half, row_of);
+  };
+  stage_tokens(shared.queries, plan, tile, tile.begin);
+  __syncthreads();
+  HeadRows const q(row(0, q_of), row(1, q_of));
   Sums out;
   float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {};
   for (int begin = 0; begin < tile.length; begin += staged_tokens) {
@@ -212,18 +254,18 @@ __global__ void __launch_bounds__(threads, 3) forward_kernel(DevicePlan plan, Ar
           [&](Token const& t) { return arrays.of(plan, 1, t.row, head); });
     stage(shared.v, shared.keys, existing,
           [&](Token const& t) { return arrays.of(plan, 2, t.row, head); });
+    if (warp_exists(tile))
+      stage_bias_of_queries(shared.bias, plan, tables, shared.queries, shared.keys);
     __syncthreads();
-    for (int first = 0; queries.of_warp && first < existing; first += part) {
+    for (int first = 0; warp_exists(tile) && first < existing; first += part) {
       Results<part> p;
       add_product(p, q, shared.k, first);
       float reference[2] = {largest[0], largest[1]};
       ACCORD_UNROLL
-      for (int b = 0; b < part / 8; ++b) ACCORD_UNROLL
-      for (int e = 0; e < 4; ++e) {
-        Token const& key = shared.keys[first + 8 * b + 2 * member() + e % 2];
+      for (int i = 0; i < part / 2; ++i) {
+        int const b = i / 4, e = i % 4;
         float& value = p.values[b][e];
-        value = key.key ? value * plan.scale + bias_of(plan, tables, queries.token[e / 2], key)
-                        : -INFINITY;
+        value = value * plan.scale + bias_of_element(shared.bias, first, b, e);
         reference[e / 2] = fmaxf(reference[e / 2], value);
       }
       float correction[2];
@@ -237,11 +279,10 @@ __global__ void __launch_bounds__(threads, 3) forward_kernel(DevicePlan plan, Ar
         sum[half] *= correction[half];
       }
       ACCORD_UNROLL
-      for (int b = 0; b < head_dim / 8; ++b) ACCORD_UNROLL
-      for (int e = 0; e < 4; ++e) out.values[b][e] *= correction[e / 2];
+      for (int i = 0; i < head_dim / 2; ++i) out.values[i / 4][i % 4] *= correction[i % 4 / 2];
       ACCORD_UNROLL
-      for (int b = 0; b < part / 8; ++b) ACCORD_UNROLL
-      for (int e = 0; e < 4; ++e) {
+      for (int i = 0; i < part / 2; ++i) {
+        int const b = i / 4, e = i % 4;
         p.values[b][e] = expf(p.values[b][e] - reference[e / 2]);
         sum[e / 2] += p.values[b][e];
       }
@@ -252,29 +293,25 @@ __global__ void __launch_bounds__(threads, 3) forward_kernel(DevicePlan plan, Ar
   ACCORD_UNROLL
   for (int half = 0; half < 2; ++half) {
     sum[half] = quad_sum(sum[half]);
-    if (queries.exists[half] && member() == 0)
-      arrays.lse[queries.token[half].row * Index{plan.heads} + head] =
+    if (own_exists(tile, half) && member() == 0)
+      arrays.lse[shared.queries[own_index(half)].row * Index{plan.heads} + head] =
           largest[half] + logf(sum[half]);
   }
-  store(out, queries.row(0, out_of), queries.row(1, out_of), 1 / sum[0], 1 / sum[1]);
+  store(out, row(0, out_of), row(1, out_of), 1 / sum[0], 1 / sum[1]);
 }
 
 /// The sums of a b over the warp's rows, `half` 0 or 1 each.
 __device__ float product_of_rows(HeadRows const& a, HeadRows const& b, int half) {
   float sum = 0;
   ACCORD_UNROLL
-  for (int step = 0; step < head_dim / 16; ++step) ACCORD_UNROLL
-  for (int i = half; i < 4; i += 2) {
-    sum += low_float(a.values[step][i]) * low_float(b.values[step][i]);
-    sum += high_float(a.values[step][i]) * high_float(b.values[step][i]);
+  for (int i = 0; i < head_dim / 8; ++i) {
+    std::uint32_t const left = a.values[i / 2][i % 2 * 2 + half];
+    std::uint32_t const right = b.values[i / 2][i % 2 * 2 + half];
+    sum += low_float(left) * low_float(right);
+    sum += high_float(left) * high_float(right);
   }
   return quad_sum(sum);
 }
-
-struct QueriesShared {
-  Square k, v;
-  Token keys[staged_tokens];
-};
 
 // dq, the sums of dlogit, and delta for the kernel that comes after.
 __global__ void __launch_bounds__(threads, 2) queries_kernel(DevicePlan plan, Arrays arrays) {
@@ -289,18 +326,22 @@ __global__ void __launch_bounds__(threads, 2) queries_kernel(DevicePlan plan, Ar
   auto const dout_of = [&](Token const& t) { return arrays.dout[t.row] + head * head_dim; };
   for (int at = plan.block_begin[block]; at < plan.block_begin[block + 1]; ++at) {
     AttentionTile const tile = plan.tiles[at];
-    TwoTokens const queries(plan, tile);
-    HeadRows const q(queries.row(0, q_of), queries.row(1, q_of));
-    HeadRows const dout(queries.row(0, dout_of), queries.row(1, dout_of));
+    auto const row = [&](int half, auto const& row_of) {
+      return own_row(tile, shared.queries, half, row_of);
+    };
+    __syncthreads();
+    stage_tokens(shared.queries, plan, tile, tile.begin);
+    __syncthreads();
+    HeadRows const q(row(0, q_of), row(1, q_of)), dout(row(0, dout_of), row(1, dout_of));
     // A query beyond the sequence gives p = exp(-inf) = 0, and has no modality.
     float lse[2] = {INFINITY, INFINITY}, delta[2];
     {
-      HeadRows const out(queries.row(0, out_of), queries.row(1, out_of));
+      HeadRows const out(row(0, out_of), row(1, out_of));
       ACCORD_UNROLL
       for (int half = 0; half < 2; ++half) {
         delta[half] = product_of_rows(out, dout, half);
-        if (!queries.exists[half]) continue;
-        Index const entry = queries.token[half].row * Index{plan.heads} + head;
+        if (!own_exists(tile, half)) continue;
+        Index const entry = shared.queries[own_index(half)].row * Index{plan.heads} + head;
         lse[half] = arrays.lse[entry];
         if (member() == 0) arrays.delta[entry] = delta[half];
       }
@@ -315,36 +356,35 @@ __global__ void __launch_bounds__(threads, 2) queries_kernel(DevicePlan plan, Ar
             [&](Token const& t) { return arrays.of(plan, 1, t.row, head); });
       stage(shared.v, shared.keys, existing,
             [&](Token const& t) { return arrays.of(plan, 2, t.row, head); });
+      if (warp_exists(tile))
+        stage_bias_of_queries(shared.bias, plan, tables, shared.queries, shared.keys);
       __syncthreads();
-      for (int first = 0; queries.of_warp && first < existing; first += part) {
+      for (int first = 0; warp_exists(tile) && first < existing; first += part) {
         Results<part> dlogit, dp;
         add_product(dlogit, q, shared.k, first);
         add_product(dp, dout, shared.v, first);
         ACCORD_UNROLL
-        for (int b = 0; b < part / 8; ++b) ACCORD_UNROLL
-        for (int e = 0; e < 4; ++e) {
-          Token const& query = queries.token[e / 2];
-          Token const& key = shared.keys[first + 8 * b + 2 * member() + e % 2];
+        for (int i = 0; i < part / 2; ++i) {
+          int const b = i / 4, e = i % 4;
           float& value = dlogit.values[b][e];
-          if (key.key) {
-            float const logit = value * plan.scale + bias_of(plan, tables, query, key);
-            value = expf(logit - lse[e / 2]) * (dp.values[b][e] - delta[e / 2]);
-            add_dlogit(plan, query, key, block, head, value);
-          } else {
-            value = 0;
-          }
+          float const logit = value * plan.scale + bias_of_element(shared.bias, first, b, e);
+          value = expf(logit - lse[e / 2]) * (dp.values[b][e] - delta[e / 2]);
+          Token const& key = shared.keys[first + 8 * b + 2 * member() + e % 2];
+          if (key.key) add_dlogit(plan, shared.queries[own_index(e / 2)], key, block, head, value);
         }
         add_product(dq, dlogit, shared.k, first);
       }
     }
     auto const dq_of = [&](Token const& t) { return arrays.gradient(plan, 0, t.row, head); };
-    store(dq, queries.row(0, dq_of), queries.row(1, dq_of), plan.scale, plan.scale);
+    store(dq, row(0, dq_of), row(1, dq_of), plan.scale, plan.scale);
   }
 }
 
+/// For keys of the block.
 struct KeysShared {
   Square q, dout;
-  Token queries[staged_tokens];
+  BiasTile bias;
+  Token keys[tile_tokens], queries[staged_tokens];
   float lse[staged_tokens], delta[staged_tokens];
 };
 
@@ -355,11 +395,15 @@ __global__ void __launch_bounds__(threads, 2) keys_kernel(DevicePlan plan, Array
   int const head = static_cast<int>(blockIdx.x) % plan.heads;
   AttentionTile const tile = plan.tiles[static_cast<int>(blockIdx.x) / plan.heads];
   stage_tables(tables, plan, head);
-  TwoTokens const keys(plan, tile);
+  auto const row = [&](int half, auto const& row_of) {
+    return own_row(tile, shared.keys, half, row_of);
+  };
+  stage_tokens(shared.keys, plan, tile, tile.begin);
+  __syncthreads();
   auto const k_of = [&](Token const& t) { return arrays.of(plan, 1, t.row, head); };
   auto const v_of = [&](Token const& t) { return arrays.of(plan, 2, t.row, head); };
-  HeadRows const k(keys.row(0, k_of), keys.row(1, k_of));
-  HeadRows const v(keys.row(0, v_of), keys.row(1, v_of));
+  HeadRows const k(row(0, k_of), row(1, k_of));
+  HeadRows const v(row(0, v_of), row(1, v_of));
   Sums dk, dv;
   for (int begin = 0; begin < tile.length; begin += staged_tokens) {
     int const existing = min(staged_tokens, tile.length - begin);
@@ -370,6 +414,7 @@ __global__ void __launch_bounds__(threads, 2) keys_kernel(DevicePlan plan, Array
           [&](Token const& t) { return arrays.of(plan, 0, t.row, head); });
     stage(shared.dout, shared.queries, existing,
           [&](Token const& t) { return arrays.dout[t.row] + head * head_dim; });
+    stage_bias_of_keys(shared.bias, plan, tables, shared.keys, shared.queries);
     if (threadIdx.x < staged_tokens) {
       int const i = threadIdx.x;
       Index const entry = shared.queries[i].row * Index{plan.heads} + head;
@@ -378,20 +423,17 @@ __global__ void __launch_bounds__(threads, 2) keys_kernel(DevicePlan plan, Array
       shared.delta[i] = i < existing ? arrays.delta[entry] : 0;
     }
     __syncthreads();
-    for (int first = 0; keys.of_warp && first < existing; first += part) {
+    for (int first = 0; warp_exists(tile) && first < existing; first += part) {
       Results<part> p, dlogit;
       add_product(p, k, shared.q, first);
       add_product(dlogit, v, shared.dout, first);  // dp so far
       ACCORD_UNROLL
-      for (int b = 0; b < part / 8; ++b) ACCORD_UNROLL
-      for (int e = 0; e < 4; ++e) {
-        Token const& key = keys.token[e / 2];
-        int const i = first + 8 * b + 2 * member() + e % 2;
+      for (int i = 0; i < part / 2; ++i) {
+        int const b = i / 4, e = i % 4, query = first + 8 * b + 2 * member() + e % 2;
         float& value = p.values[b][e];
-        value = key.key ? expf(value * plan.scale + bias_of(plan, tables, shared.queries[i], key) -
-                               shared.lse[i])
-                        : 0;
-        dlogit.values[b][e] = value * (dlogit.values[b][e] - shared.delta[i]);
+        value = expf(value * plan.scale + bias_of_element(shared.bias, first, b, e) -
+                     shared.lse[query]);
+        dlogit.values[b][e] = value * (dlogit.values[b][e] - shared.delta[query]);
       }
       add_product(dv, p, shared.dout, first);
       add_product(dk, dlogit, shared.q, first);
@@ -399,8 +441,8 @@ __global__ void __launch_bounds__(threads, 2) keys_kernel(DevicePlan plan, Array
   }
   auto const dk_of = [&](Token const& t) { return arrays.gradient(plan, 1, t.row, head); };
   auto const dv_of = [&](Token const& t) { return arrays.gradient(plan, 2, t.row, head); };
-  store(dk, keys.row(0, dk_of), keys.row(1, dk_of), plan.scale, plan.scale);
-  store(dv, keys.row(0, dv_of), keys.row(1, dv_of), 1, 1);
+  store(dk, row(0, dk_of), row(1, dk_of), plan.scale, plan.scale);
+  store(dv, row(0, dv_of), row(1, dv_of), 1, 1);
 }
 
 /// A kernel over `blocks` blocks of each head.
@@ -424,7 +466,7 @@ void fused_attention_forward(Queue& queue, AttentionPlan const& plan, Index head
                              std::span<PositionBias const> bias, View out, View lse) {
   UploadedPlan const uploaded(queue, attention_tiles(plan, tile_tokens, 1), plan, heads, head_dim,
                               bias);
-  launch_by_head<ForwardShared>(
+  launch_by_head<QueriesShared>(
       queue, "attention_forward", forward_kernel, uploaded, uploaded.tiles,
       {Rows<BFloat16 const>(qkv), {}, {}, Rows<BFloat16>(out), lse.as<float>(), nullptr});
 }
