@@ -43,31 +43,42 @@ __global__ void add_blocks_kernel(Index blocks, Index size, float* dlogits) {
   dlogits[i] = sum;
 }
 
-constexpr int table_threads = 128;
+constexpr Index table_chunks = 128;  // of the pairs of positions
 
-// A thread per table entry goes through all pairs of positions in order and adds those of its
-// bucket; the block brings a part of them into shared memory at a time.
-__global__ void table_kernel(Index buckets, Index groups, Index size,
-                             std::int32_t const* __restrict__ bucket, Index bucket_stride,
-                             float const* __restrict__ dlogits, float* dtable,
-                             Index dtable_stride) {
-  __shared__ std::int32_t its_bucket[table_threads];
-  __shared__ float its_value[table_threads];
-  Index const head = blockIdx.x / groups;
-  Index const mine = blockIdx.x % groups * table_threads + threadIdx.x;
-  float const* const of_head = dlogits + head * size * size;
+// A thread for each head goes through the pairs of a chunk in order and adds each to the entry of
+// its bucket, in a table of its own, [entries] every blockDim.x elements of shared memory.
+__global__ void table_chunk_kernel(Index buckets, Index heads, Index size,
+                                   std::int32_t const* __restrict__ bucket, Index bucket_stride,
+                                   float const* __restrict__ dlogits, float* __restrict__ tables) {
+  Index const groups = (heads + blockDim.x - 1) / blockDim.x, chunk = blockIdx.x / groups;
+  Index const head = blockIdx.x % groups * blockDim.x + threadIdx.x;
+  if (head >= heads) return;
+  float* const table = reinterpret_cast<float*>(dynamic_shared()) + threadIdx.x;
+  for (Index entry = 0; entry < buckets; ++entry) table[entry * blockDim.x] = 0;
+  Index const end = size * size * (chunk + 1) / table_chunks;
+  for (Index pair = size * size * chunk / table_chunks; pair < end; ++pair)
+    table[bucket[pair / size * bucket_stride + pair % size] * blockDim.x] +=
+        dlogits[head * size * size + pair];
+  for (Index entry = 0; entry < buckets; ++entry)
+    tables[(chunk * buckets + entry) * heads + head] = table[entry * blockDim.x];
+}
+
+// dtable += the tables of all chunks, in their order.
+__global__ void add_chunks_kernel(Index buckets, Index heads, float const* __restrict__ tables,
+                                  Rows<float> dtable) {
+  Index const i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i >= buckets * heads) return;
   float sum = 0;
-  for (Index begin = 0; begin < size * size; begin += table_threads) {
-    Index const pair = begin + threadIdx.x;
-    bool const exists = pair < size * size;
-    __syncthreads();
-    its_bucket[threadIdx.x] = exists ? bucket[pair / size * bucket_stride + pair % size] : -1;
-    its_value[threadIdx.x] = exists ? of_head[pair] : 0;
-    __syncthreads();
-    for (int i = 0; i < table_threads; ++i)
-      if (its_bucket[i] == mine) sum += its_value[i];
-  }
-  if (mine < buckets) dtable[mine * dtable_stride + head] += sum;
+  for (Index chunk = 0; chunk < table_chunks; ++chunk) sum += tables[chunk * buckets * heads + i];
+  dtable[i / heads][i % heads] += sum;
+}
+
+/// Heads of a block whose tables fit shared memory.
+int heads_per_block(Index buckets) {
+  constexpr Index most_bytes = 200 << 10;
+  int heads = 32;
+  while (heads > 1 && heads * buckets * static_cast<Index>(sizeof(float)) > most_bytes) heads /= 2;
+  return heads;
 }
 
 }  // namespace
@@ -139,11 +150,18 @@ void TableGradients::finish(Queue& queue) {
     launch(queue, "attention_table_gradient",
            {(of_block + most_threads - 1) / most_threads, most_threads, 0}, add_blocks_kernel,
            dlogits.rows(), of_block, dlogits.as<float>());
-    Index const buckets = sums.bias.dtable.rows();
-    Index const groups = (buckets + table_threads - 1) / table_threads;
-    launch(queue, "attention_table_gradient", {heads * groups, table_threads, 0}, table_kernel,
-           buckets, groups, size, sums.bias.bucket.as<std::int32_t>(), sums.bias.bucket.stride(),
-           dlogits.as<float>(), sums.bias.dtable.as<float>(), sums.bias.dtable.stride());
+    View const dtable = sums.bias.dtable;
+    Index const buckets = dtable.rows();
+    int const threads = heads_per_block(buckets);
+    Tensor tables(queue, DType::float32, {table_chunks, buckets, heads});
+    launch(queue, "attention_table_gradient",
+           {table_chunks * ((heads + threads - 1) / threads), threads,
+            static_cast<std::size_t>(threads * buckets) * sizeof(float)},
+           table_chunk_kernel, buckets, heads, size, sums.bias.bucket.as<std::int32_t>(),
+           sums.bias.bucket.stride(), dlogits.as<float>(), tables.view().as<float>());
+    launch(queue, "attention_table_gradient",
+           {(dtable.size() + most_threads - 1) / most_threads, most_threads, 0}, add_chunks_kernel,
+           buckets, heads, tables.view().as<float>(), Rows<float>(dtable));
   }
 }
 

@@ -106,7 +106,7 @@ class Workspace {
   }
 
  private:
-  static constexpr Index most_elements = Index{1} << 22;  // 24 MiB in both types, twice in backward
+  static constexpr Index most_elements = Index{1} << 21;  // 12 MiB in both types, twice in backward
   Index size_;
   Tensor exact_, rounded_;
 };

@@ -9,7 +9,7 @@ namespace accord::cuda {
 
 /// attention_forward() and attention_backward(). Logits and their gradients are float32; p and
 /// dlogit are rounded to T for the products. They are written to memory for as many heads of a
-/// sequence at a time as fit 48 MiB in all (one head at least): two products and a kernel forward,
+/// sequence at a time as fit 24 MiB in all (one head at least): two products and a kernel forward,
 /// five and one backward.
 template <class T>
 void unfused_attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
