@@ -3,7 +3,8 @@
 // keeps a running maximum and sum (Dao et al., FlashAttention-2, 2023); backward computes p again,
 // once by queries for dq and the bias, once by keys for dk and dv, so that nothing is summed by
 // atomics. 80, because our lengths lie just above multiples of 64: 65 tokens take one block, 257
-// four.
+// four. Of the 64, `part` at a time are in registers: as many as let three blocks forward, two
+// backward, share a multiprocessor without spilling.
 
 #include "core/ops/cuda/attention_fused.hpp"
 
