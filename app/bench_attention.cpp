@@ -67,6 +67,22 @@ void backward(Queue& queue, Operands& o) {
                      o.dqkv);
 }
 
+// On cuda. Operands that the fused kernels take can go the other way too.
+bool is_fused(Operands const& o) {
+  if constexpr (build::has_cuda) return cuda::fused_attention_takes(o.heads, {o.qkv});
+  return false;
+}
+void unfused_forward(Queue& queue, Operands& o) {
+  if constexpr (build::has_cuda)
+    cuda::unfused_attention_forward<BFloat16>(queue, o.plan, o.heads, o.qkv, {&o.bias, 1}, o.out,
+                                              o.lse);
+}
+void unfused_backward(Queue& queue, Operands& o) {
+  if constexpr (build::has_cuda)
+    cuda::unfused_attention_backward<BFloat16>(queue, o.plan, o.heads, o.dout, o.qkv, o.lse,
+                                               {&o.bias, 1}, o.dqkv);
+}
+
 int bench_attention(Options const& options) {
   Queue queue(selected_backend());
   DType const dtype = bench_dtype(options.dtype, queue.backend());
@@ -98,24 +114,15 @@ int bench_attention(Options const& options) {
       return queue.flops() - before;
     };
     double const forward_flops = flops_of(forward), backward_flops = flops_of(backward);
-    std::string form(name_of(queue.backend()));
-    if constexpr (build::has_cuda)
-      if (queue.backend() == Backend::cuda) {
-        bool const fused = cuda::fused_attention_takes(options.heads, {operands.qkv});
-        form = fused ? "fused" : "unfused";
-        if (fused) {
-          print("forward", "unfused", 4, forward_flops, [](Queue& to, Operands& o) {
-            cuda::unfused_attention_forward<BFloat16>(to, o.plan, o.heads, o.qkv, {&o.bias, 1},
-                                                      o.out, o.lse);
-          });
-          print("backward", "unfused", 8, backward_flops, [](Queue& to, Operands& o) {
-            cuda::unfused_attention_backward<BFloat16>(to, o.plan, o.heads, o.dout, o.qkv, o.lse,
-                                                       {&o.bias, 1}, o.dqkv);
-          });
-        }
-      }
+    bool const on_device = queue.backend() == Backend::cuda,
+               fused = on_device && is_fused(operands);
+    std::string const form(!on_device ? name_of(queue.backend()) : fused ? "fused" : "unfused");
     print("forward", form, 4, forward_flops, forward);
     print("backward", form, 8, backward_flops, backward);
+    if (fused) {
+      print("forward", "unfused", 4, forward_flops, unfused_forward);
+      print("backward", "unfused", 8, backward_flops, unfused_backward);
+    }
   };
   std::vector<Index> mixed;
   for (Index s = 0; s < options.sequences; ++s)
