@@ -147,6 +147,24 @@ TEST_P(LayerNormTest, ShardedPartsMatchReference) {
   }
 }
 
+TEST_P(LayerNormTest, ShardedPartsMayWriteOverTheirInput) {
+  Shape const shape{70, 40};
+  expect_like_reference(
+      [&](Operands& operands) {
+        Queue& queue = operands.queue();
+        View const x = operands.random(shape, 1), y = operands.random(shape, 1);
+        View const weight = operands.random({40}, 2), dy = operands.random(shape, 3);
+        Shard s(operands, shape, 0, 40);
+        row_sum(queue, y, s.sum);
+        row_centred_squares(queue, y, s.sum, s.width, s.squares);
+        layer_norm_apply(queue, y, s.sum, s.squares, s.width, weight, {}, y, s.mean, s.rstd);
+        layer_norm_backward_sums(queue, dy, x, weight, s.mean, s.rstd, s.sums, {}, {});
+        layer_norm_backward_apply(queue, dy, x, weight, s.mean, s.rstd, s.sums, s.width, x);
+        return std::vector<View>{y, x};
+      },
+      to_string(shape));
+}
+
 TEST_P(LayerNormTest, ShardedEqualsWhole) {
   for (Shape shape : {Shape{3, 7}, Shape{65, 96}, Shape{130, 257}}) {
     auto const want = testing::results(GetParam(), testing::Layout::dense,
