@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
+#include <string_view>
 
 #include "core/base/build.hpp"
 #include "core/base/check.hpp"
@@ -10,14 +12,28 @@
 namespace accord {
 namespace {
 
+// For debugging tools: with ACCORD_MEMORY_REUSE=0 in the environment every block comes from the
+// system, of exactly the size asked for, and returns to it at once, so that they see an access
+// behind its end or after its release. Slow: on a device each release waits.
+bool reuses() {
+  static bool const result = [] {
+    char const* const value = std::getenv("ACCORD_MEMORY_REUSE");
+    return !value || std::string_view(value) != "0";
+  }();
+  return result;
+}
+
 // Sizes are rounded so that the slightly different row counts of successive steps (drop-path,
 // caption lengths) find a cached block: to 64 bytes below 4 KiB, then to an eighth of the leading
 // power of two.
 std::size_t rounded(std::size_t bytes) {
+  if (!reuses()) return std::max<std::size_t>(bytes, 1);
   std::size_t step = 64;
   while (step * 16 < bytes) step *= 2;
   return std::max<std::size_t>((bytes + step - 1) / step * step, 64);
 }
+
+constexpr std::align_val_t alignment{64};
 
 std::string listed(std::vector<Memory::Holding> const& holdings,
                    std::size_t Memory::Holding::*bytes) {
@@ -50,13 +66,13 @@ Memory::Owner::~Owner() {
 void* Memory::system_allocate(std::size_t size) {
   if constexpr (build::has_cuda)
     if (backend_ == Backend::cuda) return cuda::allocate(size);
-  return std::aligned_alloc(64, size);
+  return ::operator new(size, alignment, std::nothrow);
 }
 
 void Memory::system_release(void* block) noexcept {
   if constexpr (build::has_cuda)
     if (backend_ == Backend::cuda) return cuda::release(block);
-  std::free(block);
+  ::operator delete(block, alignment);
 }
 
 void* Memory::allocate(std::size_t bytes) {
@@ -95,8 +111,9 @@ void Memory::release(void* block, std::size_t bytes) noexcept {
   std::lock_guard lock(mutex_);
   auto const owner = owner_of_.extract(block);
   holdings_[static_cast<std::size_t>(owner.mapped())].bytes -= size;
-  free_.emplace(size, block);
   in_use_ -= size;
+  if (!reuses()) return system_release(block);
+  free_.emplace(size, block);
   cached_ += size;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+
 #include "core/base/error.hpp"
 
 namespace accord {
@@ -45,6 +47,23 @@ TEST(Memory, SaysWhoAskedForTooMuchAndWhoHoldsWhat) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("train.micro_batch"));
   }
   memory.release(held, 20 << 20);
+}
+
+TEST(Memory, HandsOutExactSizesWhenNothingIsReused) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own
+  auto const allocated = [] {
+    Memory memory;
+    void* const block = memory.allocate(100);
+    auto const bytes = memory.bytes_in_use();
+    memory.release(block, 100);
+    return static_cast<int>(bytes);
+  };
+  EXPECT_EXIT(std::exit(allocated()), ::testing::ExitedWithCode(128), "");
+  auto const allocated_exactly = [&] {
+    setenv("ACCORD_MEMORY_REUSE", "0", 1);
+    return allocated();
+  };
+  EXPECT_EXIT(std::exit(allocated_exactly()), ::testing::ExitedWithCode(100), "");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/support/cuda_emulation/memory.hpp"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
@@ -59,7 +60,7 @@ DeviceAccess::~DeviceAccess() {
 void* allocate(std::size_t bytes) {
   std::lock_guard const lock(device_mutex());
   Region& r = region();
-  std::size_t const size = (bytes + page - 1) / page * page;
+  std::size_t const size = bytes / page * page + page;  // something stays free behind every block
   if (r.in_use + size > device_bytes) return nullptr;
   void* block = nullptr;
   if (auto const it = r.free.find(size); it != r.free.end()) {
@@ -72,10 +73,12 @@ void* allocate(std::size_t bytes) {
   }
   r.blocks[block] = size;
   r.in_use += size;
+  ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(block) + bytes, size - bytes);
   constexpr std::size_t workspace = std::size_t{32} << 20;
   if (size < workspace) {
     DeviceAccess const access;
-    std::memset(block, 0xff, size);  // reading what nobody wrote gives NaN
+    std::memset(block, 0xff, bytes);  // reading what nobody wrote gives NaN
   }
   return block;
 }
@@ -86,6 +89,7 @@ void release(void* block) {
   Region& r = region();
   auto const it = r.blocks.find(block);
   if (it == r.blocks.end()) throw std::logic_error("cudaFree of a block that is not allocated");
+  ASAN_POISON_MEMORY_REGION(block, it->second);
   r.in_use -= it->second;
   r.free.emplace(it->second, block);
   r.blocks.erase(it);
