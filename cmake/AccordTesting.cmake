@@ -34,14 +34,24 @@ function(accord_emulated_executable name target)
   target_link_libraries(${name} PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,accord_emulated_device> ${libraries})
 endfunction()
 
-# accord_emulated_test(NAME FROM test): those cases of a test whose names say cuda, on the emulated device, of which there
-# are four.
+# accord_emulated_test(NAME FROM test [SEEDS 0 1 ...]): those cases of a test whose names say cuda, on the emulated device.
+# Cases that use several streams run once with each seed of the streams' order, as NAME.seedN.
 function(accord_emulated_test name from test)
   if(NOT ACCORD_HAS_CUDA)
     return()
   endif()
+  cmake_parse_arguments(arg "" "" "SEEDS" ${ARGN})
   accord_emulated_executable(${name} ${test})
-  add_test(NAME ${name} COMMAND ${name} --gtest_filter=*cuda*:*Cuda*)
-  set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 300
-    ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};ACCORD_EMULATED_DEVICES=4")
+  if(NOT arg_SEEDS)
+    set(arg_SEEDS 0)
+  endif()
+  foreach(seed IN LISTS arg_SEEDS)
+    set(entry ${name})
+    if(ARGN)
+      set(entry ${name}.seed${seed})
+    endif()
+    add_test(NAME ${entry} COMMAND ${name} --gtest_filter=*cuda*:*Cuda*)
+    set_tests_properties(${entry} PROPERTIES LABELS slow TIMEOUT 300
+      ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};ACCORD_EMULATION_SEED=${seed}")
+  endforeach()
 endfunction()
