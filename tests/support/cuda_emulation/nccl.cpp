@@ -80,9 +80,9 @@ struct Communicator {
   NcclGroup group;
   int rank;
   std::atomic<bool> aborted = false;
-  cudaStream_t stream = nullptr;  ///< of all its calls
-  std::uint64_t collectives = 0;  ///< enqueued
-  std::uint64_t enqueued = 0;     ///< launches
+  std::atomic<cudaStream_t> stream = nullptr;  ///< of all its calls
+  std::uint64_t collectives = 0;               ///< enqueued
+  std::atomic<std::uint64_t> enqueued = 0;     ///< launches
   std::atomic<std::uint64_t> ended = 0;
 };
 
