@@ -81,6 +81,10 @@ void copy(Queue& queue, ConstView from, View to) {
     if (queue.backend() == Backend::cuda)
       return queue.stream().copy(to.data(), pitch_bytes(to), from.data(), pitch_bytes(from),
                                  width_bytes(from), static_cast<std::size_t>(from.rows()));
+  if (from.size() > 0 && from.contiguous() && to.contiguous()) {  // a vector's rows are elements
+    std::memcpy(to.data(), from.data(), from.bytes());
+    return;
+  }
   for (Index row = 0; row < from.rows(); ++row)
     std::memcpy(
         static_cast<std::byte*>(to.data()) + static_cast<std::size_t>(row) * pitch_bytes(to),
@@ -94,6 +98,10 @@ void zero(Queue& queue, View view) {
     if (queue.backend() == Backend::cuda)
       return queue.stream().zero(view.data(), pitch_bytes(view), width_bytes(view),
                                  static_cast<std::size_t>(view.rows()));
+  if (view.size() > 0 && view.contiguous()) {
+    std::memset(view.data(), 0, view.bytes());
+    return;
+  }
   for (Index row = 0; row < view.rows(); ++row)
     std::memset(
         static_cast<std::byte*>(view.data()) + static_cast<std::size_t>(row) * pitch_bytes(view), 0,
