@@ -8,7 +8,7 @@ namespace accord {
 /// never results.
 enum class Recompute : std::uint8_t {
   none,       ///< keep every operand of a GEMM
-  selective,  ///< rebuild norms' outputs and the GeGLU product, which cost bytes, not FLOPs
+  selective,  ///< rebuild norms' outputs, GeGLU's among them, which cost bytes, not FLOPs
   layer,      ///< keep the layer's input only and run its forward again
 };
 
