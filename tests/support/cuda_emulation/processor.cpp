@@ -207,6 +207,7 @@ Processor::Processor()
             (*work_)();
           } catch (...) {
             failure_ = std::current_exception();
+            race::release(this);
           }
           Fiber::leave();
         }

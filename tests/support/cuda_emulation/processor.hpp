@@ -15,7 +15,7 @@ class Processor {
  public:
   Processor();
   ~Processor();
-  /// \throws whatever `work` throws.
+  /// \throws whatever `work` throws, which is read after race::acquire(this).
   void run(std::function<void()> const& work);
 
  private:

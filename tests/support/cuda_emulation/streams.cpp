@@ -119,6 +119,7 @@ bool step(cudaStream_t wanted) {
       race::release(&device());
     });
   } catch (std::exception const& error) {
+    race::acquire(stream->processor);
     fail(error.what());
   }
   drop_finished_streams();
