@@ -28,10 +28,12 @@ Event::~Event() { (void)cudaEventDestroy(event_); }
 
 bool Event::passed() const { return is_done(cudaEventQuery(event_)); }
 
-Stream::Watch::Watch(Stream& stream, std::function<void()> check)
-    : checks_(stream.checks_), check_(checks_.insert(checks_.end(), std::move(check))) {}
+Stream::Watch::Watch(Stream& stream, std::function<void()> check, std::function<void()> abandon)
+    : stream_(stream), check_(std::move(check)), abandon_(std::move(abandon)) {
+  stream.watches_.push_back(this);
+}
 
-Stream::Watch::~Watch() { checks_.erase(check_); }
+Stream::Watch::~Watch() { std::erase(stream_.watches_, this); }
 
 Stream::Stream() : algorithms_(std::make_unique<GemmAlgorithms>()) {
   ACCORD_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
@@ -57,12 +59,18 @@ void* Stream::workspace() {
 }
 
 void Stream::wait() {
-  while (!checks_.empty() && !is_done(cudaStreamQuery(stream_))) check_watches();
+  while (!watches_.empty() && !is_done(cudaStreamQuery(stream_))) check_peers();
   ACCORD_CUDA(cudaStreamSynchronize(stream_));
 }
 
-void Stream::check_watches() const {
-  for (auto const& check : checks_) check();
+void Stream::check_peers() {
+  try {
+    for (Watch const* watch : watches_) watch->check_();
+  } catch (...) {
+    for (Watch const* watch : watches_) watch->abandon_();
+    (void)cudaStreamSynchronize(stream_);
+    throw;
+  }
 }
 
 void Stream::record(Event& event) { ACCORD_CUDA(cudaEventRecord(event.handle(), stream_)); }
@@ -80,7 +88,7 @@ void Stream::upload(void* device, void const* host, std::size_t bytes) {
       record(left_[half_]);
       half_ = 1 - half_;
       used_ = 0;
-      while (!left_[half_].passed()) check_watches();
+      while (!left_[half_].passed()) check_peers();
     }
     std::size_t const n = std::min(bytes, half_bytes - used_);
     std::byte* const room = pinned_ + static_cast<std::size_t>(half_) * half_bytes + used_;

@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <functional>
-#include <list>
 #include <memory>
+#include <vector>
 
 struct CUstream_st;
 struct CUevent_st;
@@ -51,18 +51,21 @@ class Stream {
   /// The host waits until all work is done. \throws Error of whatever failed before, and of what
   /// watches.
   void wait();
-  /// While it lives, `check` is called again and again where the host waits for this stream: it
-  /// throws when the work will never be done, because a peer that it needs is gone.
+  /// Peers that the stream's work needs. While it lives, `check` is called again and again where
+  /// the host waits for the stream: it throws when a peer is gone. Then `abandon` of all watches
+  /// must let work end that waits for peers, so that nothing is under way any more when the host
+  /// learns of it.
   class Watch {
    public:
-    Watch(Stream& stream, std::function<void()> check);
+    Watch(Stream& stream, std::function<void()> check, std::function<void()> abandon);
     Watch(Watch const&) = delete;
     Watch& operator=(Watch const&) = delete;
     ~Watch();
 
    private:
-    std::list<std::function<void()>>& checks_;
-    std::list<std::function<void()>>::iterator check_;
+    friend class Stream;
+    Stream& stream_;
+    std::function<void()> check_, abandon_;
   };
   void record(Event& event);
   /// What is enqueued from now on waits for `event`.
@@ -82,7 +85,7 @@ class Stream {
  private:
   static constexpr std::size_t half_bytes = std::size_t{16} << 20;
 
-  void check_watches() const;
+  void check_peers();
 
   CUstream_st* stream_ = nullptr;
   cublasLtContext* blas_ = nullptr;
@@ -93,7 +96,7 @@ class Stream {
   std::size_t used_ = 0;
   int half_ = 0;
   Event left_[2];  ///< the last copy out of each half
-  std::list<std::function<void()>> checks_;
+  std::vector<Watch*> watches_;
 };
 
 /// Deletes a Stream, in builds that have any.

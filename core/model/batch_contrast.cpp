@@ -52,9 +52,9 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
   ModelConfig const& config = model_.config();
   ParameterStore& store = model_.parameters();
   DType const statistics = accumulator_of(model_.dtype());
-  Tensor scale(queue_, statistics, Shape{1});
+  scale_ = Tensor(queue_, statistics, Shape{1});
   Tensor dscale = Tensor::zeros(queue_, statistics, Shape{1});
-  logit_scale_forward(queue_, store.value(model_.logit_scale()), scale);
+  logit_scale_forward(queue_, store.value(model_.logit_scale()), scale_);
   for (std::size_t o = 0; o < config.objectives.size(); ++o) {
     ObjectiveConfig const& objective = config.objectives[o];
     if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
@@ -67,7 +67,7 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
     };
     Tensor da = gradient_of(a), db = gradient_of(b);
     ContrastResult const result = contrast_ring(
-        queue_, data_group, z_[a], z_[b], scale,
+        queue_, data_group, z_[a], z_[b], scale_,
         {gradient_, config.loss.contrast_label_smoothing, objective.weight, config.loss.tile}, da,
         db, dscale);
     if (da) add(queue_, da, dz_[a]);
@@ -77,11 +77,15 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
     add(queue_, result.b2a_correct, correct.rows(static_cast<Index>(2 * o) + 1, 1));
   }
   if (View dtau = store.gradient(model_.logit_scale()))
-    logit_scale_backward(queue_, dscale, scale, dtau);
-  scale_ = statistics == DType::float64 ? to_host<double>(queue_, scale).front()
-                                        : to_host<float>(queue_, scale).front();
+    logit_scale_backward(queue_, dscale, scale_, dtau);
   if (!compare_passes_)
     for (Tensor& z : z_) z = {};
+}
+
+double BatchContrast::scale() const {
+  if (!scale_) return 0;
+  return scale_.dtype() == DType::float64 ? to_host<double>(queue_, scale_).front()
+                                          : to_host<float>(queue_, scale_).front();
 }
 
 std::vector<ConstView> BatchContrast::gradients(Index begin, Index count) const {

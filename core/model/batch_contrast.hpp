@@ -28,8 +28,8 @@ class BatchContrast {
   /// [Modality] gradient of the embeddings of samples [begin, begin + count), after run(); empty
   /// where not contrasted.
   std::vector<ConstView> gradients(Index begin, Index count) const;
-  /// exp(tau) as used, after run().
-  double scale() const { return scale_; }
+  /// exp(tau) as used, after run(); 0 where nothing is contrasted. Waits for the queue.
+  double scale() const;
 
  private:
   Queue& queue_;
@@ -37,7 +37,7 @@ class BatchContrast {
   ContrastGradient gradient_;
   bool compare_passes_;
   std::vector<Tensor> z_, dz_;  ///< [Modality] [samples, d], empty where not contrasted
-  double scale_ = 0;
+  Tensor scale_;
 };
 
 }  // namespace accord

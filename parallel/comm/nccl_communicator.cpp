@@ -76,7 +76,10 @@ class NcclCommunicator::NcclRequest final : public Request {
 };
 
 NcclCommunicator::NcclCommunicator(Queue& queue, std::unique_ptr<GroupCommunicator> control)
-    : queue_(queue), control_(std::move(control)), watch_(queue.stream(), [this] { poll(); }) {
+    : queue_(queue),
+      control_(std::move(control)),
+      watch_(
+          queue.stream(), [this] { poll(); }, [this] { abandon(); }) {
   ncclUniqueId id{};
   if (rank() == 0) ACCORD_NCCL(ncclGetUniqueId(&id));
   control_->broadcast(host_, View(&id, DType::uint8, Shape{static_cast<Index>(sizeof(id))}), 0);
@@ -84,12 +87,15 @@ NcclCommunicator::NcclCommunicator(Queue& queue, std::unique_ptr<GroupCommunicat
 }
 
 NcclCommunicator::~NcclCommunicator() {
-  if (!comm_) return;
   // Destroying waits for the peers; a rank that unwinds must not.
   if (std::uncaught_exceptions() > 0)
-    (void)ncclCommAbort(comm_);
-  else
+    abandon();
+  else if (comm_)
     (void)ncclCommDestroy(comm_);
+}
+
+void NcclCommunicator::abandon() {
+  if (comm_) (void)ncclCommAbort(std::exchange(comm_, nullptr));
 }
 
 template <class Call>
@@ -106,6 +112,7 @@ void NcclCommunicator::join(Queue& queue) {
 }
 
 void NcclCommunicator::poll() {
+  ACCORD_CHECK(comm_, "a group of devices that lost a peer is used again");
   ncclResult_t state = ncclSuccess;
   ACCORD_NCCL(ncclCommGetAsyncError(comm_, &state));
   if (state == ncclSuccess || state == ncclInProgress) return;
@@ -113,7 +120,7 @@ void NcclCommunicator::poll() {
       "rank {} of a group of {} devices lost a peer: {}: {}; run again to go on from the last "
       "checkpoint",
       rank(), size(), ncclGetErrorString(state), ncclGetLastError(comm_)));
-  (void)ncclCommAbort(std::exchange(comm_, nullptr));
+  abandon();
   throw error;
 }
 

@@ -15,7 +15,8 @@ namespace accord::parallel {
 /// what split() cuts, and does what is asked of views in host memory (all but reduce_scatter).
 ///
 /// When NCCL reports that a peer or the network failed, the next call, or a host that waits for the
-/// queue, throws Error; the group is aborted first, so that nothing on the device waits for it.
+/// queue, throws Error; the groups that work on the queue are aborted first, so that nothing on the
+/// device waits for them.
 class NcclCommunicator final : public GroupCommunicator {
  public:
   /// Collective over `control`. All calls come with `queue`, which must outlive the group.
@@ -44,6 +45,8 @@ class NcclCommunicator final : public GroupCommunicator {
   void join(Queue& queue);
   /// \throws Error when NCCL reports that a peer or the network failed.
   void poll();
+  /// Ends what waits for peers, on the device.
+  void abandon();
 
   Queue& queue_;
   std::unique_ptr<GroupCommunicator> control_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
 
 #include "core/base/device.hpp"
 #include "core/tensor/tensor.hpp"
@@ -87,6 +88,62 @@ TEST_P(CudaGroupTest, MayBeChecked) {
     check_ring(queue, group);
     check_split(queue, group);
   });
+}
+
+TEST_P(CudaGroupTest, LeavesQueueAndHostFreeUntilPeersCome) {
+  if (shared()) GTEST_SKIP() << "hosts wait for hosts";
+  std::barrier others_have_gone_on(ranks());
+  run([&](Queue& queue, GroupCommunicator& group) {
+    int const last = group.size() - 1;
+    Tensor const send =
+        Tensor::from_host(queue, std::vector<double>(static_cast<std::size_t>(group.size()), 1.0));
+    Tensor part(queue, DType::float64, Shape{1}),
+        message = Tensor::zeros(queue, DType::float64, {1});
+    std::unique_ptr<Request> sum, passing;
+    auto const start = [&] {
+      sum = group.start_reduce_scatter(queue, send, part);
+      if (group.rank() == 0) passing = group.start_send_receive(queue, part, last, {}, -1);
+      if (group.rank() == last) passing = group.start_send_receive(queue, {}, -1, message, 0);
+    };
+    if (group.rank() != last) {
+      start();
+      Tensor meanwhile = Tensor::from_host(queue, std::vector<double>{7});
+      EXPECT_EQ(to_host<double>(queue, meanwhile), std::vector<double>{7});
+      EXPECT_FALSE(sum->done(queue));
+    }
+    others_have_gone_on.arrive_and_wait();
+    if (group.rank() == last) start();
+    sum->wait(queue);
+    EXPECT_EQ(to_host<double>(queue, part), std::vector<double>{static_cast<double>(ranks())});
+    EXPECT_TRUE(sum->done(queue));
+    if (passing) passing->wait(queue);
+    queue.wait();
+    EXPECT_TRUE(!passing || passing->done(queue));
+  });
+}
+
+// NCCL itself notices only what its network notices; the emulated one sees every peer that leaves.
+TEST_P(CudaGroupTest, EndsTheWaitForAPeerThatIsGone) {
+  if (shared()) GTEST_SKIP() << "hosts wait for hosts, and one that fails ends the others";
+  if (!cuda::device_description().starts_with("emulated"))
+    GTEST_SKIP() << "devices of one node do not tell each other";
+  std::atomic<int> told = 0;
+  auto const body = [&](Queue& queue, GroupCommunicator& group) {
+    if (group.rank() == 0) throw DataError("caption 17 is empty");
+    Tensor x = Tensor::zeros(queue, DType::float32, Shape{4});
+    try {
+      group.all_reduce(queue, x);
+      to_host<float>(queue, x);
+    } catch (Error const& error) {
+      EXPECT_EQ(error.exit_code(), ExitCode::internal);
+      EXPECT_TRUE(std::string(error.what()).find("lost a peer") != std::string::npos)
+          << error.what();
+      ++told;
+    }
+    queue.wait();  // nothing on the device waits any more
+  };
+  EXPECT_THROW(run(body), DataError);
+  EXPECT_EQ(told, ranks() - 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, CudaGroupTest,

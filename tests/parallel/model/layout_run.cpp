@@ -7,6 +7,7 @@
 
 #include "core/optim/schedule.hpp"
 #include "parallel/comm/checked_communicator.hpp"
+#include "parallel/comm/device_group.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/pipeline/stages.hpp"
 #include "parallel/pipeline/train_step.hpp"
@@ -14,9 +15,6 @@
 
 namespace accord::parallel {
 namespace {
-
-constexpr double term_tolerance = 1e-11, gradient_tolerance = 1e-11, gradient_floor = 1e-14,
-                 parameter_tolerance = 1e-10;
 
 // What a rank has of a step's batch: all that plans follow from, the inputs on the first stage
 // alone.
@@ -82,10 +80,12 @@ std::string to_string(Layout const& layout) {
 }
 
 LayoutResult run_layout(GroupCommunicator& ranks, Layout const& layout, LayoutRun const& run) {
-  Queue queue(Backend::cpu);
+  Queue queue(run.backend);
   CheckedCommunicator world(ranks.split(0, ranks.rank()), "world");
-  MeshGroups groups = make_groups(world, layout.mesh, {.check_collectives = true});
-  Model model(queue, run.model, DType::float64, *groups.tensor,
+  std::unique_ptr<GroupCommunicator> const devices = make_device_group(queue, world);
+  MeshGroups groups =
+      make_groups(devices ? *devices : world, layout.mesh, {.check_collectives = true});
+  Model model(queue, run.model, run.dtype, *groups.tensor,
               chunks_of_stage(run.model.encoder.layers, groups.pipeline->rank(),
                               groups.pipeline->size(), layout.chunks, layout.part_layers),
               layout.sequence);
@@ -104,7 +104,7 @@ LayoutResult run_layout(GroupCommunicator& ranks, Layout const& layout, LayoutRu
                   .seed = 9,
                   .recompute = layout.recompute,
                   .contrast_gradient = run.gradient,
-                  .compare_passes = true},
+                  .compare_passes = run.dtype == DType::float64},
                  layout.schedule);
 
   LayoutResult result;
@@ -154,7 +154,8 @@ std::string to_string(LayoutErrors const& errors) {
       errors.norm, errors.gradient, errors.gradient_name, errors.parameter, errors.parameter_name);
 }
 
-LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want) {
+LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want,
+                          Tolerance const& tolerance) {
   LayoutErrors errors;
   EXPECT_EQ(got.steps.size(), want.steps.size());
   for (std::size_t i = 0; i < std::min(got.steps.size(), want.steps.size()); ++i) {
@@ -162,7 +163,7 @@ LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want) {
     std::string const at = fmt::format("step {}", i + 1);
     auto const relative = [&](double value, double expected, std::string const& what) {
       double const error = value == expected ? 0 : std::abs(value - expected) / std::abs(expected);
-      EXPECT_LE(error, term_tolerance)
+      EXPECT_LE(error, tolerance.term)
           << at << " " << what << ": " << value << ", not " << expected;
       return error;
     };
@@ -173,15 +174,15 @@ LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want) {
     EXPECT_EQ(g.correct, w.correct) << at;
     errors.term = std::max(errors.term, relative(g.logit_scale, w.logit_scale, "logit_scale"));
     errors.norm = std::max(errors.norm, relative(g.grad_norm, w.grad_norm, "grad_norm"));
-    auto const [worst, name] = compare(g.gradients, w.gradients, gradient_tolerance,
-                                       gradient_floor * w.grad_norm, at + " gradient of");
+    auto const [worst, name] = compare(g.gradients, w.gradients, tolerance.gradient,
+                                       tolerance.gradient_floor * w.grad_norm, at + " gradient of");
     if (worst > errors.gradient) {
       errors.gradient = worst;
       errors.gradient_name = name;
     }
   }
   std::tie(errors.parameter, errors.parameter_name) =
-      compare(got.parameters, want.parameters, parameter_tolerance, 0, "parameter");
+      compare(got.parameters, want.parameters, tolerance.parameter, 0, "parameter");
   return errors;
 }
 

@@ -27,9 +27,17 @@ struct Layout {
   Recompute recompute = Recompute::none;
 };
 
+/// How far results may be from those of one rank in float64, relative to what they are of.
+struct Tolerance {
+  double term = 1e-11, gradient = 1e-11, parameter = 1e-10;
+  double gradient_floor = 1e-14;  ///< of the norm of all gradients
+};
+
 /// What is computed, whatever the layout.
 struct LayoutRun {
   ModelConfig model;
+  DType dtype = DType::float64;
+  Backend backend = Backend::cpu;  ///< on cuda over make_device_group()
   Index global_batch = 16;
   int steps = 3;
   ContrastGradient gradient = ContrastGradient::exact;
@@ -62,7 +70,8 @@ struct LayoutErrors {
 std::string to_string(LayoutErrors const& errors);
 
 /// Expects every loss term, the gradient norm, every gradient tensor and, after the last step,
-/// every parameter to be those of `want`, within the tolerances of I1.
-LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want);
+/// every parameter to be those of `want`; by default within the tolerances of I1.
+LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want,
+                          Tolerance const& tolerance = {});
 
 }  // namespace accord::parallel
