@@ -51,19 +51,16 @@ TEST(Memory, SaysWhoAskedForTooMuchAndWhoHoldsWhat) {
 
 TEST(Memory, HandsOutExactSizesWhenNothingIsReused) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own
-  auto const allocated = [] {
+  auto const allocated = [](char const* reuse) {
+    setenv("ACCORD_MEMORY_REUSE", reuse, 1);
     Memory memory;
     void* const block = memory.allocate(100);
     auto const bytes = memory.bytes_in_use();
     memory.release(block, 100);
     return static_cast<int>(bytes);
   };
-  EXPECT_EXIT(std::exit(allocated()), ::testing::ExitedWithCode(128), "");
-  auto const allocated_exactly = [&] {
-    setenv("ACCORD_MEMORY_REUSE", "0", 1);
-    return allocated();
-  };
-  EXPECT_EXIT(std::exit(allocated_exactly()), ::testing::ExitedWithCode(100), "");
+  EXPECT_EXIT(std::exit(allocated("1")), ::testing::ExitedWithCode(128), "");
+  EXPECT_EXIT(std::exit(allocated("0")), ::testing::ExitedWithCode(100), "");
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ DeviceAccess::~DeviceAccess() {
 void* allocate(std::size_t bytes) {
   std::lock_guard const lock(device_mutex());
   Region& r = region();
-  std::size_t const size = bytes / page * page + page;  // something stays free behind every block
+  constexpr std::size_t free_behind = 64;  // at least, for an overrun to hit
+  std::size_t const size = (bytes + free_behind + page - 1) / page * page;
   if (r.in_use + size > device_bytes) return nullptr;
   void* block = nullptr;
   if (auto const it = r.free.find(size); it != r.free.end()) {
