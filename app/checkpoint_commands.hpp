@@ -11,6 +11,7 @@
 #include "app/command.hpp"
 #include "app/config.hpp"
 #include "app/progress.hpp"
+#include "app/text.hpp"
 #include "core/tensor/parameter_store.hpp"
 #include "io/checkpoint/content.hpp"
 #include "io/checkpoint/directory.hpp"
@@ -25,13 +26,10 @@ void add_checkpoint_merge(CLI::App& group, Run& run);
 /// Shows megabytes on standard error while `work(show)` runs; show(done) is told bytes.
 template <class Work>
 auto with_byte_progress(std::uint64_t total, Work&& work) {
-  auto const megabytes = [](std::uint64_t bytes) {
-    return static_cast<std::int64_t>((bytes + 999999) / 1000000);
-  };
-  Progress bar(std::cerr, Progress::style_of_stderr(), "megabyte", megabytes(total));
+  Progress bar(std::cerr, Progress::style_of_stderr(), "megabyte", whole_megabytes(total));
   std::int64_t shown = -1;
   return work([&](std::uint64_t done) {
-    if (std::int64_t const now = megabytes(done); now != shown) bar.show(shown = now);
+    if (std::int64_t const now = whole_megabytes(done); now != shown) bar.show(shown = now);
   });
 }
 

@@ -10,6 +10,7 @@
 #include "app/data_commands.hpp"
 #include "app/launch.hpp"
 #include "app/progress.hpp"
+#include "app/text.hpp"
 #include "core/base/queue.hpp"
 #include "io/dataset/build.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
@@ -51,10 +52,9 @@ int build(io::BuildOptions const& options, parallel::MpiEnvironment const& mpi) 
       if (!progress)
         progress = std::make_unique<Progress>(
             std::cerr, speaks ? Progress::style_of_stderr() : Progress::Style::silent, "megabyte",
-            static_cast<std::int64_t>(static_cast<double>(now.total_bytes) / megabyte));
-      progress->show(
-          static_cast<std::int64_t>(static_cast<double>(now.bytes) / megabyte),
-          fmt::format("{} samples", now.samples) + (mpi.size() > 1 ? " on this rank" : ""));
+            whole_megabytes(now.total_bytes));
+      progress->show(whole_megabytes(now.bytes), fmt::format("{} samples", now.samples) +
+                                                     (mpi.size() > 1 ? " on this rank" : ""));
     });
   }
   world->barrier(queue);

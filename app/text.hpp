@@ -33,4 +33,9 @@ inline std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.4g} TB", value);
 }
 
+/// Megabytes for a progress bar, rounded up: little work is not none.
+inline std::int64_t whole_megabytes(std::uint64_t bytes) {
+  return static_cast<std::int64_t>((bytes + 999999) / 1000000);
+}
+
 }  // namespace accord::app

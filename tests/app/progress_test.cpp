@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "app/text.hpp"
+
 using namespace accord::app;
 using ::testing::HasSubstr;
 
@@ -56,6 +58,13 @@ TEST(Progress, TheEndIsShownOnce) {
     for (int i = 0; i < 10; ++i) progress.show(total);
     EXPECT_EQ(lines_in(out.str()), 1);
   }
+}
+
+TEST(Progress, LittleWorkIsAMegabyteAndNotNone) {
+  EXPECT_EQ(whole_megabytes(0), 0);
+  EXPECT_EQ(whole_megabytes(1), 1);
+  EXPECT_EQ(whole_megabytes(1000000), 1);
+  EXPECT_EQ(whole_megabytes(1000001), 2);
 }
 
 TEST(Progress, LinesComeRarely) {

@@ -58,6 +58,21 @@ Index hidden(std::span<std::uint8_t const> flags) {
   return std::accumulate(flags.begin(), flags.end(), Index{0});
 }
 
+/// \throws UsageError for a pass that masks nothing: its denoising term would be 0 in every step.
+void expect_masked_tokens(ModelConfig const& config, Pass const& pass) {
+  char const* const key = pass.modalities.size() == 1 ? "mask_ratio" : "joint_mask_ratio";
+  std::string keys;
+  for (Modality const m : pass.modalities) {
+    ModalityConfig const& modality = config.modalities[static_cast<std::size_t>(m)];
+    if ((pass.modalities.size() == 1 ? modality.mask_ratio : modality.joint_mask_ratio) > 0) return;
+    keys += fmt::format("{}modality.{}.{}", keys.empty() ? "" : " and ", modality.name, key);
+  }
+  throw UsageError(
+      fmt::format("{} = 0: a denoising objective reads this pass and no token of it would be "
+                  "masked; set a share above 0 or take the objective out",
+                  keys));
+}
+
 /// Sets or clears uniformly chosen flags until exactly `total` are set.
 void adjust(MaskFlags& flags, Index total, DrawSequence& draws) {
   Index const missing = total - hidden(flags);
@@ -153,6 +168,8 @@ MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
 MaskSampler::MaskSampler(ModelConfig const& config, std::uint32_t seed)
     : passes_(resolve_passes(config)), draws_(seed, Purpose::mask) {
   for (ModalityConfig const& modality : config.modalities) rules_.push_back(rule_of(modality));
+  for (Pass const& pass : passes_)
+    if (pass.masked) expect_masked_tokens(config, pass);
   for (std::size_t p = 0; p < passes_.size(); ++p)
     if (passes_[p].masked && passes_[p].modalities.size() == 1)
       rules_[static_cast<std::size_t>(passes_[p].modalities[0])].own_pass = static_cast<int>(p);

@@ -44,7 +44,10 @@ TEST(Memory, SaysWhoAskedForTooMuchAndWhoHoldsWhat) {
   } catch (Error const& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("asked for by gradients"));
     EXPECT_THAT(error.what(), ::testing::HasSubstr("gradients 0.02 GB"));
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("train.micro_batch"));
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("activations need less with a smaller train.micro_batch"));
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("gradients and optimizer with a larger parallel.tensor"));
   }
   memory.release(held, 20 << 20);
 }

@@ -240,3 +240,18 @@ TEST(MaskSampler, RefusesAnUnknownMaskAndAShareAboveOne) {
   config.modalities[0].joint_mask_ratio = 1.5;
   EXPECT_THROW(MaskSampler(config, 1), UsageError);
 }
+
+TEST(MaskSampler, RefusesAPassThatMasksNothing) {
+  ModelConfig config = stage_one();
+  config.modalities[1].mask_ratio = 0;
+  EXPECT_THROW(MaskSampler(config, 1), UsageError);
+  config = stage_one();
+  config.modalities[0].joint_mask_ratio = 0;
+  EXPECT_NO_THROW(MaskSampler(config, 1));  // the image's tokens are masked still
+  config.modalities[1].joint_mask_ratio = 0;
+  EXPECT_THROW(MaskSampler(config, 1), UsageError);
+  config = stage_one();
+  config.objectives.resize(1);  // the contrast masks nothing
+  config.modalities[1].mask_ratio = 0;
+  EXPECT_NO_THROW(MaskSampler(config, 1));
+}
