@@ -14,6 +14,7 @@ BatchContrast::BatchContrast(Queue& queue, Model& model, StepOptions const& opti
       compare_passes_(options.compare_passes),
       z_(model.config().modalities.size()),
       dz_(model.config().modalities.size()) {
+  if (model.logit_scale() >= 0) scale_ = Tensor(queue, accumulator_of(model.dtype()), Shape{1});
   Shape const shape{samples, model.config().encoder.embed_dim};
   for (Pass const& pass : model.passes())
     if (pass.contrasted) {
@@ -52,7 +53,6 @@ void BatchContrast::run(Communicator& data_group, View terms, View correct) {
   ModelConfig const& config = model_.config();
   ParameterStore& store = model_.parameters();
   DType const statistics = accumulator_of(model_.dtype());
-  scale_ = Tensor(queue_, statistics, Shape{1});
   Tensor dscale = Tensor::zeros(queue_, statistics, Shape{1});
   logit_scale_forward(queue_, store.value(model_.logit_scale()), scale_);
   for (std::size_t o = 0; o < config.objectives.size(); ++o) {
