@@ -2,6 +2,7 @@
 
 #include <ucontext.h>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 
@@ -33,6 +34,8 @@ class Fiber {
   void* outside_[5];
   race::Context context_ = race::make_context(), from_{};
   Fiber* entered_by_ = nullptr;
+  void const* outer_stack_ = nullptr;  // of whoever entered it
+  std::size_t outer_bytes_ = 0;
   bool started_ = false;
 };
 
