@@ -1,50 +1,72 @@
 #pragma once
 // Which of the library's algorithms a matrix product takes. The choice decides the order of
-// summation, so it is made once, recorded, and taken again by whoever resumes.
+// summation, so those that are timed are made once, by all ranks alike, recorded, and taken again
+// by whoever resumes (docs/decisions/0031).
 
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/dtype.hpp"
 
 namespace accord::cuda {
 
-/// What the choice depends on. Packed row counts differ from step to step, so `rows` is a bucket:
-/// all counts of a bucket share one choice.
+/// What a product does besides (Epilogue of core/ops/gemm.hpp).
+enum class GemmExtra : std::uint8_t { none, bias, column_sums };
+
+/// What the choice depends on. Packed row counts differ from step to step, and are the rows of C in
+/// one product and the inner extent in another, so extents are buckets: all counts of a bucket
+/// share one choice.
 struct GemmKey {
-  Index rows = 0;  ///< of C, as row_bucket() gives them
-  Index columns = 0, inner = 0;
+  Index rows = 0, columns = 0, inner = 0;  ///< of C, and of the sums: as bucket_of() gives them
   bool transpose_a = false, transpose_b = false;
   DType operand = DType::bfloat16, result = DType::bfloat16;
   bool accumulate = false;  ///< beta != 0
   int alignment = 16;       ///< bytes to which operands and rows are aligned: 2, 4, 8 or 16
+  GemmExtra extra = GemmExtra::none;
 
   auto operator<=>(GemmKey const&) const = default;
 };
 
-/// `rows` rounded up to an eighth of the leading power of two: at most 14 % apart within a bucket.
-Index row_bucket(Index rows);
+/// `extent` rounded up to an eighth of the leading power of two: at most 14 % apart within a
+/// bucket, and multiples of powers of two, as widths are, are left alone.
+Index bucket_of(Index extent);
 
 /// The library's own description of an algorithm, opaque to us (cublasLtMatmulAlgo_t).
 using GemmAlgorithm = std::array<std::uint64_t, 8>;
 
-/// The choices made so far.
+/// None: what the key wants besides the product is better done after it.
+using GemmChoice = std::optional<GemmAlgorithm>;
+
+/// The choices made so far. Those that were timed, or that others timed, are recorded; any other is
+/// what the library proposes first, a function of the key, the device and the library.
 class GemmAlgorithms {
  public:
   /// Null when none was made yet.
-  GemmAlgorithm const* find(GemmKey const& key) const;
-  void remember(GemmKey const& key, GemmAlgorithm const& algorithm) { chosen_[key] = algorithm; }
+  GemmChoice const* find(GemmKey const& key) const;
+  GemmChoice const& remember(GemmKey const& key, GemmChoice const& choice);
 
-  /// One line per choice, in the order of keys, for load() and for a checkpoint.
-  std::string text() const;
-  /// \throws DataError for a line that text() does not write.
-  void load(std::string const& text);
+  /// Whether a product not seen before is timed, or takes the first proposal.
+  bool timing() const { return timing_; }
+  void set_timing(bool timing) { timing_ = timing; }
+
+  /// One line for each timed choice, in the order of keys.
+  std::vector<std::string> lines() const;
+  /// Takes them over, as timed, in place of what was chosen before. \throws DataError for a line
+  /// that lines() does not write.
+  void add(std::vector<std::string> const& lines);
 
  private:
-  std::map<GemmKey, GemmAlgorithm> chosen_;
+  struct Chosen {
+    GemmChoice choice;
+    bool timed;
+  };
+  std::map<GemmKey, Chosen> chosen_;
+  bool timing_ = false;
 };
 
 }  // namespace accord::cuda

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <span>
 #include <string>
@@ -18,16 +19,18 @@ namespace accord {
 enum class Activity : std::uint8_t {
   step,           ///< a whole training step; its own time is what no other span names
   compute,        ///< mathematics
+  op,             ///< a single op of it, in a trace of ops
   communication,  ///< in a call that waits for other ranks: exposed, nothing else runs
   bubble,         ///< waiting for another stage of its pipeline
   storage,        ///< waiting for data, or writing a checkpoint
 };
-constexpr std::array all_activities = {Activity::step, Activity::compute, Activity::communication,
+constexpr std::array all_activities = {Activity::step,   Activity::compute,
+                                       Activity::op,     Activity::communication,
                                        Activity::bubble, Activity::storage};
 
 constexpr std::string_view name_of(Activity activity) {
   constexpr std::array<std::string_view, all_activities.size()> names = {
-      "step", "compute", "communication", "bubble", "storage"};
+      "step", "compute", "op", "communication", "bubble", "storage"};
   return names[static_cast<std::size_t>(activity)];
 }
 
@@ -43,6 +46,11 @@ struct TraceValue {
 class Trace {
  public:
   using Clock = std::chrono::steady_clock;
+  /// With ops the host waits for each, so that its span is the time of the backend that computes
+  /// it: for benchmarks, not for the timeline of a run.
+  enum class Detail : bool { calls, ops };
+
+  explicit Trace(Detail detail = Detail::calls) : detail_(detail) {}
 
   struct Span {
     char const* name;
@@ -63,12 +71,14 @@ class Trace {
   /// Ends the innermost open span, which is `index`.
   void end(std::int64_t index);
   void add_transfer(char const* name, TraceValue value, Clock::duration begin);
+  Detail detail() const { return detail_; }
   Clock::duration now() const { return Clock::now() - origin_; }
 
   std::vector<Span> const& spans() const { return spans_; }
   std::vector<Transfer> const& transfers() const { return transfers_; }
 
  private:
+  Detail detail_;
   Clock::time_point origin_ = Clock::now();
   std::int64_t open_ = -1;
   std::vector<Span> spans_;
@@ -90,6 +100,29 @@ class TraceSpan {
  private:
   Trace* trace_;
   std::int64_t index_;
+};
+
+/// The span of one op, with all its work on the backend; only in a trace of ops.
+class OpSpan {
+ public:
+  OpSpan(Queue& queue, char const* name)
+      : queue_(queue), traced_(queue.trace() && queue.trace()->detail() == Trace::Detail::ops) {
+    if (!traced_) return;
+    queue.wait();
+    index_ = queue.trace()->begin(Activity::op, name, {});
+  }
+  OpSpan(OpSpan const&) = delete;
+  OpSpan& operator=(OpSpan const&) = delete;
+  ~OpSpan() noexcept(false) {
+    if (!traced_) return;
+    if (std::uncaught_exceptions() == 0) queue_.wait();
+    queue_.trace()->end(index_);
+  }
+
+ private:
+  Queue& queue_;
+  bool traced_;
+  std::int64_t index_ = -1;
 };
 
 /// Each moment of the traced steps counted once, for the innermost span around it.

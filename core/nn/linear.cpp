@@ -6,8 +6,8 @@
 namespace accord {
 
 void Linear::forward(Queue& queue, ConstView x, View y) const {
-  gemm(queue, Transpose::no, x, Transpose::yes, weight(), y);
-  if (bias_ >= 0) bias_forward(queue, store_->value(bias_), y);
+  gemm(queue, Transpose::no, x, Transpose::yes, weight(), y, 0, 1,
+       {.bias = bias_ >= 0 ? store_->value(bias_) : View()});
 }
 
 Tensor Linear::forward(Queue& queue, ConstView x) const {
@@ -17,10 +17,11 @@ Tensor Linear::forward(Queue& queue, ConstView x) const {
 }
 
 void Linear::backward_parameters(Queue& queue, ConstView dy, ConstView x) const {
+  View const dbias = bias_ >= 0 ? store_->gradient(bias_) : View();
   if (View dweight = store_->fused_gradient(weight_, members_))
-    gemm(queue, Transpose::yes, dy, Transpose::no, x, dweight, 1);
-  if (bias_ >= 0)
-    if (View dbias = store_->gradient(bias_)) bias_backward(queue, dy, dbias);
+    gemm(queue, Transpose::yes, dy, Transpose::no, x, dweight, 1, 1, {.column_sums = dbias});
+  else if (dbias)
+    bias_backward(queue, dy, dbias);
 }
 
 void Linear::backward_input(Queue& queue, ConstView dy, View dx, double beta) const {

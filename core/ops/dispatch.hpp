@@ -8,6 +8,7 @@
 #include "core/base/check.hpp"
 #include "core/base/dtype.hpp"
 #include "core/base/queue.hpp"
+#include "core/base/trace.hpp"
 
 #define ACCORD_BACKENDS(...) \
   namespace reference {      \
@@ -24,10 +25,11 @@
   }
 
 /// Calls backend::function<T>(queue, ...) and returns from the enclosing void function. reference
-/// and cpu know float64 and float32, cuda float32 and bfloat16.
+/// and cpu know float64 and float32, cuda float32 and bfloat16. A trace of ops has it as a span.
 #define ACCORD_DISPATCH(queue, dtype, function, ...)                                            \
   do {                                                                                          \
     ::accord::DType const dispatch_dtype_ = (dtype);                                            \
+    ::accord::OpSpan const dispatch_span_((queue), #function);                                  \
     switch ((queue).backend()) {                                                                \
       case ::accord::Backend::reference:                                                        \
         if (dispatch_dtype_ == ::accord::DType::float64)                                        \

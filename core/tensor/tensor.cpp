@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/base/build.hpp"
+#include "core/base/trace.hpp"
 
 namespace accord {
 namespace {
@@ -42,6 +43,7 @@ Tensor Tensor::copied(Queue& queue, void const* values, DType dtype, Shape shape
 void upload(Queue& queue, void const* values, View to) {
   ACCORD_CHECK(to.contiguous(), "host memory is copied whole");
   if (to.size() == 0) return;
+  OpSpan const span(queue, "upload");
   if constexpr (build::has_cuda)
     if (queue.backend() == Backend::cuda)
       return queue.stream().upload(to.data(), values, to.bytes());
@@ -51,6 +53,7 @@ void upload(Queue& queue, void const* values, View to) {
 template <class T>
 std::vector<T> to_host(Queue& queue, ConstView view) {
   T const* data = view.as<T>();
+  OpSpan const span(queue, "to_host");
   if constexpr (build::has_cuda)
     if (queue.backend() == Backend::cuda) {
       std::vector<T> values(static_cast<std::size_t>(view.size()));
@@ -77,6 +80,7 @@ void copy(Queue& queue, ConstView from, View to) {
   ACCORD_CHECK(from.shape() == to.shape() && from.dtype() == to.dtype(),
                "copy: from {} {} to {} {}", name_of(from.dtype()), to_string(from.shape()),
                name_of(to.dtype()), to_string(to.shape()));
+  OpSpan const span(queue, "copy");
   if constexpr (build::has_cuda)
     if (queue.backend() == Backend::cuda)
       return queue.stream().copy(to.data(), pitch_bytes(to), from.data(), pitch_bytes(from),
@@ -94,6 +98,7 @@ void copy(Queue& queue, ConstView from, View to) {
 }
 
 void zero(Queue& queue, View view) {
+  OpSpan const span(queue, "zero");
   if constexpr (build::has_cuda)
     if (queue.backend() == Backend::cuda)
       return queue.stream().zero(view.data(), pitch_bytes(view), width_bytes(view),

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/parallel_for.hpp"
+#include "core/ops/bias.hpp"
 #include "core/ops/cpu/blas.hpp"
 #include "core/ops/matrix.hpp"
 
@@ -37,8 +38,8 @@ Index border(Index i, Index parts, Index extent) {
 }  // namespace
 
 template <class T>
-void gemm(Queue&, Transpose transpose_a, ConstView a_view, Transpose transpose_b, ConstView b_view,
-          View c_view, double beta, double alpha) {
+void gemm(Queue& queue, Transpose transpose_a, ConstView a_view, Transpose transpose_b,
+          ConstView b_view, View c_view, double beta, double alpha, Epilogue const& epilogue) {
   Matrix<T const> const a(a_view), b(b_view);
   Matrix<T> const c(c_view);
   bool const flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
@@ -55,9 +56,12 @@ void gemm(Queue&, Transpose transpose_a, ConstView a_view, Transpose transpose_b
                    {c[top] + left, c.stride()});
     }
   });
+  if (epilogue.bias) bias_forward<T>(queue, epilogue.bias, c_view);
+  if (epilogue.column_sums) bias_backward<T>(queue, a_view, epilogue.column_sums);
 }
-template void gemm<double>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double,
-                           double);
-template void gemm<float>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double, double);
+template void gemm<double>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double, double,
+                           Epilogue const&);
+template void gemm<float>(Queue&, Transpose, ConstView, Transpose, ConstView, View, double, double,
+                          Epilogue const&);
 
 }  // namespace accord::cpu

@@ -98,6 +98,25 @@ TEST(Trace, NestsSpansAsTheyAreOpenedAndClosed) {
   EXPECT_EQ(spans[0].value.value, 7);
 }
 
+TEST(Trace, HasSpansOfOpsWhereItIsAskedFor) {
+  for (auto const detail : {Trace::Detail::calls, Trace::Detail::ops}) {
+    Queue queue(Backend::cpu);
+    Trace trace(detail);
+    queue.record_trace(&trace);
+    {
+      TraceSpan const step(queue, Activity::step, "step");
+      OpSpan const op(queue, "gemm");
+    }
+    queue.record_trace(nullptr);
+    OpSpan const unseen(queue, "gemm");
+    ASSERT_EQ(trace.spans().size(), detail == Trace::Detail::ops ? 2u : 1u);
+    if (detail == Trace::Detail::ops) {
+      EXPECT_EQ(trace.spans()[1].activity, Activity::op);
+      EXPECT_EQ(trace.spans()[1].parent, 0);
+    }
+  }
+}
+
 TEST(Trace, EndsSpansThatAnExceptionLeaves) {
   Queue queue(Backend::cpu);
   Trace trace;

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "core/base/gemm_algorithms.hpp"
 #include "tests/support/backend_test.hpp"
 
 namespace accord {
@@ -61,6 +62,58 @@ TEST_P(GemmTest, AddsToAResultInTheTypeOfSums) {
       "gradient of a weight", testing::ThreadCount::may_round);
 }
 
+// Rows of 7 or 9 elements are aligned to none of the vectors in which a library may do it.
+TEST_P(GemmTest, AddsABiasToEveryRow) {
+  for (Extents e : {Extents{33, 64, 48}, {5, 9, 7}, {4, 8, 0}, {0, 8, 8}})
+    for (double beta : {0.0, 1.0})
+      expect_like_reference(
+          [=](Operands& operands) {
+            View const x = operands.random({e.m, e.k}, 1), w = operands.random({e.n, e.k}, 2);
+            View const y = beta == 0 ? operands.unset({e.m, e.n}) : operands.random({e.m, e.n}, 3);
+            View const bias = operands.random({e.n}, 4);
+            gemm(operands.queue(), Transpose::no, x, Transpose::yes, w, y, beta, 0.5,
+                 {.bias = bias});
+            return std::vector<View>{y};
+          },
+          fmt::format("{} rows and a bias, beta {}", e.m, beta), testing::ThreadCount::may_round);
+}
+
+TEST_P(GemmTest, AddsTheColumnSumsOfAToWhatIsThere) {
+  for (Extents e : {Extents{64, 48, 520}, {9, 7, 520}, {8, 8, 0}})
+    expect_like_reference(
+        [=](Operands& operands) {
+          View const dy = operands.random({e.k, e.m}, 1), x = operands.random({e.k, e.n}, 2);
+          View const dw = operands.sums().random({e.m, e.n}, 3);
+          View const db = operands.sums().random({e.m}, 4);
+          for (int micro_batch = 0; micro_batch < 2; ++micro_batch)
+            gemm(operands.queue(), Transpose::yes, dy, Transpose::no, x, dw, 1, 1,
+                 {.column_sums = db});
+          return std::vector<View>{dw, db};
+        },
+        fmt::format("gradients of a linear map of {} outputs", e.m),
+        testing::ThreadCount::may_round);
+}
+
+// What is timed may not be what was asked for.
+TEST_P(GemmTest, TimesItsChoicesWithoutATraceInTheResults) {
+  auto const computation = [](bool timing) {
+    return [timing](Operands& operands) {
+      Queue& queue = operands.queue();
+      if (queue.backend() == Backend::cuda) queue.stream().algorithms().set_timing(timing);
+      View const dy = operands.random({40, 16}, 1), x = operands.random({40, 32}, 2);
+      View const dw = operands.sums().random({16, 32}, 3), db = operands.sums().random({16}, 4);
+      gemm(queue, Transpose::yes, dy, Transpose::no, x, dw, 1, 1, {.column_sums = db});
+      View const y = operands.unset({40, 32});
+      gemm(queue, Transpose::no, dy, Transpose::no, operands.random({16, 32}, 5), y, 0, 1,
+           {.bias = operands.random({32}, 6)});
+      return std::vector<View>{dw, db, y};
+    };
+  };
+  for (Layout layout : {Layout::dense, Layout::strided})
+    EXPECT_TRUE(testing::results(GetParam(), layout, computation(true)) ==
+                testing::results(GetParam(), layout, computation(false)));
+}
+
 TEST_P(GemmTest, WithoutInnerExtentScalesC) {
   for (double beta : {0.0, 2.0})
     expect_like_reference(
@@ -106,6 +159,15 @@ TEST(Gemm, RefusesExtentsThatDoNotFit) {
   View const a = operands.random({2, 3}, 1), b = operands.random({2, 3}, 2);
   EXPECT_THROW(gemm(queue, Transpose::no, a, Transpose::no, b, operands.unset({2, 3})), Error);
   EXPECT_THROW(gemm(queue, Transpose::no, a, Transpose::yes, b, operands.unset({3, 2})), Error);
+  View const c = operands.unset({3, 3}), vector = operands.random({3}, 3);
+  auto const with = [&](Transpose transpose_a, Epilogue const& epilogue) {
+    gemm(queue, transpose_a, transpose_a == Transpose::yes ? a : c, Transpose::no,
+         transpose_a == Transpose::yes ? b : c, operands.unset({3, 3}), 0, 1, epilogue);
+  };
+  EXPECT_NO_THROW(with(Transpose::yes, {.column_sums = vector}));
+  EXPECT_THROW(with(Transpose::no, {.column_sums = vector}), Error);
+  EXPECT_THROW(with(Transpose::yes, {.bias = vector, .column_sums = vector}), Error);
+  EXPECT_THROW(with(Transpose::yes, {.bias = operands.random({2}, 3)}), Error);
   Operands floats(queue, DType::float32, Layout::dense);
   EXPECT_THROW(gemm(queue, Transpose::no, a, Transpose::yes, b, floats.unset({2, 2})), Error);
 }

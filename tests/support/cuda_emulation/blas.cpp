@@ -1,7 +1,11 @@
-// The functions of cuBLASLt that the program calls, as plain loops on the emulated device.
+// The functions of cuBLASLt that the program calls, as plain loops on the emulated device. What an
+// epilogue does is what cublasLt.h says: a bias runs along the rows of D and is of D's type; the
+// bias gradient of B is its sum over the inner extent, as long as D's columns, of the type of C,
+// overwritten.
 
 #include <cublasLt.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/base/dtype.hpp"
@@ -13,6 +17,11 @@ using namespace accord;
 
 struct Description {
   cublasOperation_t first = CUBLAS_OP_N, second = CUBLAS_OP_N;
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  void* vector = nullptr;
+};
+struct Preference {
+  std::uint32_t alignment = 256;  ///< the least of all operands
 };
 struct Layout {
   cudaDataType type;
@@ -47,6 +56,7 @@ Real* real(Handle handle) {
 
 }  // namespace
 
+std::size_t cublasLtGetVersion() { return 130000; }
 char const* cublasLtGetStatusName(cublasStatus_t) { return "CUBLAS_STATUS_OF_THE_EMULATION"; }
 char const* cublasLtGetStatusString(cublasStatus_t) { return "an error of the emulated library"; }
 
@@ -71,9 +81,23 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t made,
                                               cublasLtMatmulDescAttributes_t attribute,
                                               void const* value, std::size_t bytes) {
   auto& description = *real<Description>(made);
-  std::memcpy(attribute == CUBLASLT_MATMUL_DESC_TRANSA ? &description.first : &description.second,
-              value, bytes);
-  return CUBLAS_STATUS_SUCCESS;
+  auto const set = [&](auto& to) {
+    if (bytes != sizeof(to)) return CUBLAS_STATUS_INVALID_VALUE;
+    std::memcpy(&to, value, bytes);
+    return CUBLAS_STATUS_SUCCESS;
+  };
+  switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+      return set(description.first);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+      return set(description.second);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+      return set(description.epilogue);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+      return set(description.vector);
+    default:
+      return CUBLAS_STATUS_NOT_SUPPORTED;
+  }
 }
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* made, cudaDataType type,
                                           std::uint64_t rows, std::uint64_t columns,
@@ -100,24 +124,33 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t made) {
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* made) {
-  *made = reinterpret_cast<cublasLtMatmulPreference_t>(new char);
+  *made = reinterpret_cast<cublasLtMatmulPreference_t>(new Preference);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t made) {
-  delete real<char>(made);
+  delete real<Preference>(made);
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
-                                                    cublasLtMatmulPreferenceAttributes_t,
-                                                    void const*, std::size_t) {
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t made,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute,
+                                                    void const* value, std::size_t) {
+  if (attribute != CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) {
+    auto& alignment = real<Preference>(made)->alignment;
+    alignment = std::min(alignment, *static_cast<std::uint32_t const*>(value));
+  }
   return CUBLAS_STATUS_SUCCESS;
 }
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+// It has no algorithm with an epilogue for operands that are not aligned: callers must manage.
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t made,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulPreference_t preference, int,
                                               cublasLtMatmulHeuristicResult_t results[],
                                               int* found) {
+  *found = 0;
+  if (real<Description>(made)->epilogue != CUBLASLT_EPILOGUE_DEFAULT &&
+      real<Preference>(preference)->alignment < 16)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   results[0] = results[1] = {};
   results[1].algo.data[0] = 1;
   *found = 2;
@@ -146,6 +179,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t made, void 
   if (inner != (tb ? second.columns : second.rows) || result.rows != m || result.columns != n ||
       first.count != result.count || second.count != result.count || old.count != result.count)
     return CUBLAS_STATUS_INVALID_VALUE;
+  bool const bias = description.epilogue == CUBLASLT_EPILOGUE_BIAS;
+  bool const sums = description.epilogue == CUBLASLT_EPILOGUE_BGRADB;
+  void* const of_vector = description.vector;
+  if ((bias || sums) != (of_vector != nullptr)) return CUBLAS_STATUS_INVALID_VALUE;
+  Layout const vector{result.type, bias ? m : n, 1, 0};
   float const factor = *static_cast<float const*>(alpha), kept = *static_cast<float const*>(beta);
   cudaError_t const code = emulation::enqueue(stream, [=] {
     for (std::int32_t batch = 0; batch < result.count; ++batch) {
@@ -159,8 +197,16 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t made, void 
           for (std::uint64_t k = 0; k < inner; ++k)
             sum += (ta ? first.read(of_a, k, i) : first.read(of_a, i, k)) *
                    (tb ? second.read(of_b, j, k) : second.read(of_b, k, j));
-          result.write(of_d, i, j, factor * sum + (kept == 0 ? 0 : kept * old.read(of_c, i, j)));
+          float value = factor * sum + (kept == 0 ? 0 : kept * old.read(of_c, i, j));
+          if (bias) value += vector.read(of_vector, i, 0);
+          result.write(of_d, i, j, value);
         }
+      for (std::uint64_t j = 0; sums && j < n; ++j) {
+        float sum = 0;
+        for (std::uint64_t k = 0; k < inner; ++k)
+          sum += tb ? second.read(of_b, j, k) : second.read(of_b, k, j);
+        vector.write(of_vector, j, 0, sum);
+      }
     }
   });
   return code == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
