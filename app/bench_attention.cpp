@@ -85,6 +85,7 @@ void unfused_backward(Queue& queue, Operands& o) {
 
 int bench_attention(Options const& options) {
   Queue queue(selected_backend());
+  time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
   Limits const limits = measure_limits(queue, dtype, options.repeats);
   fmt::print(

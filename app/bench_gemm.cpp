@@ -20,7 +20,7 @@ struct Options {
   int repeats = 5;
 };
 
-/// y = x W^T and its two backward products, for one linear map.
+/// y = x W^T and its two backward products, for one linear map; also with a bias and its gradient.
 struct Map {
   char const* name;
   Index in, out;
@@ -28,6 +28,7 @@ struct Map {
 
 int bench_gemm(Options const& options) {
   Queue queue(selected_backend());
+  time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
   Limits const limits = measure_limits(queue, dtype, options.repeats);
   fmt::print(
@@ -44,6 +45,8 @@ int bench_gemm(Options const& options) {
     Tensor const dy = random_operand(queue, dtype, {rows, map.out}, 3);
     Tensor y(queue, dtype, {rows, map.out}), dx(queue, dtype, {rows, map.in});
     Tensor dw = Tensor::zeros(queue, accumulator_of(dtype), {map.out, map.in});
+    Tensor const bias = random_operand(queue, dtype, {map.out}, 4);
+    Tensor db = Tensor::zeros(queue, accumulator_of(dtype), {map.out});
     auto const print = [&](char const* product, ProductShape const& s, auto&& call) {
       double const seconds = seconds_of_call(queue, options.repeats, call);
       double const rate = flops_of({s}) / seconds;
@@ -52,10 +55,15 @@ int bench_gemm(Options const& options) {
     };
     print("y", {rows, map.out, map.in},
           [&] { gemm(queue, Transpose::no, x, Transpose::yes, w, y); });
+    print("y + b", {rows, map.out, map.in},
+          [&] { gemm(queue, Transpose::no, x, Transpose::yes, w, y, 0, 1, {.bias = bias}); });
     print("dx", {rows, map.in, map.out},
           [&] { gemm(queue, Transpose::no, dy, Transpose::no, w, dx); });
     print("dw +=", {map.out, map.in, rows},
           [&] { gemm(queue, Transpose::yes, dy, Transpose::no, x, dw, 1); });
+    print("dw, db +=", {map.out, map.in, rows}, [&] {
+      gemm(queue, Transpose::yes, dy, Transpose::no, x, dw, 1, 1, {.column_sums = db});
+    });
   }
   return 0;
 }

@@ -26,6 +26,7 @@ struct Options {
 
 int bench_layernorm(Options const& options) {
   Queue queue(selected_backend());
+  time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
   DType const sums = accumulator_of(dtype);
   Limits const limits = measure_limits(queue, dtype, options.repeats);

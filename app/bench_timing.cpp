@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "core/base/gemm_algorithms.hpp"
 #include "core/base/rng.hpp"
 #include "core/ops/elementwise.hpp"
 #include "core/ops/gemm.hpp"
@@ -13,6 +14,10 @@ namespace accord::app {
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
+}
+
+void time_choices(Queue& queue, bool timing) {
+  if (queue.backend() == Backend::cuda) queue.stream().algorithms().set_timing(timing);
 }
 
 double flops_of(std::vector<ProductShape> const& products) {
@@ -43,7 +48,7 @@ Tensor random_operand(Queue& queue, DType dtype, Shape shape, std::uint32_t seed
 Limits measure_limits(Queue& queue, DType dtype, int repeats) {
   bool const device = queue.backend() == Backend::cuda;
   Index const side = device ? 8192 : 1536, bytes = device ? Index{1} << 30 : Index{128} << 20;
-  Limits limits;
+  Limits limits{.side = side};
   {
     Tensor const a = random_operand(queue, dtype, {side, side}, 1);
     Tensor const b = random_operand(queue, dtype, {side, side}, 2);

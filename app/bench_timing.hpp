@@ -32,6 +32,10 @@ double seconds_of_call(Queue& queue, int repeats, auto&& call) {
   return median(seconds);
 }
 
+/// On cuda: whether a matrix product not seen before is timed with each algorithm there is, as
+/// before the first step of a run, or takes the first.
+void time_choices(Queue& queue, bool timing);
+
 /// Floating-point operations of the products; multiply-add = 2.
 double flops_of(std::vector<ProductShape> const& products);
 /// Seconds that the products take by themselves: each shape on random operands, best of `repeats`.
@@ -45,6 +49,7 @@ Tensor random_operand(Queue& queue, DType dtype, Shape shape, std::uint32_t seed
 /// large square product, and bytes a second, read and written, of a copy that fits no cache.
 struct Limits {
   double flops = 0, bytes = 0;
+  Index side = 0;  ///< of that product
 };
 Limits measure_limits(Queue& queue, DType dtype, int repeats);
 

@@ -6,6 +6,8 @@
 
 #include "app/build_info.hpp"
 #include "app/launch.hpp"
+#include "core/base/build.hpp"
+#include "core/base/device.hpp"
 
 namespace accord::app {
 namespace {
@@ -23,12 +25,19 @@ std::string processor() {
 
 std::map<std::string, std::string> bit_conditions(Queue const& queue,
                                                   parallel::MeshShape const& mesh) {
-  return {{"program", binary_hash()},
-          {"device", std::string(name_of(queue.backend()))},
-          {"processor", processor()},
-          {"threads", std::to_string(threads_per_rank())},
-          {"layout", fmt::format("data {} x pipeline {} x tensor {}", mesh.data, mesh.pipeline,
-                                 mesh.tensor)}};
+  std::map<std::string, std::string> conditions = {
+      {"program", binary_hash()},
+      {"device", std::string(name_of(queue.backend()))},
+      {"processor", processor()},
+      {"threads", std::to_string(threads_per_rank())},
+      {"layout",
+       fmt::format("data {} x pipeline {} x tensor {}", mesh.data, mesh.pipeline, mesh.tensor)}};
+  if constexpr (build::has_cuda)
+    if (queue.backend() == Backend::cuda) {
+      conditions["device"] += ": " + cuda::device_description();
+      conditions["library"] = cuda::blas_description();
+    }
+  return conditions;
 }
 
 std::vector<std::string> changed_conditions(std::map<std::string, std::string> const& saved,

@@ -10,8 +10,9 @@
 
 namespace accord::app {
 
-/// By name: "program", "device", "processor", "threads", "layout". Where all are as before, a
-/// resumed run repeats every bit of the one that never stopped. Of this rank, which stands for all.
+/// By name: "program", "device", "library" (of a device), "processor", "threads", "layout". Where
+/// all are as before, a resumed run repeats every bit of the one that never stopped. Of this rank,
+/// which stands for all.
 std::map<std::string, std::string> bit_conditions(Queue const& queue,
                                                   parallel::MeshShape const& mesh);
 

@@ -97,6 +97,19 @@ struct LogConfig {
   Index trace_skip = 1, trace_steps = 8;
 };
 
+/// How long made-up captions are, in rows: from `shortest` to max_tokens; with a mean, few are much
+/// longer (exponential beyond the shortest, the longest cut off), without, all lengths are alike.
+struct CaptionLengths {
+  Index shortest = 5;  ///< 0: all max_tokens
+  double mean = 0;     ///< 0: all lengths alike
+};
+
+/// What `accord bench step` makes up, there being no data.
+struct BenchConfig {
+  Index samples = 0;  ///< of one step; 0: train.global_batch
+  CaptionLengths captions;
+};
+
 struct Config {
   Config();
 
@@ -110,6 +123,7 @@ struct Config {
   ParallelConfig parallel;
   CheckpointConfig checkpoint;
   LogConfig log;
+  BenchConfig bench;
 };
 
 /// Reads a configuration file and applies overrides `section.key=value` in order (the last one

@@ -517,6 +517,24 @@ Section log_section() {
       });
 }
 
+Section bench_section() {
+  return section(
+      {"bench"}, &Config::bench, "The samples that `accord bench step` makes up.",
+      {
+          key<BenchConfig>("samples", &BenchConfig::samples,
+                           "of one step on one rank; 0: train.global_batch")
+              .at_least(0),
+          key<Config>(
+              "shortest_caption", [](Config& c) -> Index& { return c.bench.captions.shortest; },
+              "captions have from so many tokens to data.max_tokens; 0: all the longest")
+              .at_least(0),
+          key<Config>(
+              "mean_caption", [](Config& c) -> double& { return c.bench.captions.mean; },
+              "mean length, few long ones; 0: all lengths alike")
+              .at_least(0),
+      });
+}
+
 }  // namespace
 
 bool Key::belongs_to(std::string const& adapter) const {
@@ -582,6 +600,7 @@ std::vector<Section> const& schema() {
       may_change(parallel_section()),
       may_change(checkpoint_section()),
       may_change(log_section()),
+      may_change(bench_section()),
   };
   return sections;
 }

@@ -117,7 +117,8 @@ class TrainRun {
 
   void start() {
     std::string begun = "started";
-    if (auto const checkpoint = training_.resume(announce())) {
+    auto const checkpoint = training_.resume(announce());
+    if (checkpoint) {
       begun = fmt::format("resumed from {}", checkpoint->folder.string());
       checkpoint_ = checkpoint->folder.string();
       if (first())
@@ -130,6 +131,7 @@ class TrainRun {
           "started from the weights of {}",
           training_.initialise_from(config().train.init_from, announce()).folder.string());
     }
+    training_.open_algorithms(checkpoint, announce());
     training_.open_data();
     listed_ = training_.skipped_samples();
     if (!config().data.validation.empty())
@@ -207,6 +209,7 @@ class TrainRun {
       trace_.next_step(training_.completed() + 1);
       StepReport const report = training_.step();
       interval.add(report);
+      interval.began += report.timing_seconds;  // no step's, like a save's
       if (first() && report.step == first_step)
         std::cout << fmt::format("memory at the peak of the first step: {}\n",
                                  queue_.memory().plan())

@@ -7,11 +7,14 @@
 #include <span>
 #include <utility>
 
+#include "app/algorithms.hpp"
+#include "app/bit_conditions.hpp"
 #include "app/classes.hpp"
 #include "app/config_compare.hpp"
 #include "app/inheritance.hpp"
 #include "app/inherited_tables.hpp"
 #include "app/launch.hpp"
+#include "app/progress.hpp"
 #include "app/skipped_samples.hpp"
 #include "app/stored_config.hpp"
 #include "core/base/check.hpp"
@@ -20,6 +23,7 @@
 #include "core/optim/layer_decay.hpp"
 #include "io/checkpoint/collective.hpp"
 #include "io/checkpoint/save.hpp"
+#include "io/file/file.hpp"
 #include "parallel/comm/agreement.hpp"
 #include "parallel/comm/checked_communicator.hpp"
 #include "parallel/comm/device_group.hpp"
@@ -37,19 +41,6 @@ void check_frozen(std::vector<ParameterSpec> const& parameters,
           return begins_with(parameter.name, prefix);
         }))
       throw UsageError(fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefix));
-}
-
-AdamwOptions adamw_options(Config const& config, ParameterStore const& store) {
-  OptimizerConfig const& o = config.optimizer;
-  return {
-      .beta1 = o.beta1,
-      .beta2 = o.beta2,
-      .epsilon = o.epsilon,
-      .weight_decay = o.weight_decay,
-      .clip_norm = o.clip_norm,
-      .epsilon_form = config.model.parity.adam_epsilon_corrected ? EpsilonForm::corrected
-                                                                 : EpsilonForm::uncorrected,
-      .learning_rate_scale = layer_decay_scales(store, o.layer_decay, config.model.encoder.layers)};
 }
 
 io::SampleConfig sample_config(Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer,
@@ -78,6 +69,19 @@ int loader_threads(Config const& config) {
 }
 
 }  // namespace
+
+AdamwOptions adamw_options(Config const& config, ParameterStore const& store) {
+  OptimizerConfig const& o = config.optimizer;
+  return {
+      .beta1 = o.beta1,
+      .beta2 = o.beta2,
+      .epsilon = o.epsilon,
+      .weight_decay = o.weight_decay,
+      .clip_norm = o.clip_norm,
+      .epsilon_form = config.model.parity.adam_epsilon_corrected ? EpsilonForm::corrected
+                                                                 : EpsilonForm::uncorrected,
+      .learning_rate_scale = layer_decay_scales(store, o.layer_decay, config.model.encoder.layers)};
+}
 
 Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
                    std::shared_ptr<io::Tokenizer const> tokenizer)
@@ -223,6 +227,43 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   return checkpoint;
 }
 
+void Training::open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
+                               io::Announce const& announce) {
+  if (queue_.backend() != Backend::cuda) return;
+  if (resumed) {
+    io::Documents const& documents = resumed->manifest.documents;
+    bool const known = use_algorithms(queue_, world_, documents.algorithms,
+                                      (resumed->folder / io::manifest_name).string(), announce);
+    std::string const layout = "layout";
+    auto const saved = documents.run.find(layout);
+    algorithms_to_time_ = !known || saved == documents.run.end() ||
+                          saved->second != bit_conditions(queue_, mesh_).at(layout);
+    if (!algorithms_to_time_) return;
+  }
+  algorithms_to_time_ = true;
+  std::filesystem::path const file =
+      std::filesystem::path(config_.checkpoint.directory) / algorithms_name;
+  std::string document;
+  io::together(world_, queue_, [&] {
+    if (world_.rank() == 0 && std::filesystem::exists(file)) document = io::read_file(file);
+  });
+  use_algorithms(queue_, world_, document, file.string(), announce);
+}
+
+/// The products of a step that nobody uses, over the batch that is trained on next: before step 1
+/// all ranks agree on how each is computed. What comes up only later takes the library's first
+/// proposal.
+void Training::time_algorithms(std::vector<MicroBatch> const& batch) {
+  app::time_algorithms(queue_, world_, [&] { train_step_->run(batch); });  // gradients are zeroed
+  io::together(world_, queue_, [&] {
+    if (world_.rank() != 0) return;
+    std::filesystem::path const folder = config_.checkpoint.directory;
+    std::filesystem::create_directories(folder);
+    io::write_file_atomically(folder / algorithms_name, algorithms_document(queue_));
+  });
+  algorithms_to_time_ = false;
+}
+
 CheckpointTensors Training::checkpoint_tensors(Moments moments) {
   return {queue_, parameters_, model_->parameters(), *optimizer_, moments};
 }
@@ -277,6 +318,11 @@ StepReport Training::step() {
   Memory::Owner const owner(queue_.memory(), "activations");
   StepReport report;
   std::vector<MicroBatch> const batch = next_batch(report);
+  if (algorithms_to_time_) {
+    double const begin = Progress::steady_seconds();
+    time_algorithms(batch);
+    report.timing_seconds = Progress::steady_seconds() - begin;
+  }
 
   double const flops = queue_.flops();
   model_->parameters().zero_gradients(queue_);
@@ -330,6 +376,7 @@ std::filesystem::path Training::save(std::map<std::string, std::string> notes,
   io::Documents documents;
   documents.configuration = to_toml(config_);
   if (loader_) documents.loader = io::to_json(loader_->state());  // rank 0's count
+  documents.algorithms = algorithms_document(queue_);
   documents.tokenizer = tokenizer_->files();
   documents.run = std::move(notes);
   documents.run["skipped_samples"] = std::to_string(skipped_samples());

@@ -33,7 +33,11 @@ struct StepReport {
   double data_wait_seconds = 0;  ///< of this rank, if it reads
   double model_flops = 0;        ///< this rank's part: real tokens, every branch, nothing twice
   double executed_flops = 0;     ///< of this rank: what ran
+  double timing_seconds = 0;     ///< before the step, in which algorithms were timed
 };
+
+/// What [optimizer] says, for the parameters of a store.
+AdamwOptions adamw_options(Config const& config, ParameterStore const& store);
 
 class Training {
  public:
@@ -55,6 +59,11 @@ class Training {
   /// saved. \throws DataError if a part is there but not whole
   io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
                                      io::Announce const& announce);
+  /// Collective, after one of these or none. On cuda: the algorithms of matrix products are those
+  /// of the checkpoint, where it was saved in this layout; else the first step begins with timing
+  /// those that checkpoint.directory does not hold yet. Changes of device or library are announced.
+  void open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
+                       io::Announce const& announce);
   /// Collective. Opens the data where resume() left them, or at the start. Call once, before the
   /// first step.
   void open_data();
@@ -92,6 +101,7 @@ class Training {
 
  private:
   std::vector<MicroBatch> next_batch(StepReport& report);
+  void time_algorithms(std::vector<MicroBatch> const& batch);
   CheckpointTensors checkpoint_tensors(Moments moments);
 
   Queue& queue_;
@@ -108,6 +118,7 @@ class Training {
   std::unique_ptr<parallel::ShardedOptimizer> optimizer_;
   std::unique_ptr<parallel::TrainStep> train_step_;
   std::unique_ptr<io::Loader> loader_;  ///< on the first rank of a replica alone: it reads
+  bool algorithms_to_time_ = false;
   std::uint64_t steps_per_epoch_ = 0;
   std::optional<io::OrderState> data_start_;
   std::optional<Index> total_steps_before_;  ///< of the run this one resumes, for the same epochs

@@ -42,6 +42,11 @@ std::string device_description() {
                      static_cast<double>(properties.totalGlobalMem) / (1 << 30));
 }
 
+std::string blas_description() {
+  std::size_t const version = cublasLtGetVersion();  // 130002
+  return fmt::format("cuBLASLt {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
 std::string device_identity() {
   int device = 0;
   ACCORD_CUDA(cudaGetDevice(&device));

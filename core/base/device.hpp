@@ -21,6 +21,8 @@ namespace cuda {
 void select_device(int local_rank);
 /// "NVIDIA H200, 139.8 GiB"
 std::string device_description();
+/// "cuBLASLt 13.0.2", the library of matrix products
+std::string blas_description();
 /// The device as its node knows it, "node7 0000:18:00.0": equal for ranks that share one.
 std::string device_identity();
 /// The block that `pointer` points into was given by allocate(), here or by a library.

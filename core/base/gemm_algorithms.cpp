@@ -73,7 +73,7 @@ Index bucket_of(Index extent) {
 
 GemmChoice const* GemmAlgorithms::find(GemmKey const& key) const {
   auto const it = chosen_.find(key);
-  return it == chosen_.end() ? nullptr : &it->second.choice;
+  return it == chosen_.end() || (timing_ && !it->second.timed) ? nullptr : &it->second.choice;
 }
 
 GemmChoice const& GemmAlgorithms::remember(GemmKey const& key, GemmChoice const& choice) {

@@ -46,7 +46,7 @@ using GemmChoice = std::optional<GemmAlgorithm>;
 /// what the library proposes first, a function of the key, the device and the library.
 class GemmAlgorithms {
  public:
-  /// Null when none was made yet.
+  /// Null when none was made yet; while choices are timed, when none was timed.
   GemmChoice const* find(GemmKey const& key) const;
   GemmChoice const& remember(GemmKey const& key, GemmChoice const& choice);
 

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <thread>
 
 #include "tests/support/program.hpp"
@@ -80,6 +82,56 @@ TEST_F(OnADevice, TrainsAsOnTheCpuOnOneRankAndOnTwo) {
   Metrics const one = train("one", "--device cuda");
   expect_near(one, train("cpu", "--device cpu"), 1e-4);
   expect_near(train("two", "--device cuda", 2), one, 1e-5);
+}
+
+TEST_F(OnADevice, TimesAlgorithmsOnceForAllRanksAndKeepsThem) {
+  auto const file = [&](std::string const& run) {
+    return folder_ / run / "checkpoints/algorithms.json";
+  };
+  auto const stored = [&](std::string const& run, int step) {
+    auto const manifest = nlohmann::json::parse(
+        text_of(folder_ / run / fmt::format("checkpoints/step-{:08}/manifest.json", step)));
+    return manifest.at("checkpoint").at("algorithms");
+  };
+  constexpr int stopped = 75;
+  std::string const cuda = "--device cuda ", first = cuda + "--set train.stop_after_step=1";
+  train("run", first, 2, stopped);
+  std::string const timed = text_of(file("run"));
+  EXPECT_GT(nlohmann::json::parse(timed).at("gemm").size(), 20u);
+  EXPECT_EQ(stored("run", 1), nlohmann::json::parse(timed));
+
+  // A resumed run takes the checkpoint's, whatever has become of the file.
+  std::filesystem::remove(file("run"));
+  train("run", cuda, 2);
+  EXPECT_FALSE(std::filesystem::exists(file("run")));
+  EXPECT_EQ(stored("run", 3), nlohmann::json::parse(timed));
+
+  // Another layout has other products: they are timed too, beside those known.
+  train("run", cuda + "--set train.steps=4");
+  auto const grown = stored("run", 4).at("gemm");
+  EXPECT_EQ(stored("run", 4), nlohmann::json::parse(text_of(file("run"))));
+  for (auto const& choice : nlohmann::json::parse(timed).at("gemm"))
+    EXPECT_TRUE(std::find(grown.begin(), grown.end(), choice) != grown.end()) << choice;
+
+  // A run that begins anew takes the file's, unless they are of another device.
+  auto json = nlohmann::json::parse(timed);
+  json["device"] = "another device";
+  std::filesystem::create_directories(file("moved").parent_path());
+  std::ofstream(file("moved")) << json;
+  train("moved", first, 2, stopped);
+  EXPECT_NE(text_of(folder_ / "log").find("algorithms.json: timed on another device with "),
+            std::string::npos)
+      << text_of(folder_ / "log");
+  EXPECT_EQ(nlohmann::json::parse(text_of(file("moved"))), nlohmann::json::parse(timed));
+
+  std::filesystem::create_directories(file("broken").parent_path());
+  constexpr int data_error = 65;
+  for (std::string const& text : {timed.substr(0, timed.size() / 2), std::string("{}")}) {
+    std::ofstream(file("broken")) << text;
+    train("broken", first, 0, data_error);
+    EXPECT_NE(text_of(folder_ / "log").find("algorithms.json: "), std::string::npos)
+        << text_of(folder_ / "log");
+  }
 }
 
 TEST_F(OnADevice, TrainsInBfloat16AndResumesFromFloat32MastersBitByBit) {

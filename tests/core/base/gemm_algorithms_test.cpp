@@ -62,6 +62,9 @@ TEST_F(Recorded, ChoicesAreThoseThatWereTimed) {
   chosen_.remember(untimed, GemmAlgorithm{9});
   ASSERT_TRUE(chosen_.find(untimed));
   EXPECT_EQ(chosen_.lines().size(), 3u);
+  chosen_.set_timing(true);
+  EXPECT_EQ(chosen_.find(untimed), nullptr) << "it is to be timed now";
+  EXPECT_TRUE(chosen_.find(forward_));
 }
 
 TEST_F(Recorded, ChoicesOfOthersReplaceOnesOwn) {
