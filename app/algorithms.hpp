@@ -1,6 +1,6 @@
 #pragma once
 // The algorithms of the cuda backend's matrix products as a run keeps them: beside its checkpoints
-// as soon as they are timed, and in each checkpoint (docs/formats.md, docs/decisions/0031). On
+// as soon as they are timed, and in each checkpoint (docs/formats.md, docs/decisions/0034). On
 // other backends there are none.
 
 #include <functional>

@@ -1,7 +1,7 @@
 #pragma once
 // Which of the library's algorithms a matrix product takes. The choice decides the order of
 // summation, so those that are timed are made once, by all ranks alike, recorded, and taken again
-// by whoever resumes (docs/decisions/0031).
+// by whoever resumes (docs/decisions/0034).
 
 #include <array>
 #include <compare>
