@@ -211,9 +211,8 @@ class TrainRun {
       interval.add(report);
       interval.began += report.timing_seconds;  // no step's, like a save's
       if (first() && report.step == first_step)
-        std::cout << fmt::format("memory at the peak of the first step: {}\n",
-                                 queue_.memory().plan())
-                  << std::flush;
+        progress.message(
+            fmt::format("memory at the peak of the first step: {}", queue_.memory().plan()));
       bool const last = report.step == training_.total_steps();
       if (report.step % config().log.every_steps == 0 || last) {
         log(report, interval);

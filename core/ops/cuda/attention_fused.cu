@@ -230,6 +230,23 @@ struct QueriesShared {
   Token queries[tile_tokens], keys[staged_tokens];
 };
 
+/// Tokens [begin, begin + existing) of the sequence as keys, with their values and the bias of the
+/// block's queries to them.
+__device__ void stage_keys(QueriesShared& shared, DevicePlan const& plan, Arrays const& arrays,
+                           BFloat16 const* tables, AttentionTile const& tile, int head, int begin,
+                           int existing) {
+  __syncthreads();  // what was staged before is still read
+  stage_tokens(shared.keys, plan, tile, begin);
+  __syncthreads();
+  stage(shared.k, shared.keys, existing,
+        [&](Token const& t) { return arrays.of(plan, 1, t.row, head); });
+  stage(shared.v, shared.keys, existing,
+        [&](Token const& t) { return arrays.of(plan, 2, t.row, head); });
+  if (warp_exists(tile))
+    stage_bias_of_queries(shared.bias, plan, tables, shared.queries, shared.keys);
+  __syncthreads();
+}
+
 __global__ void __launch_bounds__(threads, 3) forward_kernel(DevicePlan plan, Arrays arrays) {
   constexpr int part = 32;
   auto& shared = *reinterpret_cast<QueriesShared*>(dynamic_shared());
@@ -248,16 +265,7 @@ __global__ void __launch_bounds__(threads, 3) forward_kernel(DevicePlan plan, Ar
   float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {};
   for (int begin = 0; begin < tile.length; begin += staged_tokens) {
     int const existing = min(staged_tokens, tile.length - begin);
-    __syncthreads();
-    stage_tokens(shared.keys, plan, tile, begin);
-    __syncthreads();
-    stage(shared.k, shared.keys, existing,
-          [&](Token const& t) { return arrays.of(plan, 1, t.row, head); });
-    stage(shared.v, shared.keys, existing,
-          [&](Token const& t) { return arrays.of(plan, 2, t.row, head); });
-    if (warp_exists(tile))
-      stage_bias_of_queries(shared.bias, plan, tables, shared.queries, shared.keys);
-    __syncthreads();
+    stage_keys(shared, plan, arrays, tables, tile, head, begin, existing);
     for (int first = 0; warp_exists(tile) && first < existing; first += part) {
       Results<part> p;
       add_product(p, q, shared.k, first);
@@ -350,16 +358,7 @@ __global__ void __launch_bounds__(threads, 2) queries_kernel(DevicePlan plan, Ar
     Sums dq;
     for (int begin = 0; begin < tile.length; begin += staged_tokens) {
       int const existing = min(staged_tokens, tile.length - begin);
-      __syncthreads();
-      stage_tokens(shared.keys, plan, tile, begin);
-      __syncthreads();
-      stage(shared.k, shared.keys, existing,
-            [&](Token const& t) { return arrays.of(plan, 1, t.row, head); });
-      stage(shared.v, shared.keys, existing,
-            [&](Token const& t) { return arrays.of(plan, 2, t.row, head); });
-      if (warp_exists(tile))
-        stage_bias_of_queries(shared.bias, plan, tables, shared.queries, shared.keys);
-      __syncthreads();
+      stage_keys(shared, plan, arrays, tables, tile, head, begin, existing);
       for (int first = 0; warp_exists(tile) && first < existing; first += part) {
         Results<part> dlogit, dp;
         add_product(dlogit, q, shared.k, first);
