@@ -6,10 +6,10 @@
 #include <iostream>
 #include <sstream>
 
-#include "app/build_info.hpp"
-#include "app/command.hpp"
-#include "app/commands.hpp"
-#include "app/options.hpp"
+#include "app/cli/build_info.hpp"
+#include "app/cli/command.hpp"
+#include "app/cli/commands.hpp"
+#include "app/cli/options.hpp"
 #include "core/base/as_error.hpp"
 
 namespace {

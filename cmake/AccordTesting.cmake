@@ -15,11 +15,27 @@ function(accord_test name)
       set_tests_properties(${name}.np${ranks} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} PROCESSORS 2
         ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
     endforeach()
-  else()
+  elseif(arg_LABEL)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
       ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
   endif()
+endfunction()
+
+# accord_test_part(NAME OF executable SUITES Suite ... LABEL l [TIMEOUT s] [ENVIRONMENT ...]): some suites of an executable
+# (made by accord_test without a LABEL) as a ctest entry of their own, with a label and a timeout of their own: few
+# executables link fast, many entries run side by side.
+function(accord_test_part name)
+  cmake_parse_arguments(arg "" "OF;LABEL;TIMEOUT" "SUITES;ENVIRONMENT" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  list(TRANSFORM arg_SUITES APPEND ".*")
+  list(JOIN arg_SUITES ":" filter)
+  add_test(NAME ${name} COMMAND ${arg_OF} --gtest_filter=${filter})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
+    FAIL_REGULAR_EXPRESSION "0 tests from 0 test suites ran"
+    ENVIRONMENT "${ACCORD_TEST_ENVIRONMENT};${arg_ENVIRONMENT}")
 endfunction()
 # Root in a container, more ranks than cores, and no single-copy path: what every rank started by a test needs.
 set(ACCORD_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "app/config.hpp"
-#include "app/config_presets.hpp"
+#include "app/config/config.hpp"
+#include "app/config/presets.hpp"
 #include "core/base/error.hpp"
 
 namespace accord::app {

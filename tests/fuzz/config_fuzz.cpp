@@ -1,4 +1,4 @@
-#include "app/config.hpp"
+#include "app/config/config.hpp"
 #include "io/file/file.hpp"
 #include "tests/fuzz/format.hpp"
 

@@ -1,0 +1,369 @@
+// Whether a configuration makes sense, alone and for a given number of ranks.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "app/cli/text.hpp"
+#include "app/config/config.hpp"
+#include "core/base/error.hpp"
+#include "core/model/modality/adapter.hpp"
+#include "io/dataset/item_kind.hpp"
+
+namespace accord::app {
+namespace {
+
+template <class... Parts>
+void require(bool condition, fmt::format_string<Parts...> message, Parts&&... parts) {
+  if (!condition) throw UsageError(fmt::format(message, std::forward<Parts>(parts)...));
+}
+
+std::vector<Index> divisors_of(Index n) {
+  std::vector<Index> divisors;
+  for (Index d = 1; d <= n; ++d)
+    if (n % d == 0) divisors.push_back(d);
+  return divisors;
+}
+
+void check_stack(StackConfig const& stack, std::string const& section) {
+  constexpr Index most = 1 << 20;  // far beyond any model, and divisors of it are soon listed
+  auto const positive = [&](Index value, char const* key) {
+    require(value > 0, "{0}.{1} is not set; give it{2}", section, key,
+            section == "model" ? ", or model.preset" : "");
+    require(value <= most, "{}.{} = {} is more than {}", section, key, value, most);
+  };
+  positive(stack.embed_dim, "embed_dim");
+  positive(stack.layers, "layers");
+  positive(stack.heads, "heads");
+  positive(stack.ffn_dim, "ffn_dim");
+  require(stack.embed_dim % stack.heads == 0,
+          "{0}.heads = {1} does not divide {0}.embed_dim = {2}; choose one of {3}", section,
+          stack.heads, stack.embed_dim, joined(divisors_of(stack.embed_dim)));
+}
+
+void check_convolution(ModalityConfig const& modality, ModelConfig const& model,
+                       std::string const& at) {
+  require(modality.mask != "whole_word",
+          "{}.mask = \"whole_word\" needs words; frames are masked in \"block\"s, or \"uniform\"",
+          at);
+  require(modality.kernels.size() == modality.strides.size() && !modality.kernels.empty(),
+          "{0}.kernels and {0}.strides list {1} and {2} convolutions; one of each", at,
+          modality.kernels.size(), modality.strides.size());
+  require(modality.min_seconds <= modality.max_seconds,
+          "{0}.min_seconds = {1} is above {0}.max_seconds = {2}", at, modality.min_seconds,
+          modality.max_seconds);
+  require(model.encoder.embed_dim % modality.position_groups == 0,
+          "{}.position_groups = {} does not divide model.embed_dim = {}; choose one of {}", at,
+          modality.position_groups, model.encoder.embed_dim,
+          joined(divisors_of(model.encoder.embed_dim)));
+  auto const tokens = [&](double seconds) {
+    return adapter_family(modality.adapter)
+        .tokens(modality, static_cast<Index>(seconds * static_cast<double>(modality.sample_rate)));
+  };
+  require(tokens(modality.min_seconds) > 1,
+          "{}.min_seconds = {} makes no frame: it is shorter than what the kernels see at once", at,
+          modality.min_seconds);
+  Index const most = std::min(modality.positions, max_log_positions);
+  require(tokens(modality.max_seconds) <= most,
+          "{}.max_seconds = {} makes {} tokens; there are positions for {}", at,
+          modality.max_seconds, tokens(modality.max_seconds), most);
+}
+
+void check_patch_sequence(ModalityConfig const& modality, std::string const& at) {
+  bool const video = modality.frame.size() == 3;
+  require(
+      video || modality.frame.size() == 1,
+      "{}.frame has {} entries; give the shape of one frame, [channels] of a series or [height, "
+      "width, channels] of a video",
+      at, modality.frame.size());
+  require(modality.max_frames > 0, "{}.max_frames is not set; give the longest item's", at);
+  double elements = static_cast<double>(modality.max_frames);
+  for (Index const extent : modality.frame) elements *= static_cast<double>(extent);
+  require(elements <= 0x1p30,
+          "{0}.max_frames = {1} frames of {0}.frame are {2:.3g} numbers; up to {3} are possible",
+          at, modality.max_frames, elements, Index{1} << 30);
+  require(
+      modality.patch_frames <= modality.max_frames,
+      "{0}.patch_frames = {1} is more than {0}.max_frames = {2}: every patch would end in zeros",
+      at, modality.patch_frames, modality.max_frames);
+  require(video || modality.patch == 1,
+          "{0}.patch = {1}: a series has none, {0}.patch_frames alone", at, modality.patch);
+  if (video)
+    require(modality.frame[0] % modality.patch == 0 && modality.frame[1] % modality.patch == 0,
+            "{0}.patch = {1} does not divide the frame's {2} x {3} pixels; choose one of {4}", at,
+            modality.patch, modality.frame[0], modality.frame[1],
+            joined(divisors_of(std::gcd(modality.frame[0], modality.frame[1]))));
+  auto const channels = static_cast<std::size_t>(modality.frame.back());
+  for (auto const& [key, values] : {std::pair("mean", modality.mean), {"std", modality.std}})
+    require(values.empty() || values.size() == channels,
+            "{}.{} has {} entries for {} channels; give one for each", at, key, values.size(),
+            channels);
+  require(modality.mask != "whole_word",
+          "{}.mask = \"whole_word\" needs words; patches are masked \"uniform\", or in \"block\"s",
+          at);
+  Index const most = adapter_family(modality.adapter)
+                         .tokens(modality, modality.max_frames * frame_elements(modality));
+  Index const possible = video ? max_grid_positions : max_log_positions;
+  require(
+      most <= possible,
+      "{0}.max_frames = {1} makes {2} tokens; up to {3} are possible: raise {0}.patch_frames{4}",
+      at, modality.max_frames, most, possible, video ? " or " + at + ".patch" : "");
+}
+
+void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
+  std::string const at = "modality." + modality.name;
+  require(io::is_modality_name(modality.name), "{} cannot be the name of a modality: give {}", at,
+          io::modality_name_rules);
+  require(!modality.adapter.empty(), "{}.adapter is not set; give one of {}", at,
+          joined(adapter_family_names()));
+  if (modality.adapter == "token") {
+    require(
+        modality.max_tokens + 2 <= modality.positions,
+        "{}.positions = {} is too few for data.max_tokens = {}: it takes two more, for the class "
+        "token and the end mark",
+        at, modality.positions, modality.max_tokens);
+    require(modality.bucket_size % 2 == 0, "{}.bucket_size = {} must be even", at,
+            modality.bucket_size);
+  } else if (modality.adapter == "patch") {
+    require(modality.size % modality.patch == 0,
+            "{0}.size = {1} is not a multiple of {0}.patch = {2}", at, modality.size,
+            modality.patch);
+    require(modality.mask == "uniform",
+            "{}.mask = \"{}\" needs words; patches are masked \"uniform\"", at, modality.mask);
+    if (modality.stem == "hmlp") {
+      require(
+          modality.patch == 16,
+          "{}.patch = {}: stem = \"hmlp\" makes patches of 16 pixels; use 16, or stem = \"mlp\"",
+          at, modality.patch);
+      require(model.encoder.embed_dim % 4 == 0,
+              "model.embed_dim = {} must be a multiple of 4 for {}.stem = \"hmlp\"",
+              model.encoder.embed_dim, at);
+    }
+  } else if (modality.adapter == "patch_sequence") {
+    check_patch_sequence(modality, at);
+  } else if (modality.adapter == "convolution") {
+    check_convolution(modality, model, at);
+  }
+}
+
+void check_objective(ObjectiveConfig const& objective, ModelConfig const& model) {
+  std::string const at = "objective." + objective.name;
+  auto const distinct = [](std::vector<Modality> const& modalities) {
+    return std::set<Modality>(modalities.begin(), modalities.end()).size() == modalities.size();
+  };
+  require(!objective.student.empty(),
+          "{}.student is not set; list the modalities, as in [\"image\"]", at);
+  require(distinct(objective.student) && distinct(objective.teacher),
+          "{}: a modality is listed twice", at);
+  auto const contains = [](std::vector<Modality> const& modalities, Modality m) {
+    return std::find(modalities.begin(), modalities.end(), m) != modalities.end();
+  };
+  switch (objective.kind) {
+    case ObjectiveConfig::Kind::contrast:
+      require(objective.student.size() == 1 && objective.teacher.size() == 1 &&
+                  objective.student != objective.teacher,
+              "{}: a contrast is between two modalities: one in student, another in teacher", at);
+      break;
+    case ObjectiveConfig::Kind::denoise:
+      require(model.decoder.layers > 0, "{}: a denoise term needs a decoder; give [model.decoder]",
+              at);
+      require(!objective.teacher.empty(),
+              "{}.teacher is not set; list the modalities, as in [\"image\"]", at);
+      require(objective.modality >= 0,
+              "{}.modality is not set; say whose tokens of the joint sequence are predicted", at);
+      require(contains(objective.student, objective.modality) &&
+                  contains(objective.teacher, objective.modality),
+              "{}.modality = \"{}\" must be among its student and its teacher", at,
+              model.modalities[static_cast<std::size_t>(objective.modality)].name);
+      break;
+    case ObjectiveConfig::Kind::classify:
+      require(objective.teacher.empty(), "{}.teacher: a classification has none; labels teach it",
+              at);
+      require(objective.modality >= 0 && contains(objective.student, objective.modality),
+              "{}.modality is not set; say which of its modalities the head reads", at);
+      require(objective.class_names.empty() || objective.classes == 0 ||
+                  static_cast<Index>(objective.class_names.size()) == objective.classes,
+              "{0}.class_names names {1} classes, but {0}.classes = {2}", at,
+              objective.class_names.size(), objective.classes);
+      break;
+  }
+}
+
+}  // namespace
+
+void check(Config const& config) {
+  ModelConfig const& model = config.model;
+  check_stack(model.encoder, "model");
+  if (model.decoder.layers > 0) check_stack(model.decoder, "model.decoder");
+  require(!model.modalities.empty(), "there is no [[modality]]");
+  for (ModalityConfig const& modality : model.modalities) check_modality(modality, model);
+  for (ObjectiveConfig const& objective : model.objectives) check_objective(objective, model);
+  require(std::count_if(model.objectives.begin(), model.objectives.end(),
+                        [](ObjectiveConfig const& o) {
+                          return o.kind == ObjectiveConfig::Kind::classify;
+                        }) <= 1,
+          "there are several classify terms; keep one: samples have one set of labels");
+
+  TrainConfig const& train = config.train;
+  require(train.steps == 0 || train.epochs == 0,
+          "train.steps and train.epochs are both given; keep one");
+  require(train.steps > 0 || train.epochs > 0,
+          "neither train.steps nor train.epochs is given; give one");
+  require(train.global_batch > 0,
+          "train.global_batch is not set; give the samples per step over all ranks");
+  Index const pool = model.loss.denoising_pool;
+  if (denoises(model)) {
+    require(
+        train.global_batch % pool == 0,
+        "train.global_batch = {} is not a multiple of loss.denoising_pool = {}; change one of them",
+        train.global_batch, pool);
+    require(train.micro_batch % pool == 0,
+            "train.micro_batch = {} is not a multiple of loss.denoising_pool = {}, whose samples "
+            "must run together",
+            train.micro_batch, pool);
+  }
+  require(train.global_batch % std::max<Index>(train.micro_batch, 1) == 0,
+          "train.micro_batch = {} does not divide train.global_batch = {}", train.micro_batch,
+          train.global_batch);
+  require(train.global_batch > 1 || !std::any_of(model.objectives.begin(), model.objectives.end(),
+                                                 [](ObjectiveConfig const& o) {
+                                                   return o.kind == ObjectiveConfig::Kind::contrast;
+                                                 }),
+          "train.global_batch = 1: a contrast needs at least two samples");
+  require(config.schedule.min_learning_rate <= config.schedule.learning_rate,
+          "schedule.min_learning_rate = {} is above schedule.learning_rate = {}",
+          config.schedule.min_learning_rate, config.schedule.learning_rate);
+  require(train.steps == 0 || config.schedule.warmup_steps < train.steps,
+          "schedule.warmup_steps = {} leaves nothing of train.steps = {}",
+          config.schedule.warmup_steps, train.steps);
+
+  DataConfig const& data = config.data;
+  require(data.train.empty() || data.sources.empty(),
+          "data.train and [[data.source]] are both given; keep one");
+  for (DataSource const& source : data.sources)
+    require(!source.path.empty(), "data.source.{}.path is not set", source.name);
+  require(data.sources.size() < 2 || train.epochs == 0,
+          "train.epochs does not go with a mixture, whose sources have epochs of their own; give "
+          "train.steps");
+  require(data.crop == io::CropSpec::Kind::shift || data.shift == 0,
+          "data.shift = {} needs data.crop = \"shift\"", data.shift);
+
+  require(train.validate_every_steps == 0 || !data.validation.empty(),
+          "train.validate_every_steps = {} needs data.validation, a folder of shards",
+          train.validate_every_steps);
+
+  require(!config.checkpoint.asynchronous,
+          "checkpoint.asynchronous = true is not available yet; use false: training waits for the "
+          "write");
+
+  ParallelConfig const& parallel = config.parallel;
+  require(parallel.virtual_stages == 1 || parallel.schedule == parallel::ScheduleKind::interleaved,
+          "parallel.virtual_stages = {} needs parallel.schedule = \"interleaved\"",
+          parallel.virtual_stages);
+  require(parallel.virtual_stages == 1 || parallel.pipeline > 1,
+          "parallel.virtual_stages = {} needs parallel.pipeline > 1: they take turns on its ranks",
+          parallel.virtual_stages);
+  require(parallel.schedule != parallel::ScheduleKind::interleaved || parallel.pipeline == 1 ||
+              parallel.virtual_stages > 1,
+          "parallel.schedule = \"interleaved\" needs parallel.virtual_stages > 1: with one stage a "
+          "rank it waits as long as \"1f1b\" and holds more micro-batches; use that, or "
+          "parallel.virtual_stages = 2");
+  require(!parallel.sequence || parallel.tensor > 1,
+          "parallel.sequence = true needs parallel.tensor > 1: it splits rows over those ranks");
+}
+
+void check_layout(Config const& config, int world_size, Backend backend) {
+  require(!config.model.objectives.empty(),
+          "there is no [[objective]] to train for; list some, or take those of a train.stage");
+  ParallelConfig const& parallel = config.parallel;
+  StackConfig const& encoder = config.model.encoder;
+  if (backend == Backend::cuda)
+    require(config.train.dtype != DType::float64,
+            "train.dtype = \"float64\" is not available on cuda; use \"float32\" or \"bfloat16\", "
+            "or --device cpu");
+  else
+    require(
+        config.train.dtype != DType::bfloat16,
+        "train.dtype = \"bfloat16\" is not available on the cpu; use \"float32\" or \"float64\"");
+
+  Index const splittable = std::gcd(encoder.heads, encoder.ffn_dim);
+  require(splittable % parallel.tensor == 0,
+          "parallel.tensor = {} does not divide model.heads = {} and model.ffn_dim = {}; choose "
+          "one of {}",
+          parallel.tensor, encoder.heads, encoder.ffn_dim, joined(divisors_of(splittable)));
+  Index const stages = Index{parallel.pipeline} * parallel.virtual_stages;
+  require(stages <= encoder.layers,
+          "{} pipeline stages are more than model.layers = {}; use at most that many for "
+          "parallel.pipeline x parallel.virtual_stages",
+          stages, encoder.layers);
+  if (!parallel.stage_layers.empty()) {
+    require(static_cast<Index>(parallel.stage_layers.size()) == stages,
+            "parallel.stage_layers has {} entries for {} stages", parallel.stage_layers.size(),
+            stages);
+    Index const sum =
+        std::accumulate(parallel.stage_layers.begin(), parallel.stage_layers.end(), Index{0});
+    require(sum == encoder.layers, "parallel.stage_layers adds up to {}, but model.layers = {}",
+            sum, encoder.layers);
+  }
+
+  int const model_ranks = parallel.tensor * parallel.pipeline;
+  require(world_size % model_ranks == 0,
+          "{} ranks cannot be cut into parallel.pipeline = {} x parallel.tensor = {}; use a "
+          "multiple of {} ranks",
+          world_size, parallel.pipeline, parallel.tensor, model_ranks);
+  Index const data_parallel = world_size / model_ranks;
+  Index const batch = config.train.global_batch;
+  Index const unit = denoises(config.model) ? config.model.loss.denoising_pool : 1;
+  // batch is a multiple of unit: check() saw to it.
+  require(batch / unit % data_parallel == 0,
+          "train.global_batch = {}{} cannot be shared by {} data-parallel ranks; use one of {}",
+          batch, unit > 1 ? fmt::format(" in pools of loss.denoising_pool = {}", unit) : "",
+          data_parallel, joined(divisors_of(batch / unit)));
+  Index const share = batch / data_parallel;
+  Index const micro_batch = resolved_micro_batch(config, static_cast<int>(data_parallel));
+  bool const rounds = parallel.schedule == parallel::ScheduleKind::interleaved;
+  auto const fits = [&](Index samples) {
+    return samples % unit == 0 && (!rounds || share / samples % parallel.pipeline == 0);
+  };
+  std::vector<Index> legal = divisors_of(share);
+  std::erase_if(legal, [&](Index samples) { return !fits(samples); });
+  std::string const advice =
+      legal.empty() ? "raise train.global_batch" : "choose one of " + joined(legal);
+  require(share % micro_batch == 0,
+          "train.micro_batch = {} does not divide the {} samples of each of {} data-parallel "
+          "ranks; {}",
+          micro_batch, share, data_parallel, advice);
+  require(fits(micro_batch),
+          "parallel.schedule = \"interleaved\" takes micro-batches in rounds of "
+          "parallel.pipeline = {}, but train.micro_batch = {} makes {} of the {} samples of each "
+          "data-parallel rank; {}, or use \"1f1b\"",
+          parallel.pipeline, micro_batch, share / micro_batch, share, advice);
+}
+
+std::vector<DataSource> training_sources(DataConfig const& data) {
+  if (!data.sources.empty()) return data.sources;
+  require(!data.train.empty(),
+          "data.train is not set; give a folder of shards, as in --set data.train=FOLDER");
+  return {{"train", data.train, 1.0}};
+}
+
+Index resolved_micro_batch(Config const& config, int data_parallel) {
+  return config.train.micro_batch > 0 ? config.train.micro_batch
+                                      : config.train.global_batch / data_parallel;
+}
+
+void use_vocabulary(Config& config, Index rows) {
+  for (ModalityConfig& modality : config.model.modalities) {
+    if (modality.adapter != "token") continue;
+    require(modality.vocabulary == 0 || modality.vocabulary == rows,
+            "modality.{}.vocabulary = {}, but data.tokenizer = \"{}\" has {} rows; give the "
+            "tokenizer that "
+            "belongs to this model",
+            modality.name, modality.vocabulary, config.data.tokenizer, rows);
+    modality.vocabulary = rows;
+  }
+}
+
+}  // namespace accord::app

@@ -1,0 +1,55 @@
+#include "app/config/stored.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.hpp"
+
+namespace accord::app {
+namespace {
+
+/// Adds the modalities of another model that it has contrasted, and those contrasts.
+void add_contrasted(ModelConfig& model, ModelConfig const& other) {
+  auto const added = [&](Modality m) {
+    ModalityConfig const& modality = other.modalities[static_cast<std::size_t>(m)];
+    if (find_modality(model, modality.name) < 0) model.modalities.push_back(modality);
+    return find_modality(model, modality.name);
+  };
+  for (ObjectiveConfig objective : other.objectives) {
+    bool const known = std::ranges::any_of(
+        model.objectives, [&](ObjectiveConfig const& o) { return o.name == objective.name; });
+    if (objective.kind != ObjectiveConfig::Kind::contrast || known) continue;
+    for (std::vector<Modality>* side : {&objective.student, &objective.teacher})
+      for (Modality& m : *side) m = added(m);
+    objective.modality = objective.student.front();
+    model.objectives.push_back(std::move(objective));
+  }
+}
+
+Config read(std::string const& toml, io::OpenCheckpoint const& checkpoint) {
+  try {
+    return parse_config(toml, checkpoint.folder.string());
+  } catch (UsageError const& error) {
+    throw DataError(fmt::format("{}: its configuration cannot be read by this version: {}",
+                                checkpoint.folder.string(), error.what()));
+  }
+}
+
+}  // namespace
+
+Config stored_config(io::OpenCheckpoint const& checkpoint) {
+  return read(checkpoint.manifest.documents.configuration, checkpoint);
+}
+
+Config whole_config(io::OpenCheckpoint const& checkpoint) {
+  Config config = stored_config(checkpoint);
+  // A fine-tuned model's shared layers have moved away from what it carries.
+  if (config.model.layer_position_bias || find_classification(config.model) >= 0) return config;
+  auto const& notes = checkpoint.manifest.documents.run;
+  if (auto const note = notes.find(carried_from); note != notes.end())
+    add_contrasted(config.model, read(note->second, checkpoint).model);
+  return config;
+}
+
+}  // namespace accord::app

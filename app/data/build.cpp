@@ -1,0 +1,174 @@
+// `accord data build`: archives, tables or folders of samples to a dataset of shards.
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <memory>
+
+#include "app/cli/launch.hpp"
+#include "app/cli/progress.hpp"
+#include "app/cli/text.hpp"
+#include "app/config/classes.hpp"
+#include "app/data/commands.hpp"
+#include "core/base/queue.hpp"
+#include "io/dataset/build.hpp"
+#include "parallel/comm/mpi_communicator.hpp"
+
+namespace accord::app {
+namespace {
+
+constexpr double megabyte = 1e6;
+
+void print_report(io::BuildOptions const& options, io::BuildReport const& report) {
+  for (auto it = report.kept.rbegin(); it != report.kept.rend(); ++it)  // train before held-out
+    std::cout << fmt::format("{} samples: {}\n", it->second,
+                             (it->first.empty() ? options.out : options.out / it->first).string());
+  std::cout << fmt::format("{:.1f} MB in {} {}", static_cast<double>(report.bytes) / megabyte,
+                           report.shards, report.shards == 1 ? "shard" : "shards");
+  if (report.classes > 0) std::cout << fmt::format(", {} classes", report.classes);
+  std::cout << "\n";
+  for (auto const& [reason, tally] : report.dropped)
+    std::cout << fmt::format("dropped {:>8}  {} ({})\n", tally.count, reason,
+                             tally.examples.front());
+  for (auto const& [reason, count] : report.ignored)
+    std::cout << fmt::format("ignored {:>8}  {}\n", count, reason);
+  if (report.broken_archives.count > 0)
+    std::cout << fmt::format("{} of {} archives broken, what follows the damage is lost ({})\n",
+                             report.broken_archives.count, report.archives,
+                             report.broken_archives.examples.front());
+  std::cout << fmt::format("report: {}\n", (options.out / "build-report.json").string());
+}
+
+int build(io::BuildOptions const& options, parallel::MpiEnvironment const& mpi) {
+  Queue queue(Backend::cpu);
+  auto const world = parallel::MpiCommunicator::world();
+  bool const speaks = mpi.rank() == 0;
+  io::Build work(options);
+  bool const nothing_to_do = work.finished();
+  if (!nothing_to_do) {
+    std::unique_ptr<Progress> progress;
+    work.run(mpi.rank(), mpi.size(), [&](io::BuildProgress const& now) {
+      if (!progress)
+        progress = std::make_unique<Progress>(
+            std::cerr, speaks ? Progress::style_of_stderr() : Progress::Style::silent, "megabyte",
+            whole_megabytes(now.total_bytes));
+      progress->show(whole_megabytes(now.bytes), fmt::format("{} samples", now.samples) +
+                                                     (mpi.size() > 1 ? " on this rank" : ""));
+    });
+  }
+  world->barrier(queue);
+  if (speaks && nothing_to_do)
+    std::cout << fmt::format("{} holds these samples already: nothing to do\n",
+                             options.out.string());
+  else if (speaks)
+    print_report(options, work.finish());
+  world->barrier(queue);  // nobody leaves while rank 0 may still have to end the job with an error
+  return 0;
+}
+
+}  // namespace
+
+void add_data_build(CLI::App& data, Run& run) {
+  struct Options {
+    io::BuildOptions build;
+    std::string check = "decode", format = "auto", classes;
+    double shard_megabytes = 256;
+  };
+  auto options = std::make_shared<Options>();
+  io::BuildOptions& b = options->build;
+  CLI::App* command = data.add_subcommand("build",
+                                          "Make a dataset from img2dataset/webdataset tars, "
+                                          "tables, or a folder of media with captions");
+  command
+      ->add_option("--from", b.source.from,
+                   "Folder of .tar or .tsv files, such files, or a folder of media")
+      ->type_name("PATH")
+      ->required();
+  command->add_option("--out", b.out, "Folder of the new dataset")->type_name("DIR")->required();
+  command
+      ->add_option("--format", options->format,
+                   "What --from is: auto looks for .tar, then .tsv, then media")
+      ->check(CLI::IsMember({"auto", "tar", "tsv", "folder"}))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--modalities", b.modalities,
+          "What to keep: image, text, audio; any other name is of arrays [text, and image or "
+          "audio, what the first sample has]")
+      ->delimiter(',');
+  command
+      ->add_option(
+          "--hold-out", b.hold_out,
+          "Keep this share of the captions, chosen by hash, in DIR/held-out; the rest in DIR/train")
+      ->type_name("SHARE");
+  command->add_flag("--append", b.append,
+                    "Add to the dataset in DIR; what is there does not change");
+  command
+      ->add_option("--label", b.source.label,
+                   "Store class labels: 'cls' for KEY.cls, else a field of KEY.json or a column of "
+                   "the table; 'folder' for the name of the folder around each file")
+      ->type_name("NAME");
+  command
+      ->add_option("--classes", options->classes,
+                   "File with the name of each class in a line: a sample may then have several, "
+                   "separated by commas")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
+  command
+      ->add_option("--media-root", b.source.media_root,
+                   "Folder that paths in a table start from [the table's]")
+      ->type_name("DIR");
+  command
+      ->add_option("--check", options->check,
+                   "How media are checked: their header, or by decoding them")
+      ->check(CLI::IsMember({"header", "decode"}))
+      ->capture_default_str();
+  command
+      ->add_option("--max-bad-share", b.max_bad_share,
+                   "Stop with 65 if more than this share of samples or archives is bad")
+      ->capture_default_str();
+  command->add_option("--shard-size", options->shard_megabytes, "Size of a shard, MB")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--shard-samples", b.shard_samples, "Most samples in a shard")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->footer(
+      "Input:\n"
+      "  tar     KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.NAME.npy for arrays of modality NAME, "
+      "KEY.txt or a\n"
+      "          \"caption\" in KEY.json, KEY.cls; neighbours with one KEY are a sample\n"
+      "  tsv     first line names the columns: image_id or uniq_id; caption or text; image, audio "
+      "or the name of\n"
+      "          another modality, whose cells are paths below the table's folder, or base64\n"
+      "  folder  any depth; KEY.png or other media as in a tar, with KEY.txt beside them, whose "
+      "first line is the\n"
+      "          caption; none is needed without text among the modalities\n"
+      "Where one modality holds arrays, KEY.npy will do, if KEY has no dot. Endings of media may "
+      "be in "
+      "any case. Of\n"
+      "two files of one KEY and modality KEY.NAME.npy is taken before KEY.npy, else the first by "
+      "name.\n"
+      "Bad samples are left out and counted by reason in DIR/build-report.json. Under mpirun or "
+      "srun the ranks share\n"
+      "the work; the result is the same. An interrupted build goes on where it was when run "
+      "again.");
+  command->callback([options, &run] {
+    run = [options] {
+      io::BuildOptions& build_options = options->build;
+      build_options.check =
+          options->check == "header" ? io::MediaCheck::header : io::MediaCheck::decode;
+      if (!options->classes.empty()) build_options.classes = read_lines(options->classes);
+      build_options.shard_bytes = static_cast<std::uint64_t>(options->shard_megabytes * megabyte);
+      using Kind = io::SourceOptions::Kind;
+      build_options.source.kind = options->format == "tar"      ? Kind::tar
+                                  : options->format == "tsv"    ? Kind::table
+                                  : options->format == "folder" ? Kind::folder
+                                                                : Kind::automatic;
+      return launch([&](parallel::MpiEnvironment const& mpi) { return build(build_options, mpi); });
+    };
+  });
+}
+
+}  // namespace accord::app

@@ -1,0 +1,48 @@
+// `accord report`: what a run did, as one page.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "app/cli/commands.hpp"
+#include "app/report/report.hpp"
+#include "io/file/file.hpp"
+
+namespace accord::app {
+
+void add_report(CLI::App& app, Run& run) {
+  struct Options {
+    std::string run, out, svg;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "report",
+      "Make one self-contained HTML page of a run: curves, throughput, evaluation, events");
+  command->add_option("--run", options->run, "Folder of the run (its log.directory)")
+      ->type_name("FOLDER")
+      ->required();
+  command
+      ->add_option("--out", options->out,
+                   "Page to write; report.html in the run's folder by default")
+      ->type_name("FILE");
+  command->add_option("--svg", options->svg, "Also write the loss curve alone, as SVG")
+      ->type_name("FILE");
+  command->callback([options, &run] {
+    run = [options] {
+      std::filesystem::path const folder = options->run;
+      std::filesystem::path const out =
+          options->out.empty() ? folder / "report.html" : std::filesystem::path(options->out);
+      io::write_file_atomically(out, report_html(folder));
+      std::cout << out.string() << '\n';
+      if (!options->svg.empty()) {
+        io::write_file_atomically(options->svg, loss_curve_svg(folder));
+        std::cout << options->svg << '\n';
+      }
+      return 0;
+    };
+  });
+}
+
+}  // namespace accord::app

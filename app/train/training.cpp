@@ -1,0 +1,405 @@
+#include "app/train/training.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "app/cli/launch.hpp"
+#include "app/cli/progress.hpp"
+#include "app/config/classes.hpp"
+#include "app/config/compare.hpp"
+#include "app/config/stored.hpp"
+#include "app/train/algorithms.hpp"
+#include "app/train/bit_conditions.hpp"
+#include "app/train/inheritance.hpp"
+#include "app/train/inherited_tables.hpp"
+#include "core/base/check.hpp"
+#include "core/base/trace.hpp"
+#include "core/model/flops.hpp"
+#include "core/optim/layer_decay.hpp"
+#include "io/checkpoint/collective.hpp"
+#include "io/checkpoint/save.hpp"
+#include "io/file/file.hpp"
+#include "io/run/skipped_samples.hpp"
+#include "parallel/comm/agreement.hpp"
+#include "parallel/comm/checked_communicator.hpp"
+#include "parallel/comm/device_group.hpp"
+#include "parallel/pipeline/batch_broadcast.hpp"
+#include "parallel/pipeline/stages.hpp"
+
+namespace accord::app {
+namespace {
+
+/// A prefix that means no parameter is a typo.
+void check_frozen(std::vector<ParameterSpec> const& parameters,
+                  std::vector<std::string> const& prefixes) {
+  for (std::string const& prefix : prefixes)
+    if (std::none_of(parameters.begin(), parameters.end(), [&](ParameterSpec const& parameter) {
+          return begins_with(parameter.name, prefix);
+        }))
+      throw UsageError(fmt::format("train.frozen: no parameter's name begins with \"{}\"", prefix));
+}
+
+io::SampleConfig sample_config(Config const& config, std::shared_ptr<io::Tokenizer const> tokenizer,
+                               std::optional<io::OrderState> start) {
+  io::SampleConfig samples;
+  for (DataSource const& source : training_sources(config.data))
+    samples.sources.push_back({source.name, source.path, source.weight});
+  samples.model = config.model;
+  samples.tokenizer = std::move(tokenizer);
+  io::CropSpec crop;
+  crop.kind = config.data.crop;
+  crop.min_scale = config.data.crop_area;
+  crop.max_shift = static_cast<int>(config.data.shift);
+  samples.pictures.assign(config.model.modalities.size(), {crop, config.data.alpha});
+  samples.global_batch = config.train.global_batch;
+  samples.seed = config.train.seed;
+  samples.refresh = config.data.refresh;
+  samples.start = std::move(start);
+  return samples;
+}
+
+/// Decoding is a small part of a step; it shares the cores with the computation.
+int loader_threads(Config const& config) {
+  return config.data.threads > 0 ? static_cast<int>(config.data.threads)
+                                 : std::max(1, threads_per_rank() / 4);
+}
+
+}  // namespace
+
+AdamwOptions adamw_options(Config const& config, ParameterStore const& store) {
+  OptimizerConfig const& o = config.optimizer;
+  return {
+      .beta1 = o.beta1,
+      .beta2 = o.beta2,
+      .epsilon = o.epsilon,
+      .weight_decay = o.weight_decay,
+      .clip_norm = o.clip_norm,
+      .epsilon_form = config.model.parity.adam_epsilon_corrected ? EpsilonForm::corrected
+                                                                 : EpsilonForm::uncorrected,
+      .learning_rate_scale = layer_decay_scales(store, o.layer_decay, config.model.encoder.layers)};
+}
+
+Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
+                   std::shared_ptr<io::Tokenizer const> tokenizer)
+    : queue_(queue), world_(world), config_(std::move(config)), tokenizer_(std::move(tokenizer)) {
+  check_layout(config_, world.size(), queue.backend());
+  use_vocabulary(config_, tokenizer_->vocabulary());
+  use_classes(config_);
+  mesh_ = parallel::make_mesh(world.size(), config_.parallel.pipeline, config_.parallel.tensor);
+  devices_ = parallel::make_device_group(queue, world);
+  if (devices_ && config_.parallel.check_collectives)
+    devices_ =
+        std::make_unique<parallel::CheckedCommunicator>(std::move(devices_), "world's devices");
+  groups_ = parallel::make_groups(
+      devices_ ? *devices_ : world, mesh_,
+      {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace});
+
+  TrainConfig const& train = config_.train;
+  ParallelConfig const& parallel = config_.parallel;
+  parameters_ = Model::describe(config_.model);
+  check_frozen(parameters_, config_.model.frozen);
+  {
+    Memory::Owner const owner(queue.memory(), "weights and gradients");
+    model_ = std::make_unique<Model>(
+        queue, config_.model, train.dtype, *groups_.tensor,
+        parallel::chunks_of_stage(config_.model.encoder.layers, groups_.pipeline->rank(),
+                                  mesh_.pipeline, parallel.virtual_stages, parallel.stage_layers),
+        parallel.sequence);
+  }
+  model_->initialise(queue, train.init, train.seed);
+  ownership_ = std::make_unique<parallel::Ownership>(queue, model_->parameters(), groups_);
+  reducer_ = std::make_unique<parallel::GradientReducer>(model_->parameters(), groups_, *ownership_,
+                                                         parallel.sequence);
+  {
+    Memory::Owner const owner(queue.memory(), "optimizer");
+    optimizer_ = std::make_unique<parallel::ShardedOptimizer>(
+        queue, model_->parameters(), groups_, *ownership_,
+        adamw_options(config_, model_->parameters()),
+        parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
+  }
+  StepOptions options;
+  options.global_batch = train.global_batch;
+  options.seed = train.seed;
+  options.recompute = train.recompute;
+  options.contrast_gradient = train.contrast_gradient;
+  train_step_ =
+      std::make_unique<parallel::TrainStep>(queue, *model_, groups_, options, parallel.schedule);
+}
+
+std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce) {
+  CheckpointTensors tensors = checkpoint_tensors(Moments::with);
+  io::LoadOptions options;
+  options.announce = announce;
+  // The configuration first: with another model the tensors would not fit, and say less about why.
+  options.check = [this](io::OpenCheckpoint const& found) {
+    require_resumable(found.manifest.documents.configuration, config_, found.folder);
+  };
+  std::optional<io::OpenCheckpoint> checkpoint =
+      io::load_newest(world_, queue_, config_.checkpoint.directory, tensors.infos(),
+                      tensors.pieces(parallel::Copies::all), options);
+  if (!checkpoint) return std::nullopt;
+  tensors.finish_load();
+  optimizer_->spread_loaded(queue_);
+  io::Manifest const& manifest = checkpoint->manifest;
+  if (auto const saved = io::Tokenizer::load_from(manifest.documents.tokenizer);
+      saved->hash() != tokenizer_->hash())
+    throw UsageError(fmt::format(
+        "data.tokenizer = \"{}\" is not the vocabulary {} was trained with; give that one, "
+        "or another checkpoint.directory to start anew",
+        config_.data.tokenizer, checkpoint->folder.string()));
+  optimizer_->set_completed(manifest.step);
+  data_start_ = io::order_state_from_json(manifest.documents.loader);
+  if (auto const note = manifest.documents.run.find("skipped_samples");
+      note != manifest.documents.run.end())
+    skipped_before_ = std::stoll(note->second);
+  if (world_.rank() == 0) carried_ = io::carried_by(*checkpoint);
+  if (carried_) carried_configuration_ = manifest.documents.run.at(carried_from);
+  if (auto const note = manifest.documents.run.find("total_steps");
+      note != manifest.documents.run.end() &&
+      parse_config(manifest.documents.configuration, checkpoint->folder.string()).train.epochs ==
+          config_.train.epochs)
+    total_steps_before_ = std::stoll(note->second);
+  return checkpoint;
+}
+
+io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
+                                             io::Announce const& announce) {
+  io::OpenCheckpoint checkpoint = io::open_together(world_, queue_, path, announce);
+  CheckpointTensors tensors = checkpoint_tensors(Moments::without);
+  std::vector<io::TensorInfo> const used = tensors.infos();
+  std::vector<std::string> run, source, modalities;
+  for (ParameterSpec const& parameter : parameters_) run.push_back(parameter.name);
+  for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
+    if (stored.info.kind == "weight") source.push_back(stored.info.name);
+  for (ModalityConfig const& modality : config_.model.modalities)
+    modalities.push_back(modality.name);
+  std::vector<Inherited> const tables =
+      inherited_tensors(parameters_, config_.model, checkpoint.manifest);
+  auto const is_inherited = [&](std::string const& name) {
+    return std::any_of(tables.begin(), tables.end(),
+                       [&](Inherited const& table) { return table.name == name; });
+  };
+  Inheritance parts = inherit(run, source, modalities);
+  std::erase_if(parts.missing, is_inherited);
+  // A head that tells other classes apart starts afresh.
+  for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
+    for (ParameterSpec const& parameter : parameters_)
+      if (stored.info.kind == "weight" && stored.info.name == parameter.name &&
+          parameter.name.starts_with("classify_head.") && stored.info.shape != parameter.shape)
+        parts.fresh.push_back(parameter.name);
+  if (!parts.missing.empty())
+    throw DataError(fmt::format(
+        "train.init_from: {} has no {}, though it has the parts these belong to: it is of another "
+        "model; take its [model] and [[modality]] keys (`accord checkpoint inspect` shows them)",
+        checkpoint.folder.string(), shortened(parts.missing)));
+  if (world_.rank() == 0 && announce) {
+    std::string const folder = checkpoint.folder.string();
+    if (!parts.fresh.empty())
+      announce(fmt::format("{}: has no {}: {} tensors of new parts start afresh", folder,
+                           shortened(parts.fresh), parts.fresh.size()));
+    if (!parts.unused.empty())
+      announce(fmt::format("{}: {} tensors have no use here: {}", folder, parts.unused.size(),
+                           shortened(parts.unused)));
+  }
+  // A new run begins with its own temperature (spec 2.4).
+  tensors.keep_only([&](io::TensorInfo const& info) {
+    return info.name != "logit_scale" && !is_inherited(info.name) &&
+           std::find(parts.fresh.begin(), parts.fresh.end(), info.name) == parts.fresh.end();
+  });
+  io::LoadOptions options;
+  options.unlisted = io::Unlisted::skip;
+  options.announce = announce;
+  io::load_tensors(world_, queue_, checkpoint, tensors.infos(),
+                   tensors.pieces(parallel::Copies::all), options);
+  tensors.finish_load();
+  if (!tables.empty())
+    load_inherited(world_, queue_, checkpoint, tables, model_->parameters(), *optimizer_, options);
+  optimizer_->spread_loaded(queue_);
+  io::together(world_, queue_, [&] {
+    if (world_.rank() != 0) return;
+    carried_ = io::carry(checkpoint, used, config_.checkpoint.directory);
+    carried_configuration_ = to_toml(whole_config(checkpoint));
+  });
+  return checkpoint;
+}
+
+void Training::open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
+                               io::Announce const& announce) {
+  if (queue_.backend() != Backend::cuda) return;
+  if (resumed) {
+    io::Documents const& documents = resumed->manifest.documents;
+    bool const known = use_algorithms(queue_, world_, documents.algorithms,
+                                      (resumed->folder / io::manifest_name).string(), announce);
+    std::string const layout = "layout";
+    auto const saved = documents.run.find(layout);
+    algorithms_to_time_ = !known || saved == documents.run.end() ||
+                          saved->second != bit_conditions(queue_, mesh_).at(layout);
+    if (!algorithms_to_time_) return;
+  }
+  algorithms_to_time_ = true;
+  std::filesystem::path const file =
+      std::filesystem::path(config_.checkpoint.directory) / algorithms_name;
+  std::string document;
+  io::together(world_, queue_, [&] {
+    if (world_.rank() == 0 && std::filesystem::exists(file)) document = io::read_file(file);
+  });
+  use_algorithms(queue_, world_, document, file.string(), announce);
+}
+
+/// The products of a step that nobody uses, over the batch that is trained on next: before step 1
+/// all ranks agree on how each is computed. What comes up only later takes the library's first
+/// proposal.
+void Training::time_algorithms(std::vector<MicroBatch> const& batch) {
+  app::time_algorithms(queue_, world_, [&] { train_step_->run(batch); });  // gradients are zeroed
+  io::together(world_, queue_, [&] {
+    if (world_.rank() != 0) return;
+    std::filesystem::path const folder = config_.checkpoint.directory;
+    std::filesystem::create_directories(folder);
+    io::write_file_atomically(folder / algorithms_name, algorithms_document(queue_));
+  });
+  algorithms_to_time_ = false;
+}
+
+CheckpointTensors Training::checkpoint_tensors(Moments moments) {
+  return {queue_, parameters_, model_->parameters(), *optimizer_, moments};
+}
+
+void Training::open_data() {
+  if (groups_.replica->rank() == 0) {
+    io::LoaderConfig loader;
+    loader.micro_batch = resolved_micro_batch(config_, mesh_.data);
+    loader.data_rank = groups_.data->rank();
+    loader.data_ranks = groups_.data->size();
+    loader.threads = loader_threads(config_);
+    loader_ = std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
+    steps_per_epoch_ = loader_->steps_per_epoch();
+    // Nodes whose copies of the data differ would train on samples twice, or never; those that
+    // differ in what was appended, from the next epoch on.
+    std::vector<parallel::AgreementItem> items;
+    for (auto const& [source, hash] : loader_->indexes())
+      items.push_back({"the index of data source " + source, hash});
+    items.push_back({"the place in the data", io::to_json(loader_->state())});
+    parallel::require_agreement(queue_, *groups_.data, items);
+  }
+  groups_.replica->broadcast(queue_, View(&steps_per_epoch_, DType::uint64, Shape{1}), 0);
+  schedule_ = {config_.schedule.learning_rate, config_.schedule.min_learning_rate,
+               config_.schedule.warmup_steps,
+               config_.train.steps > 0
+                   ? config_.train.steps
+                   // What was appended since the run began does not bend its schedule.
+                   : total_steps_before_.value_or(config_.train.epochs *
+                                                  static_cast<Index>(steps_per_epoch_))};
+  if (schedule_.warmup_steps >= schedule_.steps)
+    throw UsageError(fmt::format(
+        "schedule.warmup_steps = {} leaves nothing of the {} steps of train.epochs = {}",
+        schedule_.warmup_steps, schedule_.steps, config_.train.epochs));
+}
+
+std::vector<MicroBatch> Training::next_batch(StepReport& report) {
+  TraceSpan const span(queue_, Activity::storage, "data");
+  std::vector<MicroBatch> batch;
+  if (loader_) {
+    report.epoch = loader_->epoch();
+    double const waited = loader_->data_wait_seconds();
+    Index const share = config_.train.global_batch / mesh_.data;
+    for (Index samples = 0; samples < share; samples += batch.back().samples())
+      batch.push_back(loader_->next());
+    report.data_wait_seconds = loader_->data_wait_seconds() - waited;
+  }
+  groups_.replica->broadcast(queue_, View(&report.epoch, DType::uint64, Shape{1}), 0);
+  return parallel::broadcast_batches(queue_, groups_, std::move(batch));
+}
+
+StepReport Training::step() {
+  Memory::Owner const owner(queue_.memory(), "activations");
+  StepReport report;
+  std::vector<MicroBatch> const batch = next_batch(report);
+  if (algorithms_to_time_) {
+    double const begin = Progress::steady_seconds();
+    time_algorithms(batch);
+    report.timing_seconds = Progress::steady_seconds() - begin;
+  }
+
+  double const flops = queue_.flops();
+  model_->parameters().zero_gradients(queue_);
+  StepFigures figures =
+      train_step_->run(batch, [&](Index flat_begin) { reducer_->ready(queue_, flat_begin); });
+  reducer_->finish(queue_);
+  report.executed_flops = queue_.flops() - flops;
+  for (MicroBatch const& micro : batch)
+    report.model_flops +=
+        model_flops(config_.model, model_->passes(), micro, config_.train.global_batch) /
+        groups_.replica->size();
+
+  parallel::add_over_replicas(queue_, groups_, figures);
+  report.terms = std::move(figures.terms);
+  report.accuracy = std::move(figures.correct);
+  for (double& correct : report.accuracy)
+    correct /= static_cast<double>(config_.train.global_batch);
+  report.loss = total_loss(config_.model, report.terms);
+  report.logit_scale = figures.logit_scale;
+
+  report.learning_rate = learning_rate_at(schedule_, optimizer_->completed());
+  parallel::StepResult const result = optimizer_->step(queue_, *reducer_, report.learning_rate);
+  if (!result.finite)
+    throw Error(fmt::format(
+        "step {}: the gradient is not finite (loss {}); a lower schedule.learning_rate or more "
+        "schedule.warmup_steps may help; the last checkpoint is unharmed",
+        optimizer_->completed() + 1, report.loss));
+  report.grad_norm = result.grad_norm;
+  report.step = optimizer_->completed();
+  return report;
+}
+
+Index Training::skipped_samples() {
+  Index skipped = loader_ ? static_cast<Index>(loader_->skipped().size()) : 0;
+  world_.all_reduce(queue_, View(&skipped, DType::int64, Shape{1}));
+  return skipped_before_ + skipped;
+}
+
+std::vector<io::SkippedSample> Training::take_skipped() {
+  std::span<io::SkippedSample const> mine;
+  if (loader_)
+    mine = std::span(loader_->skipped())
+               .subspan(std::exchange(skips_taken_, loader_->skipped().size()));
+  return io::gather_skipped(queue_, world_, mine);
+}
+
+std::filesystem::path Training::save(std::map<std::string, std::string> notes,
+                                     io::Announce const& announce) {
+  TraceSpan const span(queue_, Activity::storage, "checkpoint");
+  CheckpointTensors tensors = checkpoint_tensors(Moments::with);
+  io::Documents documents;
+  documents.configuration = to_toml(config_);
+  if (loader_) documents.loader = io::to_json(loader_->state());  // rank 0's count
+  documents.algorithms = algorithms_document(queue_);
+  documents.tokenizer = tokenizer_->files();
+  documents.run = std::move(notes);
+  documents.run["skipped_samples"] = std::to_string(skipped_samples());
+  documents.run["total_steps"] = std::to_string(total_steps());
+  io::SaveOptions options;
+  options.files = static_cast<int>(config_.checkpoint.files);
+  options.keep = config_.checkpoint.keep > 0 ? static_cast<int>(config_.checkpoint.keep)
+                                             : std::numeric_limits<int>::max();
+  options.announce = announce;
+  if (carried_) {
+    documents.run[carried_from] = carried_configuration_;
+    options.carried = &*carried_;
+  }
+  std::filesystem::path folder = io::save_checkpoint(
+      world_, queue_, config_.checkpoint.directory, completed(), tensors.infos(),
+      tensors.pieces_to_save(queue_, *groups_.tensor), std::move(documents), std::move(options));
+  if (carried_) {  // the checkpoint holds the file from now on
+    std::filesystem::path const before = std::exchange(carried_->path, folder / io::carried_name);
+    std::error_code ignored;
+    if (before == std::filesystem::path(config_.checkpoint.directory) / io::carried_name)
+      std::filesystem::remove(before, ignored);
+  }
+  return folder;
+}
+
+}  // namespace accord::app

@@ -1,0 +1,132 @@
+#pragma once
+// What one rank holds while it trains, and one optimizer step of it. `accord train` is a loop
+// around this.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/checkpoint/tensors.hpp"
+#include "app/config/config.hpp"
+#include "core/optim/schedule.hpp"
+#include "io/checkpoint/carried.hpp"
+#include "io/checkpoint/load.hpp"
+#include "io/loader/loader.hpp"
+#include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/pipeline/train_step.hpp"
+
+namespace accord::app {
+
+/// The figures of one step, over the global batch; the same on all ranks except where said.
+struct StepReport {
+  Index step = 0;           ///< steps completed, this one included
+  std::uint64_t epoch = 0;  ///< epochs completed before this step
+  double loss = 0;
+  std::vector<double> terms;     ///< [objective] unweighted
+  std::vector<double> accuracy;  ///< [objective * 2] contrast: part of the rows whose best match is
+                                 ///< theirs, both ways; classify: part of the samples predicted
+                                 ///< right, and nothing
+  double logit_scale = 0;
+  double grad_norm = 0;  ///< before clipping
+  double learning_rate = 0;
+  double data_wait_seconds = 0;  ///< of this rank, if it reads
+  double model_flops = 0;        ///< this rank's part: real tokens, every branch, nothing twice
+  double executed_flops = 0;     ///< of this rank: what ran
+  double timing_seconds = 0;     ///< before the step, in which algorithms were timed
+};
+
+/// What [optimizer] says, for the parameters of a store.
+AdamwOptions adamw_options(Config const& config, ParameterStore const& store);
+
+class Training {
+ public:
+  /// Collective over `world`, which outlives this. Makes the model with its initial weights.
+  /// `config` is changed only in the rows of its token tables, which become the tokenizer's, and in
+  /// the classes of a classification, which become the data's.
+  /// \throws UsageError when this many ranks cannot run it, or it asks for what is not available
+  /// yet
+  Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
+           std::shared_ptr<io::Tokenizer const> tokenizer);
+
+  /// Collective. Takes weights, moments, step and data position from the newest good checkpoint of
+  /// checkpoint.directory; empty if there is none. \throws UsageError naming keys that differ from
+  /// the checkpoint's and must not, DataError when there are checkpoints but none is good
+  std::optional<io::OpenCheckpoint> resume(io::Announce const& announce);
+  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; position tables of a
+  /// smaller grid, or of all layers, become this model's (inherited_tables.hpp), parts that it has
+  /// not at all keep their initial values, those it has no use for are passed on to the checkpoints
+  /// saved. \throws DataError if a part is there but not whole
+  io::OpenCheckpoint initialise_from(std::filesystem::path const& checkpoint,
+                                     io::Announce const& announce);
+  /// Collective, after one of these or none. On cuda: the algorithms of matrix products are those
+  /// of the checkpoint, where it was saved in this layout; else the first step begins with timing
+  /// those that checkpoint.directory does not hold yet. Changes of device or library are announced.
+  void open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
+                       io::Announce const& announce);
+  /// Collective. Opens the data where resume() left them, or at the start. Call once, before the
+  /// first step.
+  void open_data();
+
+  /// Collective: the next step. \throws Error if the gradient is not finite; nothing is changed by
+  /// that step then
+  StepReport step();
+
+  /// Collective: saves and returns the checkpoint's folder, when it is durable. `notes` go into it
+  /// beside the rest.
+  std::filesystem::path save(std::map<std::string, std::string> notes,
+                             io::Announce const& announce);
+
+  Config const& config() const { return config_; }
+  std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
+  parallel::MeshShape const& mesh() const { return mesh_; }
+  Index completed() const { return optimizer_->completed(); }
+  /// Of train.epochs: what they were when the run began.
+  Index total_steps() const { return schedule_.steps; }               ///< known after open_data()
+  std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }  ///< likewise
+  /// Collective. Samples that could not be read and were replaced, on all ranks, since the start of
+  /// the run.
+  Index skipped_samples();
+  /// Collective. Those of them that this has not returned before, by position, on rank 0; nothing
+  /// on the others.
+  std::vector<io::SkippedSample> take_skipped();
+
+  /// Of the whole model.
+  std::vector<ParameterSpec> const& parameters() const { return parameters_; }
+
+  Queue& queue() { return queue_; }
+  Model& model() { return *model_; }
+  parallel::MeshGroups& groups() { return groups_; }
+  parallel::ShardedOptimizer& optimizer() { return *optimizer_; }
+
+ private:
+  std::vector<MicroBatch> next_batch(StepReport& report);
+  void time_algorithms(std::vector<MicroBatch> const& batch);
+  CheckpointTensors checkpoint_tensors(Moments moments);
+
+  Queue& queue_;
+  parallel::GroupCommunicator& world_;
+  Config config_;
+  std::shared_ptr<io::Tokenizer const> tokenizer_;
+  parallel::MeshShape mesh_;
+  std::unique_ptr<parallel::GroupCommunicator> devices_;  ///< null where the queue is the host's
+  parallel::MeshGroups groups_;
+  std::vector<ParameterSpec> parameters_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<parallel::Ownership> ownership_;
+  std::unique_ptr<parallel::GradientReducer> reducer_;
+  std::unique_ptr<parallel::ShardedOptimizer> optimizer_;
+  std::unique_ptr<parallel::TrainStep> train_step_;
+  std::unique_ptr<io::Loader> loader_;  ///< on the first rank of a replica alone: it reads
+  bool algorithms_to_time_ = false;
+  std::uint64_t steps_per_epoch_ = 0;
+  std::optional<io::OrderState> data_start_;
+  std::optional<Index> total_steps_before_;  ///< of the run this one resumes, for the same epochs
+  Schedule schedule_;
+  std::optional<io::CarriedTensors> carried_;  ///< rank 0's
+  std::string carried_configuration_;          ///< that of their modalities, likewise
+  Index skipped_before_ = 0;                   ///< by the runs this one resumes
+  std::size_t skips_taken_ = 0;                ///< of this rank's
+};
+
+}  // namespace accord::app

@@ -1,0 +1,34 @@
+#include "io/run/record.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.hpp"
+#include "io/file/file.hpp"
+#include "io/file/json_integer.hpp"
+
+namespace accord::io {
+
+void write_run_record(std::filesystem::path const& path, RunRecord const& record) {
+  nlohmann::ordered_json json;
+  json["last_step"] = record.last_step;
+  json["checkpoint"] = record.checkpoint;
+  json["reason"] = record.reason;
+  write_file_atomically(path, json.dump(2) + "\n");
+}
+
+std::optional<RunRecord> read_run_record(std::filesystem::path const& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  try {
+    nlohmann::json const json = nlohmann::json::parse(read_file(path, 1 << 20));
+    return RunRecord{json_integer<Index>(json.at("last_step")),
+                     json.at("checkpoint").get<std::string>(),
+                     json.at("reason").get<std::string>()};
+  } catch (nlohmann::json::exception const& error) {
+    throw DataError(fmt::format("{}: not a run record: {}", path.string(), error.what()));
+  }
+}
+
+}  // namespace accord::io
