@@ -67,23 +67,10 @@ Measured measure(Queue& queue, Config const& config, bool dense, int steps) {
                                     Model::whole(config.model));
   }
   model->initialise(queue, config.train.init, config.train.seed);
-  parallel::Ownership const ownership(queue, model->parameters(), groups);
-  parallel::GradientReducer reducer(model->parameters(), groups, ownership);
-  std::unique_ptr<parallel::ShardedOptimizer> optimizer;
-  {
-    Memory::Owner const owner(queue.memory(), "optimizer");
-    optimizer = std::make_unique<parallel::ShardedOptimizer>(
-        queue, model->parameters(), groups, ownership, adamw_options(config, model->parameters()),
-        parallel::Zero::replicated);
-  }
-  Memory::Owner const owner(queue.memory(), "activations");
-  parallel::TrainStep step(queue, *model, groups,
-                           {.global_batch = config.train.global_batch,
-                            .seed = config.train.seed,
-                            .recompute = config.train.recompute,
-                            .skip_branches = !dense,
-                            .pad = dense,
-                            .contrast_gradient = config.train.contrast_gradient});
+  parallel::TrainerOptions options = trainer_options(config, model->parameters());
+  options.step.skip_branches = !dense;
+  options.step.pad = dense;
+  parallel::Trainer trainer(queue, *model, groups, std::move(options));
   Measured result;
   Index const micro = resolved_micro_batch(config, 1);
   int made = 0;
@@ -100,10 +87,7 @@ Measured measure(Queue& queue, Config const& config, bool dense, int steps) {
       result.model += model_flops(config.model, model->passes(), batch, config.train.global_batch);
     return seconds_of([&] {
       TraceSpan const span(queue, Activity::step, "step");
-      model->parameters().zero_gradients(queue);
-      step.run(batches, [&](Index flat_begin) { reducer.ready(queue, flat_begin); });
-      reducer.finish(queue);
-      optimizer->step(queue, reducer, config.schedule.min_learning_rate);
+      trainer.step(batches, config.schedule.min_learning_rate);
       queue.wait();
     });
   };

@@ -70,17 +70,27 @@ int loader_threads(Config const& config) {
 
 }  // namespace
 
-AdamwOptions adamw_options(Config const& config, ParameterStore const& store) {
+parallel::TrainerOptions trainer_options(Config const& config, ParameterStore const& store) {
+  TrainConfig const& train = config.train;
   OptimizerConfig const& o = config.optimizer;
-  return {
-      .beta1 = o.beta1,
-      .beta2 = o.beta2,
-      .epsilon = o.epsilon,
-      .weight_decay = o.weight_decay,
-      .clip_norm = o.clip_norm,
-      .epsilon_form = config.model.parity.adam_epsilon_corrected ? EpsilonForm::corrected
-                                                                 : EpsilonForm::uncorrected,
-      .learning_rate_scale = layer_decay_scales(store, o.layer_decay, config.model.encoder.layers)};
+  return {.step = {.global_batch = train.global_batch,
+                   .seed = train.seed,
+                   .recompute = train.recompute,
+                   .contrast_gradient = train.contrast_gradient},
+          .schedule = config.parallel.schedule,
+          .parameters = {.optimizer = {.beta1 = o.beta1,
+                                       .beta2 = o.beta2,
+                                       .epsilon = o.epsilon,
+                                       .weight_decay = o.weight_decay,
+                                       .clip_norm = o.clip_norm,
+                                       .epsilon_form = config.model.parity.adam_epsilon_corrected
+                                                           ? EpsilonForm::corrected
+                                                           : EpsilonForm::uncorrected,
+                                       .learning_rate_scale = layer_decay_scales(
+                                           store, o.layer_decay, config.model.encoder.layers)},
+                         .zero = config.parallel.zero == 1 ? parallel::Zero::sharded
+                                                           : parallel::Zero::replicated,
+                         .sequence_parallel = config.parallel.sequence}};
 }
 
 Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
@@ -111,23 +121,8 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
         parallel.sequence);
   }
   model_->initialise(queue, train.init, train.seed);
-  ownership_ = std::make_unique<parallel::Ownership>(queue, model_->parameters(), groups_);
-  reducer_ = std::make_unique<parallel::GradientReducer>(model_->parameters(), groups_, *ownership_,
-                                                         parallel.sequence);
-  {
-    Memory::Owner const owner(queue.memory(), "optimizer");
-    optimizer_ = std::make_unique<parallel::ShardedOptimizer>(
-        queue, model_->parameters(), groups_, *ownership_,
-        adamw_options(config_, model_->parameters()),
-        parallel.zero == 1 ? parallel::Zero::sharded : parallel::Zero::replicated);
-  }
-  StepOptions options;
-  options.global_batch = train.global_batch;
-  options.seed = train.seed;
-  options.recompute = train.recompute;
-  options.contrast_gradient = train.contrast_gradient;
-  train_step_ =
-      std::make_unique<parallel::TrainStep>(queue, *model_, groups_, options, parallel.schedule);
+  trainer_ = std::make_unique<parallel::Trainer>(queue, *model_, groups_,
+                                                 trainer_options(config_, model_->parameters()));
 }
 
 std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce) {
@@ -143,7 +138,7 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
                       tensors.pieces(parallel::Copies::all), options);
   if (!checkpoint) return std::nullopt;
   tensors.finish_load();
-  optimizer_->spread_loaded(queue_);
+  optimizer().spread_loaded(queue_);
   io::Manifest const& manifest = checkpoint->manifest;
   if (auto const saved = io::Tokenizer::load_from(manifest.documents.tokenizer);
       saved->hash() != tokenizer_->hash())
@@ -151,7 +146,7 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
         "data.tokenizer = \"{}\" is not the vocabulary {} was trained with; give that one, "
         "or another checkpoint.directory to start anew",
         config_.data.tokenizer, checkpoint->folder.string()));
-  optimizer_->set_completed(manifest.step);
+  optimizer().set_completed(manifest.step);
   data_start_ = io::order_state_from_json(manifest.documents.loader);
   if (auto const note = manifest.documents.run.find("skipped_samples");
       note != manifest.documents.run.end())
@@ -217,8 +212,8 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
                    tensors.pieces(parallel::Copies::all), options);
   tensors.finish_load();
   if (!tables.empty())
-    load_inherited(world_, queue_, checkpoint, tables, model_->parameters(), *optimizer_, options);
-  optimizer_->spread_loaded(queue_);
+    load_inherited(world_, queue_, checkpoint, tables, model_->parameters(), optimizer(), options);
+  optimizer().spread_loaded(queue_);
   io::together(world_, queue_, [&] {
     if (world_.rank() != 0) return;
     carried_ = io::carry(checkpoint, used, config_.checkpoint.directory);
@@ -254,7 +249,7 @@ void Training::open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
 /// all ranks agree on how each is computed. What comes up only later takes the library's first
 /// proposal.
 void Training::time_algorithms(std::vector<MicroBatch> const& batch) {
-  app::time_algorithms(queue_, world_, [&] { train_step_->run(batch); });  // gradients are zeroed
+  app::time_algorithms(queue_, world_, [&] { trainer_->gradients(batch); });
   io::together(world_, queue_, [&] {
     if (world_.rank() != 0) return;
     std::filesystem::path const folder = config_.checkpoint.directory;
@@ -265,7 +260,7 @@ void Training::time_algorithms(std::vector<MicroBatch> const& batch) {
 }
 
 CheckpointTensors Training::checkpoint_tensors(Moments moments) {
-  return {queue_, parameters_, model_->parameters(), *optimizer_, moments};
+  return {queue_, parameters_, model_->parameters(), optimizer(), moments};
 }
 
 void Training::open_data() {
@@ -315,7 +310,6 @@ std::vector<MicroBatch> Training::next_batch(StepReport& report) {
 }
 
 StepReport Training::step() {
-  Memory::Owner const owner(queue_.memory(), "activations");
   StepReport report;
   std::vector<MicroBatch> const batch = next_batch(report);
   if (algorithms_to_time_) {
@@ -324,18 +318,15 @@ StepReport Training::step() {
     report.timing_seconds = Progress::steady_seconds() - begin;
   }
 
+  report.learning_rate = learning_rate_at(schedule_, completed());
   double const flops = queue_.flops();
-  model_->parameters().zero_gradients(queue_);
-  StepFigures figures =
-      train_step_->run(batch, [&](Index flat_begin) { reducer_->ready(queue_, flat_begin); });
-  reducer_->finish(queue_);
+  auto [figures, update] = trainer_->step(batch, report.learning_rate);
   report.executed_flops = queue_.flops() - flops;
   for (MicroBatch const& micro : batch)
     report.model_flops +=
         model_flops(config_.model, model_->passes(), micro, config_.train.global_batch) /
         groups_.replica->size();
 
-  parallel::add_over_replicas(queue_, groups_, figures);
   report.terms = std::move(figures.terms);
   report.accuracy = std::move(figures.correct);
   for (double& correct : report.accuracy)
@@ -343,15 +334,13 @@ StepReport Training::step() {
   report.loss = total_loss(config_.model, report.terms);
   report.logit_scale = figures.logit_scale;
 
-  report.learning_rate = learning_rate_at(schedule_, optimizer_->completed());
-  parallel::StepResult const result = optimizer_->step(queue_, *reducer_, report.learning_rate);
-  if (!result.finite)
+  if (!update.finite)
     throw Error(fmt::format(
         "step {}: the gradient is not finite (loss {}); a lower schedule.learning_rate or more "
         "schedule.warmup_steps may help; the last checkpoint is unharmed",
-        optimizer_->completed() + 1, report.loss));
-  report.grad_norm = result.grad_norm;
-  report.step = optimizer_->completed();
+        completed() + 1, report.loss));
+  report.grad_norm = update.grad_norm;
+  report.step = completed();
   return report;
 }
 

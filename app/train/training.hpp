@@ -13,8 +13,7 @@
 #include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/load.hpp"
 #include "io/loader/loader.hpp"
-#include "parallel/data/sharded_optimizer.hpp"
-#include "parallel/pipeline/train_step.hpp"
+#include "parallel/train/trainer.hpp"
 
 namespace accord::app {
 
@@ -36,8 +35,8 @@ struct StepReport {
   double timing_seconds = 0;     ///< before the step, in which algorithms were timed
 };
 
-/// What [optimizer] says, for the parameters of a store.
-AdamwOptions adamw_options(Config const& config, ParameterStore const& store);
+/// What [train], [optimizer] and [parallel] say, for the parameters of a store.
+parallel::TrainerOptions trainer_options(Config const& config, ParameterStore const& store);
 
 class Training {
  public:
@@ -80,7 +79,7 @@ class Training {
   Config const& config() const { return config_; }
   std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
   parallel::MeshShape const& mesh() const { return mesh_; }
-  Index completed() const { return optimizer_->completed(); }
+  Index completed() const { return trainer_->optimizer().completed(); }
   /// Of train.epochs: what they were when the run began.
   Index total_steps() const { return schedule_.steps; }               ///< known after open_data()
   std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }  ///< likewise
@@ -97,7 +96,7 @@ class Training {
   Queue& queue() { return queue_; }
   Model& model() { return *model_; }
   parallel::MeshGroups& groups() { return groups_; }
-  parallel::ShardedOptimizer& optimizer() { return *optimizer_; }
+  parallel::ShardedOptimizer& optimizer() { return trainer_->optimizer(); }
 
  private:
   std::vector<MicroBatch> next_batch(StepReport& report);
@@ -113,10 +112,7 @@ class Training {
   parallel::MeshGroups groups_;
   std::vector<ParameterSpec> parameters_;
   std::unique_ptr<Model> model_;
-  std::unique_ptr<parallel::Ownership> ownership_;
-  std::unique_ptr<parallel::GradientReducer> reducer_;
-  std::unique_ptr<parallel::ShardedOptimizer> optimizer_;
-  std::unique_ptr<parallel::TrainStep> train_step_;
+  std::unique_ptr<parallel::Trainer> trainer_;
   std::unique_ptr<io::Loader> loader_;  ///< on the first rank of a replica alone: it reads
   bool algorithms_to_time_ = false;
   std::uint64_t steps_per_epoch_ = 0;

@@ -12,9 +12,7 @@
 #include "core/optim/schedule.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/data/gather_logical.hpp"
-#include "parallel/data/gradient_reducer.hpp"
-#include "parallel/data/sharded_optimizer.hpp"
-#include "parallel/pipeline/train_step.hpp"
+#include "parallel/train/trainer.hpp"
 
 namespace accord::app {
 using parallel::TensorKind;
@@ -31,32 +29,24 @@ void verify_train(Queue& queue, Reference& reference) {
     return reference.number(std::string("/optimizer/") + key);
   };
   parallel::MeshGroups groups;
-  parallel::Ownership const ownership(queue, store, groups);
-  parallel::GradientReducer reducer(store, groups, ownership);
-  parallel::ShardedOptimizer optimizer(queue, store, groups, ownership,
-                                       {.beta1 = setting("betas/0"),
-                                        .beta2 = setting("betas/1"),
-                                        .epsilon = setting("eps"),
-                                        .weight_decay = setting("weight_decay"),
-                                        .clip_norm = setting("clip_norm"),
-                                        .epsilon_form = EpsilonForm::uncorrected,
-                                        .learning_rate_scale = {}},
-                                       parallel::Zero::sharded);
+  parallel::Trainer trainer(
+      queue, model, groups,
+      {.step = {.global_batch = samples, .contrast_gradient = ContrastGradient::anchor},
+       .parameters = {.optimizer = {.beta1 = setting("betas/0"),
+                                    .beta2 = setting("betas/1"),
+                                    .epsilon = setting("eps"),
+                                    .weight_decay = setting("weight_decay"),
+                                    .clip_norm = setting("clip_norm"),
+                                    .epsilon_form = EpsilonForm::uncorrected}}});
   Schedule const schedule{setting("lr"), setting("min_lr"), static_cast<Index>(setting("warmup")),
                           static_cast<Index>(setting("max_update"))};
-  parallel::TrainStep step(
-      queue, model, groups,
-      {.global_batch = samples, .contrast_gradient = ContrastGradient::anchor});
 
   std::map<std::string, std::vector<double>> got;
   for (Index i = 0; i < steps; ++i) {
     std::vector<MicroBatch> batches;
     batches.push_back(reference_batch(reference, config, fmt::format("inputs/step{}/", i)));
-    store.zero_gradients(queue);
-    StepFigures const figures = step.run(batches);
-    reducer.finish(queue);
     double const rate = learning_rate_at(schedule, i);
-    parallel::StepResult const result = optimizer.step(queue, reducer, rate);
+    auto const [figures, update] = trainer.step(batches, rate);
     got["loss"].push_back(total_loss(config, figures.terms));
     for (std::size_t o = 0; o < figures.terms.size(); ++o)
       got[official_term(config.objectives[o], config)].push_back(figures.terms[o]);
@@ -65,7 +55,7 @@ void verify_train(Queue& queue, Reference& reference) {
     got[official_count(config, b, a)].push_back(figures.correct[1]);
     got["logit_scale_exp"].push_back(figures.logit_scale);
     got["logit_scale"].push_back(as_doubles(queue, store.value(model.logit_scale())).front());
-    got["grad_norm"].push_back(result.grad_norm);
+    got["grad_norm"].push_back(update.grad_norm);
     got["lr"].push_back(rate);
   }
   for (auto const& [name, values] : got) {
@@ -87,7 +77,7 @@ void verify_train(Queue& queue, Reference& reference) {
                              {TensorKind::exp_avg, "outputs/final_exp_avg/"},
                              {TensorKind::exp_avg_sq, "outputs/final_exp_avg_sq/"}}) {
     auto const tensors = parallel::gather_logical(
-        queue, self, store, optimizer.pieces(kind, parallel::Copies::primary));
+        queue, self, store, trainer.optimizer().pieces(kind, parallel::Copies::primary));
     for (auto const& [name, tensor] : tensors)
       if (reference.file().exists(group + name))
         reference.compare(group + name, tensor.values, tolerance);
@@ -118,17 +108,13 @@ void verify_dist_model(Queue&, Reference& reference) {
       for (std::uint64_t& position : batches[0].positions)
         position += static_cast<std::uint64_t>(world.rank() * samples);
       parallel::MeshGroups groups = parallel::make_groups(world, {.data = world.size()});
-      parallel::TrainStep step(queue, model, groups,
-                               {.global_batch = samples * ranks, .contrast_gradient = mode});
-      figures[static_cast<std::size_t>(world.rank())] = step.run(batches);
-      parallel::Ownership const ownership(queue, model.parameters(), groups);
-      parallel::GradientReducer reducer(model.parameters(), groups, ownership);
-      reducer.finish(queue);
-      parallel::ShardedOptimizer optimizer(queue, model.parameters(), groups, ownership, {},
-                                           parallel::Zero::sharded);
+      parallel::Trainer trainer(
+          queue, model, groups,
+          {.step = {.global_batch = samples * ranks, .contrast_gradient = mode}});
+      figures[static_cast<std::size_t>(world.rank())] = trainer.gradients(batches);
       auto gathered = parallel::gather_logical(
           queue, world, model.parameters(),
-          optimizer.pieces(TensorKind::gradient, parallel::Copies::primary));
+          trainer.optimizer().pieces(TensorKind::gradient, parallel::Copies::primary));
       if (world.rank() == 0) gradients = std::move(gathered);
     });
 

@@ -16,6 +16,7 @@ ShardedOptimizer::ShardedOptimizer(Queue& queue, ParameterStore& store, MeshGrou
       ownership_(ownership),
       options_(std::move(options)),
       zero_(zero) {
+  Memory::Owner const owner(queue.memory(), "optimizer");
   Index size = 0;
   if (zero == Zero::replicated) {
     held_.push_back({{0, store.trainable_size()}, 0});

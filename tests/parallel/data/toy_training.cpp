@@ -88,9 +88,11 @@ ToyResult run_toy(GroupCommunicator& world, ToyLayout const& layout, ToyRun cons
   add_toy_parameters(store, at.pipeline, layout.mesh.pipeline);
   store.allocate(queue, run.dtype);
   initialise(queue, store, InitMode::dense, 1);
-  Ownership const ownership(queue, store, groups, layout.bucket_bytes);
-  GradientReducer reducer(store, groups, ownership, layout.sequence_parallel);
-  ShardedOptimizer optimizer(queue, store, groups, ownership, run.options, layout.zero);
+  ParameterStep parameters(queue, store, groups,
+                           {.optimizer = run.options,
+                            .zero = layout.zero,
+                            .sequence_parallel = layout.sequence_parallel,
+                            .bucket_bytes = layout.bucket_bytes});
 
   auto const fill = [&]<class T>(T* gradients, int step, ParameterPiece const& piece) {
     ParameterSpec const& spec = store.spec(piece.parameter);
@@ -112,22 +114,22 @@ ToyResult run_toy(GroupCommunicator& world, ToyLayout const& layout, ToyRun cons
 
   ToyResult result;
   for (int step = 0; step < run.steps; ++step) {
-    store.zero_gradients(queue);
-    auto const pieces = store.pieces(0, store.trainable_size());
-    for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
-      if (run.dtype == DType::float64)
-        fill(store.flat_gradients().as<double>(), step, *piece);
-      else
-        fill(store.flat_gradients().as<float>(), step, *piece);
-      if (layout.overlap) reducer.ready(queue, piece->flat_begin);
-    }
-    reducer.finish(queue);
-    result.steps.push_back(optimizer.step(queue, reducer, 1e-2 / (1 + step)));
+    parameters.gradients([&](ParameterStep::Ready const& ready) {
+      auto const pieces = store.pieces(0, store.trainable_size());
+      for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+        if (run.dtype == DType::float64)
+          fill(store.flat_gradients().as<double>(), step, *piece);
+        else
+          fill(store.flat_gradients().as<float>(), step, *piece);
+        if (layout.overlap) ready(piece->flat_begin);
+      }
+    });
+    result.steps.push_back(parameters.update(1e-2 / (1 + step)));
   }
   for (TensorKind kind :
        {TensorKind::weight, TensorKind::exp_avg, TensorKind::exp_avg_sq, TensorKind::gradient})
     result.tensors[kind] =
-        gather_logical(queue, world, store, optimizer.pieces(kind, Copies::primary));
+        gather_logical(queue, world, store, parameters.optimizer().pieces(kind, Copies::primary));
 
   for (ParameterPiece const& piece : store.pieces(0, store.total_size())) {
     View const values = store.flat_values().rows(piece.flat_begin, piece.count);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "parallel/data/gather_logical.hpp"
-#include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/data/parameter_step.hpp"
 
 namespace accord::parallel {
 

@@ -10,7 +10,7 @@
 #include "parallel/comm/device_group.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/pipeline/stages.hpp"
-#include "parallel/pipeline/train_step.hpp"
+#include "parallel/train/trainer.hpp"
 #include "tests/support/tiny_model.hpp"
 
 namespace accord::parallel {
@@ -89,39 +89,34 @@ LayoutResult run_layout(GroupCommunicator& ranks, Layout const& layout, LayoutRu
               chunks_of_stage(run.model.encoder.layers, groups.pipeline->rank(),
                               groups.pipeline->size(), layout.chunks, layout.part_layers),
               layout.sequence);
-  ParameterStore& store = model.parameters();
   model.initialise(queue, InitMode::dense, 5);
-  // Small buckets: many, and of no round size.
-  Ownership const ownership(queue, store, groups, 4000);
-  GradientReducer reducer(store, groups, ownership, layout.sequence);
-  // With the usual epsilon of 1e-8 an element whose gradient is small beside the others' rounding
-  // moves by that rounding times the learning rate over epsilon, and later gradients show it.
-  ShardedOptimizer optimizer(queue, store, groups, ownership, {.epsilon = 1e-6, .clip_norm = 0.5},
-                             layout.zero);
+  Trainer trainer(queue, model, groups,
+                  {.step = {.global_batch = run.global_batch,
+                            .seed = 9,
+                            .recompute = layout.recompute,
+                            .contrast_gradient = run.gradient,
+                            .compare_passes = run.dtype == DType::float64},
+                   .schedule = layout.schedule,
+                   // With the usual epsilon of 1e-8 an element whose gradient is small beside the
+                   // others' rounding moves by that rounding times the learning rate over epsilon,
+                   // and later gradients show it. Small buckets: many, and of no round size.
+                   .parameters = {.optimizer = {.epsilon = 1e-6, .clip_norm = 0.5},
+                                  .zero = layout.zero,
+                                  .sequence_parallel = layout.sequence,
+                                  .bucket_bytes = 4000}});
   Schedule const schedule{.learning_rate = 1e-3, .min_learning_rate = 1e-5, .steps = 10};
-  TrainStep step(queue, model, groups,
-                 {.global_batch = run.global_batch,
-                  .seed = 9,
-                  .recompute = layout.recompute,
-                  .contrast_gradient = run.gradient,
-                  .compare_passes = run.dtype == DType::float64},
-                 layout.schedule);
-
+  auto const gather = [&](TensorKind kind) {
+    return gather_logical(queue, world, model.parameters(),
+                          trainer.optimizer().pieces(kind, Copies::primary));
+  };
   LayoutResult result;
   for (int i = 0; i < run.steps; ++i) {
-    store.zero_gradients(queue);
-    StepFigures figures = step.run(batches_of(run, i, groups, layout.micro_batches),
-                                   [&](Index flat_begin) { reducer.ready(queue, flat_begin); });
-    reducer.finish(queue);
-    add_over_replicas(queue, groups, figures);
-    LayoutResult::Step record{figures.terms, figures.correct, figures.logit_scale, 0, {}};
-    record.gradients = gather_logical(queue, world, store,
-                                      optimizer.pieces(TensorKind::gradient, Copies::primary));
-    record.grad_norm = optimizer.step(queue, reducer, learning_rate_at(schedule, i)).grad_norm;
-    result.steps.push_back(std::move(record));
+    auto const [figures, update] = trainer.step(batches_of(run, i, groups, layout.micro_batches),
+                                                learning_rate_at(schedule, i));
+    result.steps.push_back({figures.terms, figures.correct, figures.logit_scale, update.grad_norm,
+                            gather(TensorKind::gradient)});
   }
-  result.parameters =
-      gather_logical(queue, world, store, optimizer.pieces(TensorKind::weight, Copies::primary));
+  result.parameters = gather(TensorKind::weight);
   return result;
 }
 
