@@ -18,7 +18,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct AttentionOptions {
   std::vector<Index> lengths = {65, 124, 257, 329};
   Index sequences = 16, heads = 24, head_dim = 64;
   std::string dtype = "float32";
@@ -27,7 +27,8 @@ struct Options {
 
 /// What one row of the table measures.
 struct Operands {
-  Operands(Queue& queue, DType dtype, Options const& options, std::vector<Index> const& lengths)
+  Operands(Queue& queue, DType dtype, AttentionOptions const& options,
+           std::vector<Index> const& lengths)
       : heads(options.heads) {
     std::vector<std::int32_t> positions;
     for (Index const length : lengths) {
@@ -83,7 +84,7 @@ void unfused_backward(Queue& queue, Operands& o) {
                                                {&o.bias, 1}, o.dqkv);
 }
 
-int bench_attention(Options const& options) {
+int bench_attention(AttentionOptions const& options) {
   Queue queue(selected_backend());
   time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
@@ -138,7 +139,7 @@ int bench_attention(Options const& options) {
 }  // namespace
 
 void add_bench_attention(CLI::App& bench, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AttentionOptions>();
   CLI::App* command = bench.add_subcommand(
       "attention",
       "Attention with its relative-position bias, each length by itself and then all mixed: rates "

@@ -23,7 +23,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct ContrastiveOptions {
   std::vector<Index> batches = {512, 1024};
   Index dim = 512;
   Index repeats = 5;
@@ -32,7 +32,7 @@ struct Options {
 };
 
 /// One call of one form; the slowest and the fullest rank.
-struct Measured {
+struct ContrastMeasured {
   double seconds = 0;
   double gflops = 0;            ///< a second, of one rank
   double product_gflops = 0;    ///< the same products by themselves
@@ -61,7 +61,8 @@ Tensor features(Queue& queue, Index rows, Index dim, std::uint32_t seed) {
 }
 
 /// Collective.
-Measured measure(Queue& queue, Communicator& world, Form form, Index rows, Options const& options) {
+ContrastMeasured measure(Queue& queue, Communicator& world, Form form, Index rows,
+                         ContrastiveOptions const& options) {
   auto const seed = static_cast<std::uint32_t>(2 * world.rank());
   Tensor const a = features(queue, rows, options.dim, seed),
                b = features(queue, rows, options.dim, seed + 1);
@@ -94,7 +95,7 @@ Measured measure(Queue& queue, Communicator& world, Form form, Index rows, Optio
   return {worst[0], gflop / worst[0], gflop / worst[1], static_cast<std::int64_t>(worst[2])};
 }
 
-int bench_contrastive(parallel::MpiEnvironment const& mpi, Options const& options) {
+int bench_contrastive(parallel::MpiEnvironment const& mpi, ContrastiveOptions const& options) {
   auto const world = parallel::MpiCommunicator::world();
   bool const first = mpi.rank() == 0;
   for (Index const batch : options.batches)
@@ -114,7 +115,7 @@ int bench_contrastive(parallel::MpiEnvironment const& mpi, Options const& option
     for (auto const& [name, form] :
          {std::pair<char const*, Form>{"ring", contrast_ring}, {"gathered", contrast_gathered}}) {
       Queue queue(selected_backend());
-      Measured const m = measure(queue, *world, form, batch / mpi.size(), options);
+      ContrastMeasured const m = measure(queue, *world, form, batch / mpi.size(), options);
       if (!first) continue;
       fmt::print("{:<10} {:>12} {:>9.2f} {:>9.1f} {:>17.1f} {:>9.2f} {:>9.2f}\n", name, batch,
                  1e3 * m.seconds, m.gflops, m.product_gflops, m.gflops / m.product_gflops,
@@ -148,7 +149,7 @@ int bench_contrastive(parallel::MpiEnvironment const& mpi, Options const& option
 }  // namespace
 
 void add_bench_contrastive(CLI::App& bench, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ContrastiveOptions>();
   CLI::App* command = bench.add_subcommand(
       "contrastive",
       "The contrast over the global batch, as a ring and by all-gather: time, FLOP rates beside "

@@ -14,7 +14,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct GemmOptions {
   Index rows = 4096, width = 1536, ffn = 6144;
   std::string dtype = "float32";
   int repeats = 5;
@@ -26,7 +26,7 @@ struct Map {
   Index in, out;
 };
 
-int bench_gemm(Options const& options) {
+int bench_gemm(GemmOptions const& options) {
   Queue queue(selected_backend());
   time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
@@ -71,7 +71,7 @@ int bench_gemm(Options const& options) {
 }  // namespace
 
 void add_bench_gemm(CLI::App& bench, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GemmOptions>();
   CLI::App* command = bench.add_subcommand(
       "gemm", "The matrix products of one layer: rates beside that of a large square product");
   command->add_option("--rows", options->rows, "Tokens")

@@ -18,13 +18,13 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct LayerNormOptions {
   Index rows = 4096, width = 1536, ffn = 6144;
   std::string dtype = "float32";
   int repeats = 5;
 };
 
-int bench_layernorm(Options const& options) {
+int bench_layernorm(LayerNormOptions const& options) {
   Queue queue(selected_backend());
   time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
@@ -108,7 +108,7 @@ int bench_layernorm(Options const& options) {
 }  // namespace
 
 void add_bench_layernorm(CLI::App& bench, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LayerNormOptions>();
   CLI::App* command = bench.add_subcommand(
       "layernorm",
       "LayerNorm, residual and GeGLU, which memory limits: rates beside that of a copy");

@@ -22,7 +22,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct ExportOptions {
   std::filesystem::path checkpoint, out;
   std::vector<std::string> modalities;
   std::string dtype;
@@ -106,7 +106,7 @@ class FileContent {
 };
 
 void write_file(io::OpenCheckpoint const& checkpoint, Config const& branch, Weights const& weights,
-                Options const& options) {
+                ExportOptions const& options) {
   FileContent const content(checkpoint, weights, official_buffers(branch.model), options.dtype);
   std::uint64_t total = 0, done = 0;
   for (io::FileTensor const& tensor : content.tensors()) total += tensor.bytes();
@@ -128,7 +128,7 @@ void write_file(io::OpenCheckpoint const& checkpoint, Config const& branch, Weig
 }
 
 void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch,
-                      Weights const& weights, Options const& options) {
+                      Weights const& weights, ExportOptions const& options) {
   if (!options.dtype.empty())
     throw UsageError(
         "--dtype is for files; a checkpoint keeps the type its values have (leave --dtype out)");
@@ -142,7 +142,7 @@ void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch
   std::cout << fmt::format("{}\n{}\n", weights_text(weights.infos), folder.string());
 }
 
-int export_checkpoint(Options const& options) {
+int export_checkpoint(ExportOptions const& options) {
   io::OpenCheckpoint const checkpoint = io::open_or_find(
       options.checkpoint, [](std::string const& text) { std::cerr << text << std::endl; });
   Config const config = whole_config(checkpoint);
@@ -172,7 +172,7 @@ int export_checkpoint(Options const& options) {
 }  // namespace
 
 void add_checkpoint_export(CLI::App& group, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportOptions>();
   CLI::App* command = group.add_subcommand(
       "export", "Write the weights of a checkpoint, or of some of its modalities");
   command

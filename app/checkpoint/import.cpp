@@ -18,7 +18,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct ImportOptions {
   std::filesystem::path from, config, out;
   std::vector<std::string> overrides, allow_missing, allow_unknown;
 };
@@ -63,7 +63,7 @@ struct Selection {
 
 /// \throws DataError listing all that does not fit
 Selection select(io::TensorFile const& file, ByName by_name, ModelConfig const& model,
-                 Options const& options) {
+                 ImportOptions const& options) {
   Selection selection;
   std::vector<std::string> missing, unknown, reshaped, not_numbers;
   for (ParameterSpec const& spec : Model::describe(model)) {
@@ -106,7 +106,7 @@ Selection select(io::TensorFile const& file, ByName by_name, ModelConfig const& 
   return selection;
 }
 
-int import_checkpoint(Options const& options) {
+int import_checkpoint(ImportOptions const& options) {
   Config config = load_config(options.config, options.overrides);
   auto const tokenizer = io::Tokenizer::load(config.data.tokenizer);
   use_vocabulary(config, tokenizer->vocabulary());
@@ -134,7 +134,7 @@ int import_checkpoint(Options const& options) {
 }  // namespace
 
 void add_checkpoint_import(CLI::App& group, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ImportOptions>();
   CLI::App* command = group.add_subcommand(
       "import", "Make a checkpoint of the weights in a .pt or safetensors file");
   command->add_option("--from", options->from, "File to read: of torch.save, or safetensors")

@@ -19,7 +19,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct MergeOptions {
   std::filesystem::path stage1, stage2, out;
 };
 
@@ -80,7 +80,7 @@ void require_equal(io::OpenCheckpoint const& a, io::StoredTensor const* left,
   }
 }
 
-int merge(Options const& options) {
+int merge(MergeOptions const& options) {
   auto const warn = [](std::string const& text) { std::cerr << text << std::endl; };
   io::OpenCheckpoint const stage1 = io::open_or_find(options.stage1, warn),
                            stage2 = io::open_or_find(options.stage2, warn);
@@ -147,7 +147,7 @@ int merge(Options const& options) {
 }  // namespace
 
 void add_checkpoint_merge(CLI::App& group, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MergeOptions>();
   CLI::App* command =
       group.add_subcommand("merge", "Join two stages into a model of all their modalities");
   command->add_option("--stage1", options->stage1, "Checkpoint that the second stage started from")

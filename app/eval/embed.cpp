@@ -17,7 +17,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct EmbedOptions {
   std::string checkpoint, data, out;
 };
 
@@ -43,7 +43,7 @@ void write_file(std::filesystem::path const& out, Config const& config, io::Data
   io::sync_directory(out.has_parent_path() ? out.parent_path() : ".");
 }
 
-int embed(parallel::MpiEnvironment const& mpi, Options const& options) {
+int embed(parallel::MpiEnvironment const& mpi, EmbedOptions const& options) {
   auto const world = parallel::MpiCommunicator::world();
   Queue queue(selected_backend(mpi.local_rank()));
   bool const first = mpi.rank() == 0;
@@ -65,7 +65,7 @@ int embed(parallel::MpiEnvironment const& mpi, Options const& options) {
 }  // namespace
 
 void add_embed(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EmbedOptions>();
   CLI::App* command =
       app.add_subcommand("embed", "Embed every item of a dataset; under mpirun too");
   command->footer(

@@ -21,7 +21,7 @@
 namespace accord::app {
 namespace {
 
-struct Options {
+struct EvalOptions {
   std::string checkpoint, data, task = "retrieval", out;
   RetrievalOptions retrieval;
   std::string modality, templates, classes;  // of a classification
@@ -31,14 +31,14 @@ nlohmann::ordered_json to_json(Recall const& recall) {
   return {{"r1", recall.r1}, {"r5", recall.r5}, {"r10", recall.r10}};
 }
 
-void add_origin(nlohmann::ordered_json& json, Options const& options, Inference const& model) {
+void add_origin(nlohmann::ordered_json& json, EvalOptions const& options, Inference const& model) {
   json["task"] = options.task;
   json["data"] = options.data;
   json["checkpoint"] = model.checkpoint().folder.string();
   json["step"] = model.checkpoint().manifest.step;
 }
 
-nlohmann::ordered_json to_json(Options const& options, Inference const& model, Index samples,
+nlohmann::ordered_json to_json(EvalOptions const& options, Inference const& model, Index samples,
                                std::vector<RetrievalResult> const& results) {
   nlohmann::ordered_json json, chance;
   for (RetrievalResult const& result : results) {
@@ -78,14 +78,14 @@ std::string text_modality(Config const& config) {
   return "text";
 }
 
-void write(Options const& options, nlohmann::ordered_json const& json) {
+void write(EvalOptions const& options, nlohmann::ordered_json const& json) {
   if (options.out.empty()) return;
   io::write_file_atomically(options.out, json.dump(2) + "\n");
   std::cout << options.out << '\n';
 }
 
 void evaluate_retrieval(Queue& queue, Communicator& world, Inference& model,
-                        io::Dataset const& dataset, Options const& options) {
+                        io::Dataset const& dataset, EvalOptions const& options) {
   bool const first = world.rank() == 0;
   std::vector<Embeddings> const embeddings = embed_all(model, dataset, first);
   if (embeddings.size() < 2)
@@ -130,7 +130,7 @@ void require_same_classes(Inference const& model, io::Dataset const& dataset) {
 }
 
 void evaluate_classification(Inference& model, io::Dataset const& dataset, bool first,
-                             Options const& options) {
+                             EvalOptions const& options) {
   ModelConfig const& config = model.config().model;
   bool const zero_shot = find_classification(config) < 0 || !options.templates.empty();
   std::vector<std::string> templates;
@@ -168,7 +168,7 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
   write(options, json);
 }
 
-int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
+int evaluate(parallel::MpiEnvironment const& mpi, EvalOptions const& options) {
   auto const world = parallel::MpiCommunicator::world();
   Queue queue(selected_backend(mpi.local_rank()));
   Inference model(queue, *world, options.checkpoint,
@@ -184,7 +184,7 @@ int evaluate(parallel::MpiEnvironment const& mpi, Options const& options) {
 }  // namespace
 
 void add_eval(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand(
       "eval", "Measure retrieval or classification by a checkpoint on a dataset; under mpirun too");
   command

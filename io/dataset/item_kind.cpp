@@ -12,7 +12,7 @@
 namespace accord::io {
 namespace {
 
-constexpr std::size_t max_name_bytes = 32;
+constexpr std::size_t max_kind_name_bytes = 32;
 /// Names that shards and tables have for other things.
 constexpr std::array<std::string_view, 7> taken{"key",      "label",   "checksum", "id",
                                                 "image_id", "uniq_id", "caption"};
@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 7> taken{"key",      "label",   "checksum
 bool is_modality_name(std::string_view name) {
   auto const letter = [](char c) { return c >= 'a' && c <= 'z'; };
   auto const allowed = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; };
-  return !name.empty() && name.size() <= max_name_bytes && letter(name.front()) &&
+  return !name.empty() && name.size() <= max_kind_name_bytes && letter(name.front()) &&
          std::ranges::all_of(name, allowed) && std::ranges::find(taken, name) == taken.end();
 }
 

@@ -6,7 +6,7 @@
 namespace accord::io {
 namespace {
 
-constexpr std::uint32_t geometry_stream = 0, noise_stream = 1;
+constexpr std::uint32_t geometry_stream = 0, speckle_stream = 1;
 constexpr int supersampling = 4;
 
 using Colour = std::array<double, 3>;
@@ -55,7 +55,7 @@ Placed place(SceneObject const& o, double x, double y, SceneStream& random) {
 }  // namespace
 
 std::vector<std::uint8_t> draw_scene(Scene const& scene, Index size, SceneDraws const& random) {
-  SceneStream geometry(random, geometry_stream), noise(random, noise_stream);
+  SceneStream geometry(random, geometry_stream), noise(random, speckle_stream);
   double const background = geometry.between(215, 255);
 
   // On a canvas of 32 x 32: one object per half, free to move along the other axis.

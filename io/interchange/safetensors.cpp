@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little);
 constexpr std::uint64_t length_bytes = 8, max_header_bytes = 32 << 20;
 constexpr char const* metadata_key = "__metadata__";
 
-DataError damaged(File const& file, std::string const& what) {
+DataError damaged_safetensors(File const& file, std::string const& what) {
   return DataError(
       fmt::format("{}: {}; this is not a sound safetensors file", file.path().string(), what));
 }
@@ -28,14 +28,14 @@ Json parse_header(File const& file, std::string const& text) {
   auto const refuse_twice = [&](int depth, Json::parse_event_t event, Json& value) {
     if (depth == 1 && event == Json::parse_event_t::key &&
         !names.insert(value.get<std::string>()).second)
-      throw damaged(file, fmt::format("{} is there twice", value.get<std::string>()));
-    if (depth > 3) throw damaged(file, "its header is nested more deeply than any");
+      throw damaged_safetensors(file, fmt::format("{} is there twice", value.get<std::string>()));
+    if (depth > 3) throw damaged_safetensors(file, "its header is nested more deeply than any");
     return true;
   };
   try {
     return Json::parse(text, refuse_twice);
   } catch (Json::exception const& error) {
-    throw damaged(file, fmt::format("its header is not JSON: {}", error.what()));
+    throw damaged_safetensors(file, fmt::format("its header is not JSON: {}", error.what()));
   }
 }
 
@@ -74,16 +74,18 @@ FileTensor tensor_from(std::string const& name, Json const& entry, std::uint64_t
 
 std::vector<FileTensor> read_safetensors_header(File const& file) {
   std::uint64_t const file_bytes = file.size();
-  if (file_bytes < length_bytes) throw damaged(file, fmt::format("it has {} bytes", file_bytes));
+  if (file_bytes < length_bytes)
+    throw damaged_safetensors(file, fmt::format("it has {} bytes", file_bytes));
   std::uint64_t header_bytes = 0;
   file.read_at(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
   if (header_bytes > max_header_bytes || header_bytes > file_bytes - length_bytes)
-    throw damaged(file, fmt::format("a header of {} bytes in a file of {} (at most {} are read)",
-                                    header_bytes, file_bytes, max_header_bytes));
+    throw damaged_safetensors(
+        file, fmt::format("a header of {} bytes in a file of {} (at most {} are read)",
+                          header_bytes, file_bytes, max_header_bytes));
   std::string text(header_bytes, '\0');
   file.read_at(length_bytes, std::as_writable_bytes(std::span(text)));
   Json const header = parse_header(file, text);
-  if (!header.is_object()) throw damaged(file, "its header is not an object");
+  if (!header.is_object()) throw damaged_safetensors(file, "its header is not an object");
 
   std::uint64_t const values_begin = length_bytes + header_bytes;
   std::vector<FileTensor> tensors;
@@ -92,9 +94,9 @@ std::vector<FileTensor> read_safetensors_header(File const& file) {
     try {
       tensors.push_back(tensor_from(name, entry, values_begin, file_bytes));
     } catch (Json::exception const& error) {
-      throw damaged(file, fmt::format("{}: {}", name, error.what()));
+      throw damaged_safetensors(file, fmt::format("{}: {}", name, error.what()));
     } catch (DataError const& error) {
-      throw damaged(file, fmt::format("{}: {}", name, error.what()));
+      throw damaged_safetensors(file, fmt::format("{}: {}", name, error.what()));
     }
   }
   std::stable_sort(tensors.begin(), tensors.end(), [](FileTensor const& a, FileTensor const& b) {
@@ -103,14 +105,15 @@ std::vector<FileTensor> read_safetensors_header(File const& file) {
   std::uint64_t end = values_begin;
   for (FileTensor const& tensor : tensors) {
     if (tensor.offset < end)
-      throw damaged(file, fmt::format("{} overlaps the tensor before it", tensor.name));
+      throw damaged_safetensors(file, fmt::format("{} overlaps the tensor before it", tensor.name));
     if (tensor.offset > end)
-      throw damaged(file, fmt::format("{} bytes before {} belong to no tensor", tensor.offset - end,
-                                      tensor.name));
+      throw damaged_safetensors(file, fmt::format("{} bytes before {} belong to no tensor",
+                                                  tensor.offset - end, tensor.name));
     end += tensor.bytes();
   }
   if (end != file_bytes)
-    throw damaged(file, fmt::format("{} bytes at its end belong to no tensor", file_bytes - end));
+    throw damaged_safetensors(
+        file, fmt::format("{} bytes at its end belong to no tensor", file_bytes - end));
   return tensors;
 }
 

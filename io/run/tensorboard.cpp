@@ -80,7 +80,7 @@ std::optional<std::int64_t> step_of(std::string_view event) {
 }
 
 /// Bytes of the sound records up to `step`.
-std::uintmax_t bytes_up_to_step(std::filesystem::path const& path, std::int64_t step) {
+std::uintmax_t event_bytes_up_to_step(std::filesystem::path const& path, std::int64_t step) {
   constexpr std::uint64_t around = 16;  // length, its checksum; after the event, the event's
   File const file = File::open_read(path);
   std::uint64_t const size = file.size();
@@ -109,7 +109,7 @@ std::uintmax_t bytes_up_to_step(std::filesystem::path const& path, std::int64_t 
 
 EventFile::EventFile(std::filesystem::path path, std::int64_t step)
     : path_(std::move(path)),
-      file_(open_to_continue(path_, [&] { return bytes_up_to_step(path_, step); })) {}
+      file_(open_to_continue(path_, [&] { return event_bytes_up_to_step(path_, step); })) {}
 
 void EventFile::append(std::string const& event) {
   std::string const length = fixed(static_cast<std::uint64_t>(event.size()));

@@ -31,7 +31,7 @@ struct Cut {
   Index rows, columns;           ///< patches of a frame
 };
 
-Index most_tokens(ModalityConfig const& config) {
+Index most_patches(ModalityConfig const& config) {
   Cut const cut(config);
   return cut.patches(config.max_frames * cut.frame) + 1;
 }
@@ -61,7 +61,7 @@ class PatchSequenceAdapter final : public Adapter {
         store_(&context.scope.store()),
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
         positions_(context.scope.add(
-            {"pos_embed", {most_tokens(config), context.embed_dim}, embedding_init()})),
+            {"pos_embed", {most_patches(config), context.embed_dim}, embedding_init()})),
         projection_(add_linear(context.scope / "embed_patches", cut_.patch_elements(),
                                context.embed_dim)) {}
 
@@ -69,7 +69,7 @@ class PatchSequenceAdapter final : public Adapter {
   Index tokens(Index elements) const override {
     return patch_sequence_family.tokens(config_, elements);
   }
-  Index max_tokens() const override { return most_tokens(config_); }
+  Index max_tokens() const override { return most_patches(config_); }
 
   std::unique_ptr<Saved> prepare(Queue& queue, ModalityInput const& input) const override {
     auto saved = std::make_unique<PatchSequenceSaved>();
@@ -151,11 +151,11 @@ AdapterFamily const patch_sequence_family = {
       return std::make_unique<PatchSequenceAdapter>(context, config);
     },
     [](ModalityConfig const& config) {
-      return PositionTable{"pos_embed", most_tokens(config)};
+      return PositionTable{"pos_embed", most_patches(config)};
     },
     [](ModalityConfig const& config) {
       Cut const cut(config);
-      Index const steps = (most_tokens(config) - 1) / (cut.rows * cut.columns);
+      Index const steps = (most_patches(config) - 1) / (cut.rows * cut.columns);
       return Cut::is_video(config) ? grid_buckets({steps, cut.rows, cut.columns})
                                    : log_buckets(steps + 1, config.bucket_size);
     },

@@ -13,7 +13,7 @@
 namespace accord {
 namespace {
 
-constexpr Index rows = 512, width = 512;
+constexpr Index rows = 512, feature_width = 512;
 
 /// Most bytes held at once between entry and exit, on the fullest rank.
 std::size_t bytes_held(decltype(&contrast_ring) form, int ranks) {
@@ -22,8 +22,10 @@ std::size_t bytes_held(decltype(&contrast_ring) form, int ranks) {
   parallel::ThreadGroup(ranks).run([&](Communicator& group) {
     Queue queue(Backend::cpu);
     auto const seed = static_cast<std::uint32_t>(group.rank());
-    Tensor const a = testing::random_tensor(queue, DType::float32, {rows, width}, 2 * seed + 1);
-    Tensor const b = testing::random_tensor(queue, DType::float32, {rows, width}, 2 * seed + 2);
+    Tensor const a =
+        testing::random_tensor(queue, DType::float32, {rows, feature_width}, 2 * seed + 1);
+    Tensor const b =
+        testing::random_tensor(queue, DType::float32, {rows, feature_width}, 2 * seed + 2);
     Tensor const scale = testing::tensor_of(queue, DType::float32, {0.1}, {1});
     Tensor da(queue, DType::float32, a.shape()), db(queue, DType::float32, b.shape());
     Tensor dscale = Tensor::zeros(queue, DType::float32, {1});

@@ -13,17 +13,17 @@ using testing::Operands;
 class ResidualTest : public testing::BackendTest {};
 ACCORD_TEST_ON_BACKENDS(ResidualTest);
 
-struct Case {
+struct ResidualCase {
   bool rows, row_scale, gamma;
 };
 
 TEST_P(ResidualTest, MatchesReferenceForwardAndBackward) {
   for (Shape shape : testing::matrix_shapes)
-    for (Case with : {Case{false, false, false},
-                      {false, false, true},
-                      {true, true, true},
-                      {true, true, false},
-                      {true, false, true}})
+    for (ResidualCase with : {ResidualCase{false, false, false},
+                              {false, false, true},
+                              {true, true, true},
+                              {true, true, false},
+                              {true, false, true}})
       expect_like_reference(
           [&](Operands& operands) {
             std::vector<std::int32_t> list;

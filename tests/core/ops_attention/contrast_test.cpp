@@ -14,15 +14,15 @@ using accord::testing::values_of;
 
 namespace {
 
-struct Inputs {
+struct ContrastInputs {
   Index queries = 5, keys = 11, width = 3;
   std::vector<double> q, k;
   double scale = 4;
   std::vector<std::int64_t> targets;
   double smoothing = 0;
 
-  static Inputs random(Index queries, Index keys, Index width, double smoothing) {
-    Inputs in{
+  static ContrastInputs random(Index queries, Index keys, Index width, double smoothing) {
+    ContrastInputs in{
         queries, keys, width,    random_values(queries * width, 1), random_values(keys * width, 2),
         4,       {},   smoothing};
     for (Index i = 0; i < queries; ++i) in.targets.push_back((7 * i + 3) % keys);
@@ -30,7 +30,7 @@ struct Inputs {
   }
 };
 
-struct Result {
+struct ContrastResults {
   std::vector<double> lse, dq, dk;
   double loss, correct, dscale;
 };
@@ -38,8 +38,8 @@ struct Result {
 constexpr double weight = 0.3;
 
 /// The keys arrive as `parts` calls, in the given order of parts, in tiles of 4.
-Result run(Backend backend, DType dtype, Inputs const& in, std::vector<Index> const& borders,
-           std::vector<Index> const& order) {
+ContrastResults run_contrast(Backend backend, DType dtype, ContrastInputs const& in,
+                             std::vector<Index> const& borders, std::vector<Index> const& order) {
   Queue queue(backend);
   Tensor const q = tensor_of(queue, dtype, in.q, {in.queries, in.width});
   Tensor const k = tensor_of(queue, dtype, in.k, {in.keys, in.width});
@@ -68,11 +68,12 @@ Result run(Backend backend, DType dtype, Inputs const& in, std::vector<Index> co
           values_of(queue, loss)[0], values_of(queue, correct)[0], values_of(queue, dscale)[0]};
 }
 
-Result run(Backend backend, DType dtype, Inputs const& in) {
-  return run(backend, dtype, in, {0, in.keys}, {0});
+ContrastResults run_contrast(Backend backend, DType dtype, ContrastInputs const& in) {
+  return run_contrast(backend, dtype, in, {0, in.keys}, {0});
 }
 
-void expect_equal(Result const& got, Result const& want, double tolerance) {
+void expect_equal_results(ContrastResults const& got, ContrastResults const& want,
+                          double tolerance) {
   expect_near(got.lse, want.lse, tolerance, "lse");
   expect_near(got.dq, want.dq, tolerance, "dq");
   expect_near(got.dk, want.dk, tolerance, "dk");
@@ -81,7 +82,7 @@ void expect_equal(Result const& got, Result const& want, double tolerance) {
 }
 
 /// Cross entropy against the soft target 1 - e for the positive, e / (V - 1) for every other key.
-double soft_cross_entropy(Inputs const& in) {
+double soft_cross_entropy(ContrastInputs const& in) {
   double loss = 0;
   for (Index i = 0; i < in.queries; ++i) {
     std::vector<double> logits;
@@ -108,19 +109,19 @@ double soft_cross_entropy(Inputs const& in) {
 TEST(Contrast, LossEqualsSoftTargetCrossEntropy) {
   for (Backend const backend : {Backend::reference, Backend::cpu})
     for (double const smoothing : {0.0, 0.1}) {
-      Inputs const in = Inputs::random(5, 11, 3, smoothing);
-      EXPECT_NEAR(run(backend, DType::float64, in).loss, soft_cross_entropy(in), 1e-14);
+      ContrastInputs const in = ContrastInputs::random(5, 11, 3, smoothing);
+      EXPECT_NEAR(run_contrast(backend, DType::float64, in).loss, soft_cross_entropy(in), 1e-14);
     }
 }
 
 TEST(Contrast, BackwardMatchesFiniteDifferences) {
   for (Backend const backend : {Backend::reference, Backend::cpu}) {
-    Inputs const in = Inputs::random(5, 11, 3, 0.1);
-    Result const result = run(backend, DType::float64, in);
+    ContrastInputs const in = ContrastInputs::random(5, 11, 3, 0.1);
+    ContrastResults const result = run_contrast(backend, DType::float64, in);
     expect_gradient(
         in.q, result.dq,
         [&](std::vector<double> const& x) {
-          Inputs moved = in;
+          ContrastInputs moved = in;
           moved.q = x;
           return soft_cross_entropy(moved);
         },
@@ -128,7 +129,7 @@ TEST(Contrast, BackwardMatchesFiniteDifferences) {
     expect_gradient(
         in.k, result.dk,
         [&](std::vector<double> const& x) {
-          Inputs moved = in;
+          ContrastInputs moved = in;
           moved.k = x;
           return soft_cross_entropy(moved);
         },
@@ -136,7 +137,7 @@ TEST(Contrast, BackwardMatchesFiniteDifferences) {
     expect_gradient(
         {in.scale}, {result.dscale},
         [&](std::vector<double> const& x) {
-          Inputs moved = in;
+          ContrastInputs moved = in;
           moved.scale = x[0];
           return soft_cross_entropy(moved);
         },
@@ -147,10 +148,10 @@ TEST(Contrast, BackwardMatchesFiniteDifferences) {
 TEST(Contrast, OfTheCpuMatchesTheReference) {
   for (auto const& [queries, keys] : {std::pair<Index, Index>{1, 2}, {7, 9}, {600, 130}})
     for (double const smoothing : {0.0, 0.1}) {
-      Inputs const in = Inputs::random(queries, keys, 5, smoothing);
-      Result const want = run(Backend::reference, DType::float64, in);
-      expect_equal(run(Backend::cpu, DType::float64, in), want, 1e-11);
-      Result const single = run(Backend::cpu, DType::float32, in);
+      ContrastInputs const in = ContrastInputs::random(queries, keys, 5, smoothing);
+      ContrastResults const want = run_contrast(Backend::reference, DType::float64, in);
+      expect_equal_results(run_contrast(Backend::cpu, DType::float64, in), want, 1e-11);
+      ContrastResults const single = run_contrast(Backend::cpu, DType::float32, in);
       expect_near(single.lse, want.lse, 5e-6, "lse");
       expect_near(single.dq, want.dq, 5e-6, "dq");
       expect_near(single.dk, want.dk, 5e-5, "dk");
@@ -163,14 +164,14 @@ TEST(Contrast, OfCudaMatchesTheReference) {
   ACCORD_NEEDS_DEVICE();
   for (auto const& [queries, keys] : {std::pair<Index, Index>{1, 2}, {7, 9}, {60, 330}})
     for (double const smoothing : {0.0, 0.1}) {
-      Inputs in = Inputs::random(queries, keys, 5, smoothing);
+      ContrastInputs in = ContrastInputs::random(queries, keys, 5, smoothing);
       for (auto* values : {&in.q, &in.k})
         for (double& x : *values) x = to_float32(to_bfloat16(static_cast<float>(x)));
-      Result const want = run(Backend::reference, DType::float64, in);
+      ContrastResults const want = run_contrast(Backend::reference, DType::float64, in);
       for (DType const dtype : {DType::float32, DType::bfloat16}) {
         // In bfloat16 the gradient of a logit is rounded before the product with keys and queries.
         double const tolerance = dtype == DType::float32 ? 5e-5 : 0.02;
-        Result const got = run(Backend::cuda, dtype, in);
+        ContrastResults const got = run_contrast(Backend::cuda, dtype, in);
         expect_near(got.lse, want.lse, 5e-6, "lse");
         expect_near(got.dq, want.dq, tolerance, "dq");
         expect_near(got.dk, want.dk, tolerance, "dk");
@@ -183,38 +184,42 @@ TEST(Contrast, OfCudaMatchesTheReference) {
 
 TEST(Contrast, OfCudaDoesNotDependOnHowTheKeysArrive) {
   ACCORD_NEEDS_DEVICE();
-  Inputs const in = Inputs::random(6, 11, 4, 0.1);
-  Result const whole = run(Backend::cuda, DType::float32, in);
-  expect_equal(run(Backend::cuda, DType::float32, in, {0, 1, 6, 11}, {0, 1, 2}), whole, 2e-6);
-  expect_equal(run(Backend::cuda, DType::float32, in, {0, 1, 6, 11}, {2, 0, 1}), whole, 2e-6);
+  ContrastInputs const in = ContrastInputs::random(6, 11, 4, 0.1);
+  ContrastResults const whole = run_contrast(Backend::cuda, DType::float32, in);
+  expect_equal_results(run_contrast(Backend::cuda, DType::float32, in, {0, 1, 6, 11}, {0, 1, 2}),
+                       whole, 2e-6);
+  expect_equal_results(run_contrast(Backend::cuda, DType::float32, in, {0, 1, 6, 11}, {2, 0, 1}),
+                       whole, 2e-6);
 }
 
 TEST(Contrast, OfCudaCallsTheSmallestOfEqualKeysTheBest) {
   ACCORD_NEEDS_DEVICE();
   for (std::vector<Index> const& order : {std::vector<Index>{0, 1}, std::vector<Index>{1, 0}}) {
-    Inputs in{2, 9, 2, {1, 2, 1, 2}, std::vector<double>(18, 0.5), 3, {2, 7}};
+    ContrastInputs in{2, 9, 2, {1, 2, 1, 2}, std::vector<double>(18, 0.5), 3, {2, 7}};
     in.k[2 * 0] = in.k[2 * 1] = 0.25;
-    EXPECT_EQ(run(Backend::cuda, DType::float32, in, {0, 6, 9}, order).correct, 1);
+    EXPECT_EQ(run_contrast(Backend::cuda, DType::float32, in, {0, 6, 9}, order).correct, 1);
   }
 }
 
 TEST(Contrast, DoesNotDependOnHowTheKeysArrive) {
   for (Backend const backend : {Backend::reference, Backend::cpu}) {
-    Inputs const in = Inputs::random(6, 11, 4, 0.1);
-    Result const whole = run(backend, DType::float64, in);
-    expect_equal(run(backend, DType::float64, in, {0, 1, 6, 11}, {0, 1, 2}), whole, 1e-14);
-    expect_equal(run(backend, DType::float64, in, {0, 1, 6, 11}, {2, 0, 1}), whole, 1e-14);
+    ContrastInputs const in = ContrastInputs::random(6, 11, 4, 0.1);
+    ContrastResults const whole = run_contrast(backend, DType::float64, in);
+    expect_equal_results(run_contrast(backend, DType::float64, in, {0, 1, 6, 11}, {0, 1, 2}), whole,
+                         1e-14);
+    expect_equal_results(run_contrast(backend, DType::float64, in, {0, 1, 6, 11}, {2, 0, 1}), whole,
+                         1e-14);
   }
 }
 
 TEST(Contrast, DoesNotDependOnTheNumberOfThreads) {
-  Inputs const in = Inputs::random(200, 77, 8, 0.1);
+  ContrastInputs const in = ContrastInputs::random(200, 77, 8, 0.1);
   int const before = omp_get_max_threads();
   omp_set_num_threads(1);
-  Result const one = run(Backend::cpu, DType::float32, in);
+  ContrastResults const one = run_contrast(Backend::cpu, DType::float32, in);
   for (int const threads : {2, 3}) {
     omp_set_num_threads(threads);
-    expect_equal(run(Backend::cpu, DType::float32, in), one, 0);
+    expect_equal_results(run_contrast(Backend::cpu, DType::float32, in), one, 0);
   }
   omp_set_num_threads(before);
 }
@@ -222,16 +227,17 @@ TEST(Contrast, DoesNotDependOnTheNumberOfThreads) {
 TEST(Contrast, CallsTheSmallestOfEqualKeysTheBest) {
   for (Backend const backend : {Backend::reference, Backend::cpu})
     for (std::vector<Index> const& order : {std::vector<Index>{0, 1}, std::vector<Index>{1, 0}}) {
-      Inputs in{2, 9, 2, {1, 2, 1, 2}, std::vector<double>(18, 0.5), 3, {2, 7}};
+      ContrastInputs in{2, 9, 2, {1, 2, 1, 2}, std::vector<double>(18, 0.5), 3, {2, 7}};
       in.k[2 * 0] = in.k[2 * 1] = 0.25;  // keys 2 to 8 are equal, 0 and 1 lower
-      EXPECT_EQ(run(backend, DType::float64, in, {0, 6, 9}, order).correct, 1);
+      EXPECT_EQ(run_contrast(backend, DType::float64, in, {0, 6, 9}, order).correct, 1);
     }
 }
 
 TEST(Contrast, StaysFiniteForLargeLogits) {
   for (Backend const backend : {Backend::reference, Backend::cpu}) {
-    Inputs in{1, 3, 1, {1}, {-1, 1, 0.5}, 1000, {1}};
-    Result const result = run(backend, DType::float32, in, {0, 1, 2, 3}, {0, 1, 2});
+    ContrastInputs in{1, 3, 1, {1}, {-1, 1, 0.5}, 1000, {1}};
+    ContrastResults const result =
+        run_contrast(backend, DType::float32, in, {0, 1, 2, 3}, {0, 1, 2});
     EXPECT_EQ(result.lse[0], 1000);
     EXPECT_EQ(result.loss, 0);
     EXPECT_EQ(result.dq[0], 0);
@@ -239,7 +245,8 @@ TEST(Contrast, StaysFiniteForLargeLogits) {
 }
 
 TEST(Contrast, RefusesSmoothingOverASingleKey) {
-  Inputs const in = Inputs::random(2, 1, 3, 0.1);
-  EXPECT_THROW(run(Backend::reference, DType::float64, in), Error);
-  EXPECT_EQ(run(Backend::reference, DType::float64, Inputs::random(2, 1, 3, 0)).loss, 0);
+  ContrastInputs const in = ContrastInputs::random(2, 1, 3, 0.1);
+  EXPECT_THROW(run_contrast(Backend::reference, DType::float64, in), Error);
+  EXPECT_EQ(
+      run_contrast(Backend::reference, DType::float64, ContrastInputs::random(2, 1, 3, 0)).loss, 0);
 }

@@ -30,18 +30,18 @@ class Synth : public TemporaryFolder {
   }
 };
 
-void ignore(Index, Index) {}
+void without_progress(Index, Index) {}
 
-std::string text_of(std::span<std::byte const> bytes) {
+std::string caption_text(std::span<std::byte const> bytes) {
   return std::string(reinterpret_cast<char const*>(bytes.data()), bytes.size());
 }
 
 TEST_F(Synth, EqualOptionsGiveEqualBytes) {
-  build_synth(options("a"), ignore);
-  build_synth(options("b"), ignore);
+  build_synth(options("a"), without_progress);
+  build_synth(options("b"), without_progress);
   SynthOptions other = options("c");
   other.seed = 2;
-  build_synth(other, ignore);
+  build_synth(other, without_progress);
   for (char const* part : {"train", "heldout-captions", "heldout-pairs"}) {
     std::string const shard = read_file(folder_ / "a" / part / "shard-00000.h5");
     EXPECT_EQ(shard, read_file(folder_ / "b" / part / "shard-00000.h5")) << part;
@@ -50,15 +50,15 @@ TEST_F(Synth, EqualOptionsGiveEqualBytes) {
 }
 
 TEST_F(Synth, SamplesHoldAPictureACaptionAndASound) {
-  build_synth(options("a"), ignore);
+  build_synth(options("a"), without_progress);
   Dataset const dataset = Dataset::open(folder_ / "a" / "train");
   EXPECT_THAT(dataset.modalities(), ElementsAre("image", "text", "audio"));
   ASSERT_EQ(dataset.size(), 40);
   Sample const sample = dataset.read(7);
   EXPECT_EQ(sample.key, "train-000007");
-  EXPECT_TRUE(text_of(sample.items[0][0]).starts_with("\x89PNG"));
-  EXPECT_TRUE(text_of(sample.items[1][0]).starts_with("a "));
-  std::string const wave = text_of(sample.items[2][0]);
+  EXPECT_TRUE(caption_text(sample.items[0][0]).starts_with("\x89PNG"));
+  EXPECT_TRUE(caption_text(sample.items[1][0]).starts_with("a "));
+  std::string const wave = caption_text(sample.items[2][0]);
   EXPECT_TRUE(wave.starts_with("RIFF"));
   EXPECT_EQ(wave.size(), 44u + 2 * 11200);
 }
@@ -70,12 +70,12 @@ TEST_F(Synth, LabelsNameTheUpperOrLeftObject) {
   EXPECT_EQ(
       scene_classes()[static_cast<std::size_t>(Scene{{0, 1, 2}, {1, 3, 4}, 3}.class_number())],
       "green cross");
-  build_synth(options("a"), ignore);
+  build_synth(options("a"), without_progress);
   Dataset const dataset = Dataset::open(folder_ / "a" / "train");
   ASSERT_EQ(dataset.index().classes.size(), 48u);
   for (Index i = 0; i < dataset.size(); ++i) {
     Sample const sample = dataset.read(i);
-    std::string const caption = text_of(sample.items[1][0]);
+    std::string const caption = caption_text(sample.items[1][0]);
     std::string leading = caption.substr(0, caption.find(" above "));
     for (char const* relation : {" left of ", " right of ", " below "})
       if (std::size_t const at = caption.find(relation); at != std::string::npos)
@@ -86,19 +86,19 @@ TEST_F(Synth, LabelsNameTheUpperOrLeftObject) {
 }
 
 TEST_F(Synth, AFinishedSetIsLeftAloneAndAnotherOneIsNotOverwritten) {
-  build_synth(options("a"), ignore);
+  build_synth(options("a"), without_progress);
   auto const time = std::filesystem::last_write_time(folder_ / "a" / "train" / "shard-00000.h5");
-  build_synth(options("a"), ignore);
+  build_synth(options("a"), without_progress);
   EXPECT_EQ(std::filesystem::last_write_time(folder_ / "a" / "train" / "shard-00000.h5"), time);
   SynthOptions other = options("a");
   other.seed = 2;
-  EXPECT_THROW(build_synth(other, ignore), UsageError);
+  EXPECT_THROW(build_synth(other, without_progress), UsageError);
 }
 
 TEST_F(Synth, ShardsWithoutAnIndexAreNotOverwritten) {
-  build_synth(options("a"), ignore);
+  build_synth(options("a"), without_progress);
   std::filesystem::remove(folder_ / "a" / "train" / "index.json");
-  EXPECT_THROW(build_synth(options("a"), ignore), UsageError);
+  EXPECT_THROW(build_synth(options("a"), without_progress), UsageError);
 }
 
 TEST(SynthSplits, KeepCaptionsAndPairsApart) {

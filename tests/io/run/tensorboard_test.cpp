@@ -56,14 +56,14 @@ class Bytes {
   std::size_t at_ = 0;
 };
 
-struct Event {
+struct StoredEvent {
   double wall_time = 0;
   std::uint64_t step = 0;
   std::string version;
   std::map<std::string, float> scalars;
 };
 
-void read_value(Bytes value, Event& event) {
+void read_value(Bytes value, StoredEvent& event) {
   std::string tag;
   float scalar = NAN;
   while (!value.empty()) {
@@ -78,8 +78,8 @@ void read_value(Bytes value, Event& event) {
   event.scalars[tag] = scalar;
 }
 
-Event read_event(Bytes bytes) {
-  Event event;
+StoredEvent read_event(Bytes bytes) {
+  StoredEvent event;
   while (!bytes.empty()) {
     std::uint64_t const key = bytes.varint();
     if (key == (1 << 3 | 1)) {
@@ -95,18 +95,18 @@ Event read_event(Bytes bytes) {
         read_value(Bytes(summary.take(summary.varint())), event);
       }
     } else {
-      throw std::runtime_error("unknown field of Event");
+      throw std::runtime_error("unknown field of StoredEvent");
     }
   }
   return event;
 }
 
-std::vector<Event> read_events(std::filesystem::path const& path) {
+std::vector<StoredEvent> read_events(std::filesystem::path const& path) {
   auto const masked = [](std::string const& bytes) {
     std::uint32_t const crc = crc32c(bytes);
     return static_cast<std::uint32_t>((crc >> 15 | crc << 17) + 0xA282EAD8);
   };
-  std::vector<Event> events;
+  std::vector<StoredEvent> events;
   Bytes file(io::read_file(path));
   while (!file.empty()) {
     std::string const length = file.take(8);
@@ -127,7 +127,7 @@ class Tensorboard : public TemporaryFolder {
   }
   std::vector<std::uint64_t> steps() const {
     std::vector<std::uint64_t> steps;
-    for (Event const& event : read_events(path_)) steps.push_back(event.step);
+    for (StoredEvent const& event : read_events(path_)) steps.push_back(event.step);
     return steps;
   }
 
@@ -142,9 +142,9 @@ TEST_F(Tensorboard, ReadsBackByTheFormatsDescription) {
   ASSERT_EQ(crc32c("123456789"), 0xE3069283);  // the published check value
   write(0, 1, 300);
   EventFile(path_, 300).write({{"step", std::int64_t{1} << 40}, {"i2t_r1", 12.5}}, "validation/");
-  std::vector<Event> const events = read_events(path_);
+  std::vector<StoredEvent> const events = read_events(path_);
   ASSERT_EQ(events.size(), 302u);
-  EXPECT_EQ(events[0].version, "brain.Event:2");
+  EXPECT_EQ(events[0].version, "brain.StoredEvent:2");
   EXPECT_GT(events[0].wall_time, 1.7e9);
   EXPECT_EQ(events[300].step, 300u);
   EXPECT_EQ(events[300].scalars, (std::map<std::string, float>{{"loss", 30.0f}, {"epoch", 150}}));
