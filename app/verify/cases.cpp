@@ -6,17 +6,21 @@ namespace {
 struct Entry {
   char const* prefix;  ///< of the case's name; the first that fits is taken
   Case run;
+  char const* needs = nullptr;  ///< a key of its configuration that tells it from others so named
 };
+
+// Trajectories and models of the fine-tuning tasks are named alike.
+constexpr char const* pretraining = "/criterion/dcl_logit_scale";
 
 constexpr Entry entries[] = {
     {"dist_itc", verify_dist_itc},
-    {"dist_model_vl", verify_dist_model},
+    {"dist_model", verify_dist_model, pretraining},
     {"eval_classify", verify_eval_classify},
     {"eval_retrieval", verify_eval_retrieval},
     {"mask_sampling", verify_mask_sampling},
-    {"model", verify_model},
+    {"model", verify_model, pretraining},
     {"tokenizer", verify_tokenizer},
-    {"train", verify_train},
+    {"train", verify_train, pretraining},
     {"transform_audio", verify_transform_audio},
     {"transform_image", verify_transform_image},
     {"unit_audio_adapter", verify_unit_adapter},
@@ -28,7 +32,6 @@ constexpr Entry entries[] = {
     {"unit_image_pos_interp", verify_image_pos_interp},
     {"unit_image_relpos_interp", verify_image_relpos_interp},
     {"unit_text_adapter", verify_unit_adapter},
-    {"unit_attention_scaleheads", verify_unit_attention_scaleheads},
     {"unit_attention", verify_unit_attention},
     {"unit_geglu_ffn", verify_unit_geglu_ffn},
     {"unit_layer", verify_unit_layer},
@@ -36,9 +39,10 @@ constexpr Entry entries[] = {
 
 }  // namespace
 
-Case find_case(std::string const& name) {
+Case find_case(Reference const& reference) {
   for (Entry const& entry : entries)
-    if (name.starts_with(entry.prefix)) return entry.run;
+    if (reference.name().starts_with(entry.prefix) && (!entry.needs || reference.has(entry.needs)))
+      return entry.run;
   return nullptr;
 }
 

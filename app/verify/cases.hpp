@@ -2,16 +2,15 @@
 // What each kind of reference file is checked against: one function per kind, found by the file's
 // `case`.
 
-#include <string>
-
 #include "app/verify/reference.hpp"
 
 namespace accord::app {
 
 using Case = void (*)(Queue& queue, Reference& reference);
 
-/// The function for a case; null when this build cannot check it.
-Case find_case(std::string const& name);
+/// The function for a file; null when this build cannot check its kind. Its name only says the
+/// kind: whatever follows, and every size, is the file's.
+Case find_case(Reference const& reference);
 
 void verify_dist_itc(Queue& queue, Reference& reference);
 void verify_dist_model(Queue& queue, Reference& reference);
@@ -27,7 +26,6 @@ void verify_transform_audio(Queue& queue, Reference& reference);
 void verify_transform_image(Queue& queue, Reference& reference);
 void verify_unit_adapter(Queue& queue, Reference& reference);
 void verify_unit_attention(Queue& queue, Reference& reference);
-void verify_unit_attention_scaleheads(Queue& queue, Reference& reference);
 void verify_unit_audio_convpos(Queue& queue, Reference& reference);
 void verify_unit_audio_extractor(Queue& queue, Reference& reference);
 void verify_unit_buckets(Queue& queue, Reference& reference);

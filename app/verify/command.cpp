@@ -33,7 +33,7 @@ double worst(Reference const& reference) {
 void add_verify(CLI::App& app, Run& run) {
   struct Options {
     std::vector<std::string> files;
-    std::string dtype = "float64";
+    std::string dtype = "float64", tokenizer;
     bool each = false;
   };
   auto options = std::make_shared<Options>();
@@ -43,6 +43,8 @@ void add_verify(CLI::App& app, Run& run) {
   command->add_option("--dtype", options->dtype, "Type to compute in")
       ->check(CLI::IsMember({"float64", "float32"}))
       ->capture_default_str();
+  command->add_option("--tokenizer", options->tokenizer,
+                      "Folder with the vocabulary of files of tokens, if they do not hold it");
   command->add_flag("--each", options->each, "Print every tensor's error, not only failures");
   command->footer(
       "Exit codes: 0 all that can be checked pass; 65 a file fails or cannot be read, or\n"
@@ -53,8 +55,8 @@ void add_verify(CLI::App& app, Run& run) {
       std::size_t passed = 0, skipped = 0;
       for (std::string const& file : options->files) {
         Queue queue(selected_backend());
-        Reference reference(file, dtype);
-        Case const verify = find_case(reference.name());
+        Reference reference(file, dtype, options->tokenizer);
+        Case const verify = find_case(reference);
         if (!verify) {
           ++skipped;
           fmt::print("{:<34} {}  skipped: no check for this kind yet\n", reference.name(),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -41,10 +42,11 @@ Tolerance tolerance_of(Quantity quantity, DType dtype) {
   return {};
 }
 
-Reference::Reference(std::filesystem::path const& file, DType dtype)
+Reference::Reference(std::filesystem::path const& file, DType dtype, std::string tokenizer)
     : file_(file),
       name_(file_.attribute_text("/", "case")),
       dtype_(dtype),
+      tokenizer_(std::move(tokenizer)),
       config_(std::make_unique<Config>()) {
   try {
     config_->json = nlohmann::json::parse(file_.attribute_text("/", "config"));
@@ -60,6 +62,10 @@ bool Reference::has(std::string const& pointer) const {
   return config_->json.contains(nlohmann::json::json_pointer(pointer));
 }
 
+bool Reference::has_text(std::string const& pointer) const {
+  return has(pointer) && config_->json[nlohmann::json::json_pointer(pointer)].is_string();
+}
+
 double Reference::number(std::string const& pointer) const {
   if (!has(pointer))
     throw DataError(fmt::format("{}: config has no {}", file_.path().string(), pointer));
@@ -71,6 +77,14 @@ std::string Reference::text(std::string const& pointer) const {
   if (!has(pointer))
     throw DataError(fmt::format("{}: config has no {}", file_.path().string(), pointer));
   return config_->json[nlohmann::json::json_pointer(pointer)].get<std::string>();
+}
+
+Index Reference::widest(std::string const& input, std::size_t axis) const {
+  Index extent = 0;
+  for (std::string const& name : file_.datasets("inputs"))
+    if (name == input || name.ends_with("/" + input))
+      extent = std::max(extent, shape("inputs/" + name).at(axis));
+  return extent;
 }
 
 Tensor Reference::tensor(Queue& queue, std::vector<double> const& values, Shape shape) const {

@@ -46,19 +46,24 @@ struct Compared {
 
 class Reference {
  public:
-  Reference(std::filesystem::path const& file, DType dtype);
+  /// \param tokenizer  the vocabulary's folder, for files of tokens; empty: the file's own, or one
+  /// near it
+  Reference(std::filesystem::path const& file, DType dtype, std::string tokenizer = "");
   ~Reference();
 
   io::Hdf5Reader const& file() const { return file_; }
   std::string const& name() const { return name_; }  ///< the attribute `case`
   DType dtype() const { return dtype_; }
+  std::string const& tokenizer() const { return tokenizer_; }
 
   /// The attribute `config` by JSON pointer ("/model/encoder/embed_dim"). \throws DataError if it
   /// is not there.
   double number(std::string const& pointer) const;
   std::string text(std::string const& pointer) const;
   bool flag(std::string const& pointer) const { return number(pointer) != 0; }
+  Index integer(std::string const& pointer) const { return static_cast<Index>(number(pointer)); }
   bool has(std::string const& pointer) const;
+  bool has_text(std::string const& pointer) const;
 
   std::vector<double> values(std::string const& dataset) const {
     return file_.read<double>(dataset);
@@ -66,6 +71,9 @@ class Reference {
   std::vector<Index> shape(std::string const& dataset) const {
     return file_.dataset(dataset).shape;
   }
+  /// The largest extent of an axis among the inputs of this name, in whatever group: of all steps
+  /// and ranks. 0 if there is none.
+  Index widest(std::string const& input, std::size_t axis) const;
   /// A dataset as a tensor of the run's type.
   Tensor tensor(Queue& queue, std::string const& dataset) const;
   /// Host values as a tensor of the run's type.
@@ -89,6 +97,7 @@ class Reference {
   io::Hdf5Reader file_;
   std::string name_;
   DType dtype_;
+  std::string tokenizer_;
   std::unique_ptr<Config> config_;
   std::vector<Compared> results_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <regex>
 
 #include "app/config/config.hpp"
 #include "app/config/presets.hpp"
@@ -12,15 +13,11 @@
 namespace accord::app {
 namespace {
 
-Index integer(Reference const& reference, std::string const& pointer) {
-  return static_cast<Index>(reference.number(pointer));
-}
-
 StackConfig stack(Reference const& reference, std::string const& at) {
-  StackConfig config{.embed_dim = integer(reference, at + "/embed_dim"),
-                     .layers = integer(reference, at + "/layers"),
-                     .heads = integer(reference, at + "/attention_heads"),
-                     .ffn_dim = integer(reference, at + "/ffn_embed_dim")};
+  StackConfig config{.embed_dim = reference.integer(at + "/embed_dim"),
+                     .layers = reference.integer(at + "/layers"),
+                     .heads = reference.integer(at + "/attention_heads"),
+                     .ffn_dim = reference.integer(at + "/ffn_embed_dim")};
   if (reference.flag(at + "/use_layer_scale"))
     config.layer_scale_init = reference.number(at + "/layer_scale_init_value");
   config.drop_path = reference.number(at + "/drop_path_rate");
@@ -35,17 +32,85 @@ void append(ModalityInput& input, std::vector<T> const& item) {
   input.offsets.push_back(input.offsets.back() + static_cast<Index>(item.size()));
 }
 
+// Rows of a table of a modality's adapter, the encoder's or the decoder's, or of an adapter alone.
+Index table_rows(Reference const& reference, std::string const& modality, std::string const& table,
+                 Index otherwise) {
+  for (std::string const& name : reference.file().datasets("weights"))
+    if (name == table || name.ends_with(modality + "_adapter." + table))
+      return reference.shape("weights/" + name)[0];
+  return otherwise;
+}
+
+// "[(512, 10, 5)] + [(512, 3, 2)] * 4": lists of (channels, kernel, stride), repeated and joined. A
+// decoder's adapter has none.
+void set_convolutions(Reference const& reference, std::string const& pointer,
+                      ModalityConfig& config) {
+  if (!reference.has_text(pointer)) return;
+  std::string const spec = reference.text(pointer);
+  auto const fail = [&] {
+    throw DataError(fmt::format("{}: {} is not a list of convolutions of one width: {}",
+                                reference.file().path().string(), pointer, spec));
+  };
+  static std::regex const list(R"(\[([^\]]*)\]\s*(?:\*\s*(\d+))?)"),
+      item(R"(\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\))");
+  config.channels = 0;
+  config.kernels.clear();
+  config.strides.clear();
+  for (std::sregex_iterator l(spec.begin(), spec.end(), list), end; l != end; ++l) {
+    std::string const items = (*l)[1];
+    int const times = (*l)[2].matched ? std::stoi((*l)[2]) : 1;
+    for (int repeat = 0; repeat < times; ++repeat)
+      for (std::sregex_iterator i(items.begin(), items.end(), item); i != end; ++i) {
+        Index const channels = std::stoll((*i)[1]);
+        if (config.channels != 0 && config.channels != channels) fail();
+        config.channels = channels;
+        config.kernels.push_back(std::stoll((*i)[2]));
+        config.strides.push_back(std::stoll((*i)[3]));
+      }
+  }
+  if (config.kernels.empty()) fail();
+}
+
+// What a batch leaves of a sound of this many frames: no frame needs more samples, and what lies
+// behind them is padding.
+Index samples_of(ModalityConfig const& config, Index frames) {
+  Index samples = frames + 1;
+  for (std::size_t i = config.kernels.size(); i-- > 0;)
+    samples = (samples - 1) * config.strides[i] + config.kernels[i];
+  return samples - 1;
+}
+
 }  // namespace
+
+ModalityConfig reference_text(Reference const& reference, std::string const& pointer) {
+  ModalityConfig config{.name = "text", .adapter = "token"};
+  config.bucket_size = reference.integer(pointer + "/bucket_size");
+  config.max_tokens = reference.widest("src_tokens", 1) - 1;  // the end mark is one more
+  config.positions = table_rows(reference, "text", "embed_positions.weight", config.positions);
+  config.vocabulary = table_rows(reference, "text", "embed_tokens.weight", config.vocabulary);
+  return config;
+}
+
+ModalityConfig reference_picture(Reference const& reference, std::string const& pointer) {
+  ModalityConfig config{.name = "image", .adapter = "patch"};
+  config.size = reference.widest("src_images", 2);
+  config.position_side = reference.integer(pointer + "/bucket_size");
+  config.stem = reference.text(pointer + "/vision_encoder_type");
+  return config;
+}
 
 ModalityConfig reference_signal(Reference const& reference, std::string const& pointer) {
   ModalityConfig config{.name = "audio", .adapter = "convolution", .positions = 1026};
-  config.bucket_size = integer(reference, pointer + "/bucket_size");
-  config.channels = integer(reference, pointer + "/feature_embed_dim");
-  config.position_layers = integer(reference, pointer + "/conv_pos_depth");
-  config.position_groups = integer(reference, pointer + "/conv_pos_groups");
+  config.bucket_size = reference.integer(pointer + "/bucket_size");
+  config.positions = table_rows(reference, "audio", "embed_positions.weight", config.positions);
+  set_convolutions(reference, pointer + "/feature_encoder_spec", config);
+  config.position_layers = reference.integer(pointer + "/conv_pos_depth");
+  config.position_groups = reference.integer(pointer + "/conv_pos_groups");
   config.position_kernel =
-      std::max<Index>(3, integer(reference, pointer + "/conv_pos_width") / config.position_layers);
-  config.max_seconds = 2;
+      std::max<Index>(3, reference.integer(pointer + "/conv_pos_width") / config.position_layers);
+  if (Index const samples = reference.widest("src_audios", 1); samples > 0)
+    config.max_seconds =
+        (static_cast<double>(samples) + 0.5) / static_cast<double>(config.sample_rate);
   return config;
 }
 
@@ -71,19 +136,9 @@ ModelConfig reference_model_config(Reference const& reference, Index pool) {
   config.encoder = stack(reference, encoder);
   config.decoder = stack(reference, "/model/decoder");
   if (reference.flag(encoder + "/use_text_moe"))
-    config.modalities.push_back(
-        {.name = "text",
-         .adapter = "token",
-         .vocabulary = integer(reference, "/vocab"),
-         .positions = 514,
-         .bucket_size = integer(reference, encoder + "/text_adapter/bucket_size")});
+    config.modalities.push_back(reference_text(reference, encoder + "/text_adapter"));
   if (reference.flag(encoder + "/use_image_moe"))
-    config.modalities.push_back(
-        {.name = "image",
-         .adapter = "patch",
-         .size = 16 * integer(reference, encoder + "/image_adapter/bucket_size"),
-         .patch = 16,
-         .stem = reference.text(encoder + "/image_adapter/vision_encoder_type")});
+    config.modalities.push_back(reference_picture(reference, encoder + "/image_adapter"));
   if (reference.flag(encoder + "/use_audio_moe"))
     config.modalities.push_back(reference_signal(reference, encoder + "/audio_adapter"));
   auto weight = [&](std::string const& key) { return reference.number("/criterion/" + key); };
@@ -140,6 +195,17 @@ void load_reference_weights(Queue& queue, Reference const& reference, ParameterS
                                 reference.file().path().string(), group, stored, loaded));
 }
 
+void compare_gradients(Queue& queue, Reference& reference, ParameterStore& store,
+                       Tolerance const& tolerance, std::string const& prefix) {
+  for (int id = 0; id < store.count(); ++id) {
+    std::string const& name = store.spec(id).name;
+    if (!name.starts_with(prefix)) continue;
+    std::string const dataset = "grads/param/" + name.substr(prefix.size());
+    if (reference.file().exists(dataset))
+      reference.compare(queue, dataset, store.gradient(id), tolerance);
+  }
+}
+
 MicroBatch reference_batch(Reference const& reference, ModelConfig const& config,
                            std::string const& group) {
   std::vector<Pass> const passes = resolve_passes(config);
@@ -160,7 +226,7 @@ MicroBatch reference_batch(Reference const& reference, ModelConfig const& config
       for (Index s = 0; s < samples; ++s) {
         std::vector<std::int32_t> item;
         for (Index i = 0; i < width; ++i)
-          if (std::int32_t const id = ids[static_cast<std::size_t>(s * width + i)]; id != 1)
+          if (std::int32_t const id = ids[static_cast<std::size_t>(s * width + i)]; id != pad_token)
             item.push_back(id);
         append(input, item);
         batch.lengths[m].push_back(static_cast<Index>(item.size()) + 1);
@@ -169,11 +235,19 @@ MicroBatch reference_batch(Reference const& reference, ModelConfig const& config
       bool const signal = config.modalities[m].adapter == "convolution";
       auto const values = reference.values(group + (signal ? "src_audios" : "src_images"));
       std::size_t const item = values.size() / static_cast<std::size_t>(samples);
+      std::vector<double> const padding =
+          signal ? reference.values(group + "audio_padding_masks") : std::vector<double>();
+      std::size_t const tokens = padding.size() / static_cast<std::size_t>(samples);
       input.dtype = reference.dtype();
       for (std::size_t s = 0; s < static_cast<std::size_t>(samples); ++s) {
         auto const begin = values.begin() + static_cast<std::ptrdiff_t>(s * item);
         auto end = begin + static_cast<std::ptrdiff_t>(item);
-        while (signal && end != begin && end[-1] == 0) --end;  // the padding of shorter ones
+        if (signal) {  // without the padding of shorter ones
+          auto const mask = padding.begin() + static_cast<std::ptrdiff_t>(s * tokens);
+          auto const frames = std::count(mask, mask + static_cast<std::ptrdiff_t>(tokens), 0.0) - 1;
+          end =
+              begin + std::min(static_cast<Index>(item), samples_of(config.modalities[m], frames));
+        }
         if (reference.dtype() == DType::float64)
           append(input, std::vector<double>(begin, end));
         else

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -67,9 +68,10 @@ void verify_train(Queue& queue, Reference& reference) {
     reference.compare("outputs/steps/" + name, values, tolerance);
   }
   std::vector<double> rates, recorded = reference.values("outputs/lr_schedule");
-  recorded.resize(static_cast<std::size_t>(
-      schedule.steps));  // past the end the official formula restarts (Q14)
-  for (Index i = 0; i < schedule.steps; ++i) rates.push_back(learning_rate_at(schedule, i));
+  // Past the end the official formula restarts (Q14).
+  recorded.resize(std::min(recorded.size(), static_cast<std::size_t>(schedule.steps)));
+  for (std::size_t i = 0; i < recorded.size(); ++i)
+    rates.push_back(learning_rate_at(schedule, static_cast<Index>(i)));
   reference.compare_values("outputs/lr_schedule", rates, recorded, {.relative = 1e-12});
 
   Tolerance const tolerance = tolerance_of(Quantity::trajectory_weights, reference.dtype());
@@ -89,6 +91,8 @@ void verify_dist_model(Queue&, Reference& reference) {
   while (reference.file().exists(fmt::format("inputs/rank{}/src_tokens", ranks))) ++ranks;
   Index const samples = reference.shape("inputs/rank0/src_tokens")[0];
   ModelConfig const config = reference_model_config(reference, samples);
+  Modality const a = config.objectives[0].student[0], b = config.objectives[0].teacher[0];
+  std::string const counts[] = {official_count(config, a, b), official_count(config, b, a)};
   std::mutex reading;
   for (ContrastGradient mode : {ContrastGradient::anchor, ContrastGradient::exact}) {
     bool const official = mode == ContrastGradient::anchor;
@@ -132,10 +136,12 @@ void verify_dist_model(Queue&, Reference& reference) {
         reference.compare("outputs/official/" + official_term(config.objectives[o], config),
                           per_rank([&](StepFigures const& one) { return one.terms[o] * ranks; }),
                           loss);
-      reference.compare("outputs/official/i2t_ncorrect",
-                        per_rank([](StepFigures const& one) { return one.correct[0]; }), {});
-      reference.compare("outputs/official/t2i_ncorrect",
-                        per_rank([](StepFigures const& one) { return one.correct[1]; }), {});
+      for (std::size_t i : {0, 1})
+        reference.compare("outputs/official/" + counts[i],
+                          per_rank([&](StepFigures const& one) { return one.correct[i]; }), {});
+      reference.compare("outputs/official/logit_scale_exp",
+                        per_rank([](StepFigures const& one) { return one.logit_scale; }),
+                        tolerance_of(Quantity::model_output, reference.dtype()));
     } else {
       auto mean = [&](std::vector<double> const& values) {
         double sum = 0;
@@ -144,8 +150,12 @@ void verify_dist_model(Queue&, Reference& reference) {
       };
       reference.compare("outputs/global/loss", mean(total), loss);
       reference.compare(
-          "outputs/global/itc_loss",
+          "outputs/global/" + official_term(config.objectives[0], config),
           mean(per_rank([&](StepFigures const& one) { return one.terms[0] * ranks; })), loss);
+      for (std::size_t i : {0, 1})
+        reference.compare(
+            "outputs/global/" + counts[i],
+            mean(per_rank([&](StepFigures const& one) { return one.correct[i] * ranks; })), {});
     }
     double norm = 0;
     for (auto const& [name, tensor] : gradients)

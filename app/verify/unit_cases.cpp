@@ -84,15 +84,6 @@ BranchRows branch_rows(Queue& queue, Reference const& reference, TimeMajor const
   return branch;
 }
 
-void compare_gradients(Queue& queue, Reference& reference, ParameterStore& store,
-                       Tolerance const& tolerance) {
-  for (int id = 0; id < store.count(); ++id) {
-    std::string const dataset = "grads/param/" + store.spec(id).name;
-    if (reference.file().exists(dataset))
-      reference.compare(queue, dataset, store.gradient(id), tolerance);
-  }
-}
-
 // Attention with a factor per head instead of the norm inside (`scale_heads`): an option of the
 // official code that no published model uses, so Accord's models do not offer it. What it stands on
 // is checked here: projections and the attention op.
@@ -201,16 +192,13 @@ void compare_attention(Queue& queue, Reference& reference, ParameterStore& store
   compare_gradients(queue, reference, store, gradient);
 }
 
-}  // namespace
-
-void verify_unit_attention(Queue&, Reference& reference) {
+void verify_normalised_attention(Reference& reference) {
   Queue queue(Backend::reference);  // a dense bias is the reference backend's
   SelfCommunicator self;
   ParameterStore store;
   ParameterScope::Rules const rules;
-  SelfAttention const attention(
-      ParameterScope(store, rules), static_cast<Index>(reference.number("/embed_dim")),
-      static_cast<Index>(reference.number("/heads")), TensorParallelRegion(self));
+  SelfAttention const attention(ParameterScope(store, rules), reference.integer("/embed_dim"),
+                                reference.integer("/heads"), TensorParallelRegion(self));
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store);
   compare_attention(
@@ -223,13 +211,12 @@ void verify_unit_attention(Queue&, Reference& reference) {
       });
 }
 
-void verify_unit_attention_scaleheads(Queue&, Reference& reference) {
+void verify_head_scaled_attention(Reference& reference) {
   Queue queue(Backend::reference);
   ParameterStore store;
   ParameterScope::Rules const rules;
-  HeadScaledAttention const attention(ParameterScope(store, rules),
-                                      static_cast<Index>(reference.number("/embed_dim")),
-                                      static_cast<Index>(reference.number("/heads")));
+  HeadScaledAttention const attention(ParameterScope(store, rules), reference.integer("/embed_dim"),
+                                      reference.integer("/heads"));
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store);
   compare_attention(
@@ -240,6 +227,15 @@ void verify_unit_attention_scaleheads(Queue&, Reference& reference) {
         Tensor dx = attention.backward(queue, dy, x, plan, dense, saved);
         return std::pair{std::move(y), std::move(dx)};
       });
+}
+
+}  // namespace
+
+void verify_unit_attention(Queue&, Reference& reference) {
+  if (reference.flag("/scale_heads"))
+    verify_head_scaled_attention(reference);
+  else
+    verify_normalised_attention(reference);
 }
 
 void verify_unit_geglu_ffn(Queue& queue, Reference& reference) {
@@ -267,12 +263,12 @@ void verify_unit_geglu_ffn(Queue& queue, Reference& reference) {
 
 void verify_unit_layer(Queue&, Reference& reference) {
   Queue queue(Backend::reference);
-  auto integer = [&](char const* pointer) { return static_cast<Index>(reference.number(pointer)); };
-  StackConfig const config{.embed_dim = integer("/embed_dim"),
-                           .layers = 1,
-                           .heads = integer("/attention_heads"),
-                           .ffn_dim = integer("/ffn_embed_dim"),
-                           .layer_scale_init = reference.number("/layer_scale_init_value")};
+  StackConfig config{.embed_dim = reference.integer("/embed_dim"),
+                     .layers = 1,
+                     .heads = reference.integer("/attention_heads"),
+                     .ffn_dim = reference.integer("/ffn_embed_dim")};
+  if (reference.flag("/use_layer_scale"))
+    config.layer_scale_init = reference.number("/layer_scale_init_value");
   std::vector<std::string> names;
   std::vector<Index> const shape = reference.shape("inputs/x");
   TimeMajor layout{shape[0], shape[1], {}, {}};
