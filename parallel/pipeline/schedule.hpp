@@ -35,13 +35,15 @@ enum class ScheduleKind : std::uint8_t { gpipe, one_forward_one_backward, interl
 StageSchedule gpipe(int micro_batches);
 
 /// As few forwards as fill the pipeline, then one forward and one backward in turn (Narayanan et
-/// al., PipeDream-Flush / Megatron-LM 2021): at most `stages - stage` micro-batches are held, the
-/// bubble is that of gpipe.
+/// al., PipeDream-Flush / Megatron-LM 2021): min(stages - stage, micro_batches) micro-batches are
+/// held at the peak, the bubble is that of gpipe.
 StageSchedule one_forward_one_backward(int stage, int stages, int micro_batches);
 
 /// The same with each stage holding `chunks` pieces of the model, in rounds of `stages`
-/// micro-batches per chunk: the bubble shrinks by `chunks`, for as many times the messages.
-/// \throws UsageError unless micro_batches is a multiple of stages.
+/// micro-batches per chunk: the bubble shrinks by `chunks`, for as many times the messages. Held at
+/// the peak: min(2 (stages - stage - 1) + (chunks - 1) stages + 1, micro_batches chunks) pieces,
+/// the warm-up of Megatron-LM and the forward that the first backward follows. \throws UsageError
+/// unless micro_batches is a multiple of stages.
 StageSchedule interleaved(int stage, int stages, int micro_batches, int chunks);
 
 /// The schedule of one kind. chunks > 1 is for the interleaved kind alone.

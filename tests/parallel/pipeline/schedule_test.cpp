@@ -244,12 +244,49 @@ TEST(Schedule, GpipeRunsBackwardInReverse) {
                                      {Direction::backward, 0, 0}}));
 }
 
-TEST(Schedule, OneForwardOneBackwardHoldsAtMostTheStagesThatFollow) {
-  for (int stages : {1, 2, 4, 8})
+// What a stage holds at its peak, exactly: one more would be memory for nothing, one less a stage
+// that waits. Each kind's closed form is its warm-up, and the forward that the first backward
+// follows:
+//   gpipe        all (GPipe)
+//   1f1b         stages - stage - 1 (PipeDream-Flush)
+//   interleaved  2 (stages - stage - 1) + (chunks - 1) stages (Megatron-LM's
+//                num_warmup_microbatches)
+// where there is work for so many.
+TEST(Schedule, HoldsAsManyActivationsAsItsWarmUpAndOneMore) {
+  for (int stages = 1; stages <= 8; ++stages)
     for (int stage = 0; stage < stages; ++stage)
-      EXPECT_EQ(peak_activations(one_forward_one_backward(stage, stages, 16)),
-                std::min(16, stages - stage));
-  EXPECT_EQ(peak_activations(gpipe(16)), 16);
+      for (int micro_batches = 1; micro_batches <= 24; ++micro_batches) {
+        SCOPED_TRACE(::testing::Message() << "stage " << stage << " of " << stages << ", "
+                                          << micro_batches << " micro-batches");
+        EXPECT_EQ(peak_activations(gpipe(micro_batches)), micro_batches);
+        EXPECT_EQ(peak_activations(one_forward_one_backward(stage, stages, micro_batches)),
+                  std::min(stages - stage, micro_batches));
+        if (micro_batches % stages != 0) continue;
+        for (int chunks = 1; chunks <= 4; ++chunks) {
+          int const warm_up = 2 * (stages - stage - 1) + (chunks - 1) * stages;
+          EXPECT_EQ(peak_activations(interleaved(stage, stages, micro_batches, chunks)),
+                    std::min(warm_up + 1, micro_batches * chunks))
+              << chunks << " chunks";
+        }
+      }
+}
+
+// The first backward comes right behind the peak, and from there on forwards and backwards take
+// turns, so the peak is not exceeded by a little now and then but reached and held.
+TEST(Schedule, TakesTurnsBehindItsWarmUp) {
+  for (int chunks : {1, 2, 3}) {
+    StageSchedule const schedule = interleaved(1, 4, 8, chunks);
+    auto const first = std::find_if(schedule.begin(), schedule.end(), [](StageStep const& step) {
+      return step.direction == Direction::backward;
+    });
+    EXPECT_EQ(first - schedule.begin(), 2 * (4 - 1 - 1) + (chunks - 1) * 4 + 1);
+    int forwards_left = 8 * chunks - static_cast<int>(first - schedule.begin());
+    for (auto step = first; step != schedule.end(); ++step) {
+      bool const backward_turn = (step - first) % 2 == 0 || forwards_left == 0;
+      EXPECT_EQ(step->direction, backward_turn ? Direction::backward : Direction::forward);
+      forwards_left -= step->direction == Direction::forward;
+    }
+  }
 }
 
 // Of 3 units of work per micro-batch, (stages - 1) * 3 are idle; interleaving divides that.
