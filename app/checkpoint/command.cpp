@@ -69,6 +69,24 @@ std::string excerpt(std::string const& configuration) {
   return out;
 }
 
+void print_run(io::RunState const& run) {
+  auto const line = [](char const* name, std::string const& value) {
+    if (!value.empty()) std::cout << fmt::format("{:<12} {}\n", name, value);
+  };
+  io::BitConditions const& conditions = run.conditions;
+  line("build", run.build);
+  line("made", run.made_from);
+  line("program", conditions.program);
+  line("device", conditions.device);
+  line("library", conditions.library);
+  line("processor", conditions.processor);
+  if (conditions.threads > 0) line("threads", std::to_string(conditions.threads));
+  line("layout", to_string(conditions.layout));
+  if (run.total_steps) line("total steps", std::to_string(*run.total_steps));
+  if (run.skipped_samples > 0) line("skipped", fmt::format("{} samples", run.skipped_samples));
+  if (!run.carried_configuration.empty()) line("carries", "modalities that this run does not use");
+}
+
 void print_checkpoint(io::OpenCheckpoint const& checkpoint) {
   io::Manifest const& manifest = checkpoint.manifest;
   io::Documents const& documents = manifest.documents;
@@ -87,8 +105,7 @@ void print_checkpoint(io::OpenCheckpoint const& checkpoint) {
       size_text(totals.bytes), manifest.files.size(), totals.runs);
   if (!documents.loader.empty()) std::cout << fmt::format("loader       {}\n", documents.loader);
   if (!tokenizer.empty()) std::cout << fmt::format("tokenizer    {}\n", joined(tokenizer));
-  for (auto const& [name, value] : documents.run)
-    std::cout << fmt::format("{:<12} {}\n", name, value);
+  print_run(documents.run);
   if (std::string const lines = excerpt(documents.configuration); !lines.empty())
     std::cout << "configuration (--config prints all of it)\n" << lines;
 }

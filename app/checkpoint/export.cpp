@@ -135,7 +135,8 @@ void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch
   io::Documents documents;
   documents.configuration = to_toml(branch);
   documents.tokenizer = checkpoint.manifest.documents.tokenizer;
-  documents.run["exported_from"] = std::filesystem::absolute(checkpoint.folder).string();
+  documents.run.made_from =
+      fmt::format("exported from {}", std::filesystem::absolute(checkpoint.folder).string());
   auto const folder =
       write_weights(options.out, checkpoint.manifest.step, weights.infos, std::move(documents),
                     io::stored_values(checkpoint, weights.stored));

@@ -120,7 +120,8 @@ int import_checkpoint(ImportOptions const& options) {
   io::Documents documents;
   documents.configuration = to_toml(config);
   documents.tokenizer = tokenizer->files();
-  documents.run["imported_from"] = std::filesystem::absolute(options.from).string();
+  documents.run.made_from =
+      fmt::format("imported from {}", std::filesystem::absolute(options.from).string());
   auto const folder = write_weights(
       options.out, 0, selection.infos, std::move(documents),
       [&](std::size_t i, Index begin, std::span<std::byte> out) {

@@ -131,8 +131,8 @@ int merge(MergeOptions const& options) {
   documents.tokenizer = stage2.manifest.documents.tokenizer;
   if (documents.tokenizer != stage1.manifest.documents.tokenizer)
     throw DataError("the two checkpoints have different vocabularies");
-  documents.run["merged_from"] =
-      fmt::format("{}, {}", std::filesystem::absolute(stage1.folder).string(),
+  documents.run.made_from =
+      fmt::format("merged from {}, {}", std::filesystem::absolute(stage1.folder).string(),
                   std::filesystem::absolute(stage2.folder).string());
   auto const folder =
       write_weights(options.out, stage2.manifest.step, infos, std::move(documents),

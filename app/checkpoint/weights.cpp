@@ -40,7 +40,7 @@ std::filesystem::path write_weights(std::filesystem::path const& directory, Inde
   if (std::error_code error; std::filesystem::exists(io::step_folder(directory, step), error))
     throw UsageError(fmt::format("{} is there already; give another folder as --out",
                                  io::step_folder(directory, step).string()));
-  documents.run["build"] = build_description();
+  documents.run.build = build_description();
   std::vector<io::ConstPiece> pieces;
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < infos.size(); ++i) {

@@ -46,9 +46,9 @@ Config whole_config(io::OpenCheckpoint const& checkpoint) {
   Config config = stored_config(checkpoint);
   // A fine-tuned model's shared layers have moved away from what it carries.
   if (config.model.layer_position_bias || find_classification(config.model) >= 0) return config;
-  auto const& notes = checkpoint.manifest.documents.run;
-  if (auto const note = notes.find(carried_from); note != notes.end())
-    add_contrasted(config.model, read(note->second, checkpoint).model);
+  if (std::string const& carried = checkpoint.manifest.documents.run.carried_configuration;
+      !carried.empty())
+    add_contrasted(config.model, read(carried, checkpoint).model);
   return config;
 }
 

@@ -9,9 +9,6 @@ namespace accord::app {
 /// read it
 Config stored_config(io::OpenCheckpoint const& checkpoint);
 
-/// Name of the note in a checkpoint with the configuration of the modalities it carries.
-inline constexpr char const* carried_from = "carried_from";
-
 /// The same, and in it the contrasted modalities, with their contrasts, whose weights the
 /// checkpoint only passes on (io/checkpoint/carried.hpp). \throws DataError likewise
 Config whole_config(io::OpenCheckpoint const& checkpoint);

@@ -23,29 +23,34 @@ std::string processor() {
 
 }  // namespace
 
-std::map<std::string, std::string> bit_conditions(Queue const& queue,
-                                                  parallel::MeshShape const& mesh) {
-  std::map<std::string, std::string> conditions = {
-      {"program", binary_hash()},
-      {"device", std::string(name_of(queue.backend()))},
-      {"processor", processor()},
-      {"threads", std::to_string(threads_per_rank())},
-      {"layout",
-       fmt::format("data {} x pipeline {} x tensor {}", mesh.data, mesh.pipeline, mesh.tensor)}};
+io::BitConditions bit_conditions(Queue const& queue, parallel::MeshShape const& mesh) {
+  io::BitConditions conditions{.program = binary_hash(),
+                               .device = std::string(name_of(queue.backend())),
+                               .processor = processor(),
+                               .threads = threads_per_rank(),
+                               .layout = {mesh.data, mesh.pipeline, mesh.tensor}};
   if constexpr (build::has_cuda)
     if (queue.backend() == Backend::cuda) {
-      conditions["device"] += ": " + cuda::device_description();
-      conditions["library"] = cuda::blas_description();
+      conditions.device += ": " + cuda::device_description();
+      conditions.library = cuda::blas_description();
     }
   return conditions;
 }
 
-std::vector<std::string> changed_conditions(std::map<std::string, std::string> const& saved,
-                                            std::map<std::string, std::string> const& now) {
+std::vector<std::string> changed_conditions(io::BitConditions const& saved,
+                                            io::BitConditions const& now) {
   std::vector<std::string> changed;
-  for (auto const& [name, value] : now)
-    if (auto const before = saved.find(name); before != saved.end() && before->second != value)
-      changed.push_back(fmt::format("{} was '{}', is '{}'", name, before->second, value));
+  auto const compare = [&](char const* name, std::string const& before, std::string const& after) {
+    if (!before.empty() && !after.empty() && before != after)
+      changed.push_back(fmt::format("{} was '{}', is '{}'", name, before, after));
+  };
+  auto const count = [](int n) { return n > 0 ? std::to_string(n) : ""; };
+  compare("device", saved.device, now.device);
+  compare("layout", to_string(saved.layout), to_string(now.layout));
+  compare("library", saved.library, now.library);
+  compare("processor", saved.processor, now.processor);
+  compare("program", saved.program, now.program);
+  compare("threads", count(saved.threads), count(now.threads));
   return changed;
 }
 

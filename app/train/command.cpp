@@ -122,8 +122,9 @@ class TrainRun {
       begun = fmt::format("resumed from {}", checkpoint->folder.string());
       checkpoint_ = checkpoint->folder.string();
       if (first())
-        for (std::string const& change : changed_conditions(
-                 checkpoint->manifest.documents.run, bit_conditions(queue_, training_.mesh())))
+        for (std::string const& change :
+             changed_conditions(checkpoint->manifest.documents.run.conditions,
+                                bit_conditions(queue_, training_.mesh())))
           announce()(fmt::format("{}: {}: goes on equal to rounding, not bit for bit", checkpoint_,
                                  change));
     } else if (!config().train.init_from.empty()) {
@@ -284,9 +285,7 @@ class TrainRun {
   void save() {
     double const began = Progress::steady_seconds();
     list_skipped();
-    std::map<std::string, std::string> notes = bit_conditions(queue_, training_.mesh());
-    notes["build"] = build_description();
-    checkpoint_ = training_.save(std::move(notes), announce()).string();
+    checkpoint_ = training_.save(announce()).string();
     last_save_ = Progress::steady_seconds();
     save_seconds_ = last_save_ - began;
     if (first())

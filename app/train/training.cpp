@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "app/cli/build_info.hpp"
 #include "app/cli/launch.hpp"
 #include "app/cli/progress.hpp"
 #include "app/config/classes.hpp"
@@ -148,16 +149,13 @@ std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce)
         config_.data.tokenizer, checkpoint->folder.string()));
   optimizer().set_completed(manifest.step);
   data_start_ = io::order_state_from_json(manifest.documents.loader);
-  if (auto const note = manifest.documents.run.find("skipped_samples");
-      note != manifest.documents.run.end())
-    skipped_before_ = std::stoll(note->second);
+  io::RunState const& run = manifest.documents.run;
+  skipped_before_ = run.skipped_samples;
   if (world_.rank() == 0) carried_ = io::carried_by(*checkpoint);
-  if (carried_) carried_configuration_ = manifest.documents.run.at(carried_from);
-  if (auto const note = manifest.documents.run.find("total_steps");
-      note != manifest.documents.run.end() &&
-      parse_config(manifest.documents.configuration, checkpoint->folder.string()).train.epochs ==
-          config_.train.epochs)
-    total_steps_before_ = std::stoll(note->second);
+  if (carried_) carried_configuration_ = run.carried_configuration;
+  if (parse_config(manifest.documents.configuration, checkpoint->folder.string()).train.epochs ==
+      config_.train.epochs)
+    total_steps_before_ = run.total_steps;
   return checkpoint;
 }
 
@@ -229,10 +227,8 @@ void Training::open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
     io::Documents const& documents = resumed->manifest.documents;
     bool const known = use_algorithms(queue_, world_, documents.algorithms,
                                       (resumed->folder / io::manifest_name).string(), announce);
-    std::string const layout = "layout";
-    auto const saved = documents.run.find(layout);
-    algorithms_to_time_ = !known || saved == documents.run.end() ||
-                          saved->second != bit_conditions(queue_, mesh_).at(layout);
+    algorithms_to_time_ =
+        !known || documents.run.conditions.layout != bit_conditions(queue_, mesh_).layout;
     if (!algorithms_to_time_) return;
   }
   algorithms_to_time_ = true;
@@ -358,8 +354,15 @@ std::vector<io::SkippedSample> Training::take_skipped() {
   return io::gather_skipped(queue_, world_, mine);
 }
 
-std::filesystem::path Training::save(std::map<std::string, std::string> notes,
-                                     io::Announce const& announce) {
+io::RunState Training::run_state() {
+  return {.build = build_description(),
+          .conditions = bit_conditions(queue_, mesh_),
+          .total_steps = total_steps(),
+          .skipped_samples = skipped_samples(),
+          .carried_configuration = carried_ ? carried_configuration_ : ""};
+}
+
+std::filesystem::path Training::save(io::Announce const& announce) {
   TraceSpan const span(queue_, Activity::storage, "checkpoint");
   CheckpointTensors tensors = checkpoint_tensors(Moments::with);
   io::Documents documents;
@@ -367,18 +370,13 @@ std::filesystem::path Training::save(std::map<std::string, std::string> notes,
   if (loader_) documents.loader = io::to_json(loader_->state());  // rank 0's count
   documents.algorithms = algorithms_document(queue_);
   documents.tokenizer = tokenizer_->files();
-  documents.run = std::move(notes);
-  documents.run["skipped_samples"] = std::to_string(skipped_samples());
-  documents.run["total_steps"] = std::to_string(total_steps());
+  documents.run = run_state();
   io::SaveOptions options;
   options.files = static_cast<int>(config_.checkpoint.files);
   options.keep = config_.checkpoint.keep > 0 ? static_cast<int>(config_.checkpoint.keep)
                                              : std::numeric_limits<int>::max();
   options.announce = announce;
-  if (carried_) {
-    documents.run[carried_from] = carried_configuration_;
-    options.carried = &*carried_;
-  }
+  if (carried_) options.carried = &*carried_;
   std::filesystem::path folder = io::save_checkpoint(
       world_, queue_, config_.checkpoint.directory, completed(), tensors.infos(),
       tensors.pieces_to_save(queue_, *groups_.tensor), std::move(documents), std::move(options));

@@ -71,10 +71,8 @@ class Training {
   /// that step then
   StepReport step();
 
-  /// Collective: saves and returns the checkpoint's folder, when it is durable. `notes` go into it
-  /// beside the rest.
-  std::filesystem::path save(std::map<std::string, std::string> notes,
-                             io::Announce const& announce);
+  /// Collective: saves and returns the checkpoint's folder, when it is durable.
+  std::filesystem::path save(io::Announce const& announce);
 
   Config const& config() const { return config_; }
   std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
@@ -102,6 +100,7 @@ class Training {
   std::vector<MicroBatch> next_batch(StepReport& report);
   void time_algorithms(std::vector<MicroBatch> const& batch);
   CheckpointTensors checkpoint_tensors(Moments moments);
+  io::RunState run_state();
 
   Queue& queue_;
   parallel::GroupCommunicator& world_;

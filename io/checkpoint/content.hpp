@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/tensor/shape.hpp"
+#include "io/checkpoint/run_state.hpp"
 
 namespace accord::io {
 
@@ -39,8 +40,7 @@ struct Documents {
   std::string loader;         ///< state of the data loader, JSON
   std::string algorithms;     ///< choices timed before the first step, JSON; "" if none
   std::map<std::string, std::string> tokenizer;  ///< file name -> content
-  std::map<std::string, std::string>
-      run;  ///< what produced it: build, device, threads, layout, ...
+  RunState run;                                  ///< what produced it, and must remember
 };
 
 }  // namespace accord::io

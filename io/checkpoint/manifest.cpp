@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view format_name = "accord-checkpoint";
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 
 // The text ends in these, around the 32 digits. Nothing follows, and no other spelling is accepted:
 // each bit counts.
@@ -41,7 +41,7 @@ Json to_json(Manifest const& manifest) {
   json["version"] = format_version;
   json["step"] = manifest.step;
   Documents const& documents = manifest.documents;
-  json["run"] = documents.run;
+  json["run"] = embedded(to_json(documents.run));
   json["configuration"] = documents.configuration;
   json["loader"] = embedded(documents.loader);
   json["algorithms"] = embedded(documents.algorithms);
@@ -73,13 +73,16 @@ Json to_json(Manifest const& manifest) {
 Manifest from_json(Json const& json) {
   if (json.at("format").get<std::string>() != format_name)
     throw DataError("not the manifest of a checkpoint");
-  if (int const version = json_integer<int>(json.at("version")); version != format_version)
+  int const version = json_integer<int>(json.at("version"));
+  if (version < 1 || version > format_version)
     throw DataError(
-        fmt::format("format version {}, this program reads {}", version, format_version));
+        fmt::format("format version {}, this program reads 1 to {}", version, format_version));
   Manifest manifest;
   manifest.step = json_integer<Index>(json.at("step"));
   Documents& documents = manifest.documents;
-  json.at("run").get_to(documents.run);
+  documents.run =
+      version == 1 ? run_state_from_notes(json.at("run").get<std::map<std::string, std::string>>())
+                   : run_state_from_json(json.at("run").dump());
   json.at("configuration").get_to(documents.configuration);
   documents.loader = document_from(json.at("loader"));
   documents.algorithms = document_from(json.at("algorithms"));

@@ -35,7 +35,7 @@ class CheckpointCommand : public TemporaryFolder {
                                 "{\"position\":640}",
                                 "",
                                 {{"vocab.bpe", "abc"}},
-                                {{"device", "cpu"}}},
+                                {.conditions = {.device = "cpu"}}},
                                {});
   }
 

@@ -13,19 +13,24 @@ using ::testing::IsEmpty;
 
 TEST(BitConditions, AreWhatTheLastBitsDependOn) {
   Queue const queue(Backend::cpu);
-  auto const now = bit_conditions(queue, {.data = 2, .pipeline = 1, .tensor = 4});
-  EXPECT_EQ(now.at("program"), binary_hash());
-  EXPECT_EQ(now.at("device"), "cpu");
-  EXPECT_EQ(now.at("layout"), "data 2 x pipeline 1 x tensor 4");
-  EXPECT_TRUE(now.contains("threads") && now.contains("processor"));
+  io::BitConditions const now = bit_conditions(queue, {.data = 2, .pipeline = 1, .tensor = 4});
+  EXPECT_EQ(now.program, binary_hash());
+  EXPECT_EQ(now.device, "cpu");
+  EXPECT_EQ(now.layout, (io::RunLayout{2, 1, 4}));
+  EXPECT_GT(now.threads, 0);
 }
 
 TEST(BitConditions, ThatChangedAreNamed) {
-  std::map<std::string, std::string> const saved{
-      {"threads", "4"}, {"device", "cpu"}, {"skipped_samples", "0"}};
-  EXPECT_THAT(changed_conditions(saved, {{"threads", "4"}, {"device", "cpu"}}), IsEmpty());
-  EXPECT_THAT(changed_conditions(saved, {{"threads", "8"}, {"device", "cpu"}, {"layout", "new"}}),
-              ElementsAre("threads was '4', is '8'"));
+  io::BitConditions const saved{.device = "cpu", .threads = 4, .layout = {1, 1, 2}};
+  io::BitConditions now = saved;
+  EXPECT_THAT(changed_conditions(saved, now), IsEmpty());
+  now.program = "not known of the saved one";
+  now.threads = 8;
+  now.layout.tensor = 4;
+  EXPECT_THAT(changed_conditions(saved, now),
+              ElementsAre("layout was 'data 1 x pipeline 1 x tensor 2', is 'data 1 x pipeline 1 x "
+                          "tensor 4'",
+                          "threads was '4', is '8'"));
 }
 
 }  // namespace

@@ -157,7 +157,7 @@ TEST_F(StageTwo, IsTheSameOnTwoRanksAndAfterAStop) {
   run("train --config '{1}/jobs/configs/tiny-al.toml' --set data.train='{0}/data/train' "
       "--set train.steps=1 --set train.global_batch=8 --set train.dtype=float64 "
       "--set log.directory='{0}/fresh' --set checkpoint.directory='{0}/fresh/checkpoints'");
-  EXPECT_FALSE(checkpoint("fresh").manifest.documents.run.contains("carried_from"));
+  EXPECT_EQ(checkpoint("fresh").manifest.documents.run.carried_configuration, "");
   auto const want = weights("whole");
   std::string const stopped =
       "train --config '{1}/jobs/configs/tiny-al.toml' --set data.train='{0}/data/train' "

@@ -140,7 +140,7 @@ TEST_P(ResumedOverMpi, IsBitwiseARunWithoutAStop) {
     Training before(queue, *world_, same, io::Tokenizer::load("bytes"));
     before.open_data();
     for (int i = 0; i < 3; ++i) before.step();
-    before.save({}, {});
+    before.save({});
   }
   Queue queue(Backend::cpu);
   Training after(queue, *world_, same, io::Tokenizer::load("bytes"));
@@ -167,7 +167,7 @@ TEST_F(TrainingOverMpi, ResumingWithAnotherModelOrSeedIsRefused) {
   Training before(queue, *world_, config({directory}), io::Tokenizer::load("bytes"));
   before.open_data();
   before.step();
-  before.save({}, {});
+  before.save({});
   Training other(queue, *world_, config({directory, "train.seed=9", "objective.itc.weight=0.5"}),
                  io::Tokenizer::load("bytes"));
   try {

@@ -56,6 +56,41 @@ TEST(Manifest, ComesBackAsItWas) {
   EXPECT_EQ(read.files[0].runs[1].hash, (Hash128{0xffffffffffffffff, 0}));
 }
 
+// A manifest as programs of before wrote it: the run as texts by name.
+TEST(Manifest, ReadsVersion1) {
+  Manifest const read = manifest_from_text(R"({
+"checkpoint": {
+"format": "accord-checkpoint",
+"version": 1,
+"step": 7,
+"run": {"build":"accord 0.9.0","carried_from":"[model]\nembed_dim = 8\n","device":"cpu","layout":"data 2 x pipeline 1 x tensor 4","processor":"Some Processor","program":"0123abcd","skipped_samples":"3","threads":"4","total_steps":"1200"},
+"configuration": "[train]\nsteps = 10\n",
+"loader": {"position":448},
+"algorithms": null,
+"tokenizer": {"bytes":""},
+"tensors": [{"kind":"weight","name":"logit_scale","shape":[],"dtype":"float32","file":0,"offset":2048}],
+"files": [{"name":"data-0000.h5","bytes":4096,"outside":"00000000000000010000000000000002","runs":[[2048,4,"00000000000000030000000000000004"]]},{"name":"index.h5","bytes":512,"outside":"00000000000000050000000000000006","runs":[]}]
+},
+"xxh3_128": "27459774f3017cb027f0d90aff084d8c"
+}
+)",
+                                           "");
+  EXPECT_EQ(read.step, 7);
+  RunState want;
+  want.build = "accord 0.9.0";
+  want.conditions.program = "0123abcd";
+  want.conditions.device = "cpu";
+  want.conditions.processor = "Some Processor";
+  want.conditions.threads = 4;
+  want.conditions.layout = {2, 1, 4};
+  want.total_steps = 1200;
+  want.skipped_samples = 3;
+  want.carried_configuration = "[model]\nembed_dim = 8\n";
+  EXPECT_EQ(read.documents.run, want);
+  EXPECT_EQ(read.documents.configuration, "[train]\nsteps = 10\n");
+  EXPECT_EQ(read.tensors.at(0).info.path(), "weight/logit_scale");
+}
+
 TEST(Manifest, RefusesEverySingleBitFlipAndEveryCut) {
   std::string const text = to_text(small_manifest());
   for (std::size_t byte = 0; byte < text.size(); ++byte) {

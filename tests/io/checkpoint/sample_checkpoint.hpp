@@ -119,7 +119,7 @@ inline Documents sample_documents(Index step) {
           "{\"position\":" + std::to_string(step) + ",\"index_hash\":18446744073709551615}",
           "",
           {{"vocab.bpe", "#version: 0.2\n\u0120 t\n"}, {"encoder.json", "{\"a\": 1}"}},
-          {{"device", "cpu"}}};
+          {.conditions = {.device = "cpu", .threads = 2}, .total_steps = 10}};
 }
 
 /// Saves values of `step` from a group of one.
