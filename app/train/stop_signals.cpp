@@ -1,4 +1,4 @@
-#include "app/train/stop.hpp"
+#include "app/train/stop_signals.hpp"
 
 #include <csignal>
 #include <initializer_list>

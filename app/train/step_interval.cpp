@@ -1,0 +1,68 @@
+#include "app/train/step_interval.hpp"
+
+#include "core/model/names.hpp"
+
+namespace accord::app {
+
+void StepInterval::add(StepReport const& report) {
+  ++sums_.steps;
+  sums_.data_wait_seconds += report.data_wait_seconds;
+  sums_.model_flops += report.model_flops;
+  sums_.executed_flops += report.executed_flops;
+  leave_out(report.timing_seconds);
+}
+
+IntervalFigures StepInterval::figures(double now) const {
+  IntervalFigures figures = sums_;
+  auto const steps = static_cast<double>(sums_.steps);
+  figures.step_seconds = (now - began_) / steps;
+  figures.data_wait_seconds /= steps;
+  return figures;
+}
+
+IntervalFigures over_ranks(Queue& queue, Communicator& world, IntervalFigures mine) {
+  double worst[2] = {mine.data_wait_seconds, mine.peak_memory_bytes};
+  world.all_reduce(queue, View(worst, DType::float64, Shape{2}), Reduce::max);
+  double flops[2] = {mine.model_flops, mine.executed_flops};
+  world.all_reduce(queue, View(flops, DType::float64, Shape{2}));
+  mine.data_wait_seconds = worst[0];
+  mine.peak_memory_bytes = worst[1];
+  mine.model_flops = flops[0];
+  mine.executed_flops = flops[1];
+  return mine;
+}
+
+io::MetricsLine metrics_line(StepReport const& report, IntervalFigures const& interval, int ranks,
+                             ModelConfig const& model, Index global_batch, Index skipped_samples) {
+  io::MetricsLine line = {{"step", report.step},
+                          {"epoch", static_cast<std::int64_t>(report.epoch)},
+                          {"samples_seen", report.step * global_batch},
+                          {"loss", report.loss}};
+  for (std::size_t o = 0; o < model.objectives.size(); ++o)
+    line.emplace_back(model.objectives[o].name + "_loss", report.terms[o]);
+  for (std::size_t o = 0; o < model.objectives.size(); ++o) {
+    ObjectiveConfig const& objective = model.objectives[o];
+    if (objective.kind == ObjectiveConfig::Kind::classify)
+      line.emplace_back(objective.name + "_accuracy", report.accuracy[2 * o]);
+    if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
+    Modality const a = objective.student.front(), b = objective.teacher.front();
+    line.emplace_back(direction_name(model, a, b) + "_accuracy", report.accuracy[2 * o]);
+    line.emplace_back(direction_name(model, b, a) + "_accuracy", report.accuracy[2 * o + 1]);
+  }
+  double const seconds = interval.step_seconds;
+  double const rate = 1e-12 / (seconds * static_cast<double>(interval.steps) * ranks);
+  line.insert(line.end(),
+              {{"logit_scale", report.logit_scale},
+               {"grad_norm", report.grad_norm},
+               {"learning_rate", report.learning_rate},
+               {"step_seconds", seconds},
+               {"data_wait_seconds", interval.data_wait_seconds},
+               {"samples_per_second", static_cast<double>(global_batch) / seconds},
+               {"model_tflops_per_rank", interval.model_flops * rate},
+               {"executed_tflops_per_rank", interval.executed_flops * rate},
+               {"peak_memory_bytes", static_cast<std::int64_t>(interval.peak_memory_bytes)},
+               {"skipped_samples", skipped_samples}});
+  return line;
+}
+
+}  // namespace accord::app
