@@ -50,4 +50,8 @@ int launch(std::function<int(parallel::MpiEnvironment const&)> const& body) {
 
 int threads_per_rank() { return omp_get_max_threads(); }
 
+int loader_threads(std::int64_t data_threads) {
+  return data_threads > 0 ? static_cast<int>(data_threads) : std::max(1, threads_per_rank() / 4);
+}
+
 }  // namespace accord::app

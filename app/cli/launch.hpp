@@ -1,6 +1,7 @@
 #pragma once
 // Starting and ending the ranks of a job.
 
+#include <cstdint>
 #include <functional>
 
 #include "parallel/comm/mpi_environment.hpp"
@@ -15,5 +16,9 @@ int launch(std::function<int(parallel::MpiEnvironment const&)> const& body);
 
 /// Threads of each rank, as launch() has set them.
 int threads_per_rank();
+
+/// Threads that read and decode for a rank which also computes: what data.threads says, or if that
+/// is 0 a part of the rank's, because decoding is a small part of the work.
+int loader_threads(std::int64_t data_threads);
 
 }  // namespace accord::app

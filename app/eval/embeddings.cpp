@@ -100,7 +100,7 @@ Embeddings Embedder::rows_of_items(
   reading.batch = 32;
   reading.rank = groups_.data->rank();
   reading.ranks = groups_.data->size();
-  reading.threads = std::max(1, threads_per_rank() / 4);
+  reading.threads = loader_threads(config_.data.threads);
   std::optional<io::ItemReader> reader;
   if (reads) reader.emplace(dataset, config_.model, decoder, reading);
   Index const total =

@@ -63,12 +63,6 @@ io::SampleConfig sample_config(Config const& config, std::shared_ptr<io::Tokeniz
   return samples;
 }
 
-/// Decoding is a small part of a step; it shares the cores with the computation.
-int loader_threads(Config const& config) {
-  return config.data.threads > 0 ? static_cast<int>(config.data.threads)
-                                 : std::max(1, threads_per_rank() / 4);
-}
-
 }  // namespace
 
 parallel::TrainerOptions trainer_options(Config const& config, ParameterStore const& store) {
@@ -265,7 +259,7 @@ void Training::open_data() {
     loader.micro_batch = resolved_micro_batch(config_, mesh_.data);
     loader.data_rank = groups_.data->rank();
     loader.data_ranks = groups_.data->size();
-    loader.threads = loader_threads(config_);
+    loader.threads = loader_threads(config_.data.threads);
     loader_ = std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
     steps_per_epoch_ = loader_->steps_per_epoch();
     // Nodes whose copies of the data differ would train on samples twice, or never; those that
