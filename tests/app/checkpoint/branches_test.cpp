@@ -1,5 +1,6 @@
 // Parts of a model and foreign files at work, through the whole program.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "io/hdf5/hdf5_reader.hpp"
