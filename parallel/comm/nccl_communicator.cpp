@@ -76,13 +76,13 @@ class NcclCommunicator::NcclRequest final : public Request {
 };
 
 NcclCommunicator::NcclCommunicator(Queue& queue, std::unique_ptr<GroupCommunicator> control)
-    : queue_(queue),
-      control_(std::move(control)),
+    : ForwardingCommunicator(std::move(control)),
+      queue_(queue),
       watch_(
           queue.stream(), [this] { poll(); }, [this] { abandon(); }) {
   ncclUniqueId id{};
   if (rank() == 0) ACCORD_NCCL(ncclGetUniqueId(&id));
-  control_->broadcast(host_, View(&id, DType::uint8, Shape{static_cast<Index>(sizeof(id))}), 0);
+  group().broadcast(host_, View(&id, DType::uint8, Shape{static_cast<Index>(sizeof(id))}), 0);
   ACCORD_NCCL(ncclCommInitRank(&comm_, size(), id, rank()));
 }
 
@@ -98,11 +98,10 @@ void NcclCommunicator::abandon() {
   if (comm_) (void)ncclCommAbort(std::exchange(comm_, nullptr));
 }
 
-template <class Call>
-void NcclCommunicator::enqueue(Queue& queue, char const* name, Call const& call) {
+void NcclCommunicator::enqueue(Queue& queue, Call const& call) {
   queue.stream().record(before_);
   stream_.wait_for(before_);
-  check(call(stream_.handle()), comm_, name);
+  launch(call);
   poll();
 }
 
@@ -124,84 +123,87 @@ void NcclCommunicator::poll() {
   throw error;
 }
 
-void NcclCommunicator::all_reduce(Queue& queue, View x, Reduce op) {
-  if (x.size() == 0) return;
-  if (!cuda::is_device_memory(x.data())) return control_->all_reduce(host_, x, op);
-  ACCORD_CHECK(op == Reduce::sum, "a maximum over devices would forget a NaN");
-  enqueue(queue, "ncclAllReduce", [&](cudaStream_t stream) {
-    return ncclAllReduce(x.data(), x.data(), count_of(x), type_of(x.dtype()), ncclSum, comm_,
-                         stream);
-  });
+// Calls of no elements, which NCCL would refuse where a view has no memory, launch nothing; all
+// members agree on sizes, so all leave them out.
+void NcclCommunicator::launch(Call const& call) {
+  ConstView const send = call.send;
+  View const receive = call.receive;
+  cudaStream_t const stream = stream_.handle();
+  switch (call.kind) {
+    case CallKind::all_reduce:
+      ACCORD_CHECK(call.op == Reduce::sum, "a maximum over devices would forget a NaN");
+      if (receive.size() > 0)
+        ACCORD_NCCL(ncclAllReduce(receive.data(), receive.data(), count_of(receive),
+                                  type_of(receive.dtype()), ncclSum, comm_, stream));
+      return;
+    case CallKind::all_gather:
+      ACCORD_CHECK(send.dtype() == receive.dtype() && send.size() * size() == receive.size() &&
+                       receive.contiguous(),
+                   "all_gather over {} ranks: send {}, gathered {}", size(),
+                   to_string(send.shape()), to_string(receive.shape()));
+      if (send.size() > 0)
+        ACCORD_NCCL(ncclAllGather(send.data(), receive.data(), count_of(send),
+                                  type_of(send.dtype()), comm_, stream));
+      return;
+    case CallKind::reduce_scatter:
+      ACCORD_CHECK(send.dtype() == receive.dtype() && send.size() == size() * receive.size(),
+                   "reduce_scatter over {} ranks: send {}, part {}", size(),
+                   to_string(send.shape()), to_string(receive.shape()));
+      if (receive.size() > 0)
+        ACCORD_NCCL(ncclReduceScatter(send.data(), receive.data(), count_of(receive),
+                                      type_of(receive.dtype()), ncclSum, comm_, stream));
+      return;
+    case CallKind::broadcast:
+      if (receive.size() > 0)
+        ACCORD_NCCL(ncclBroadcast(receive.data(), receive.data(), count_of(receive),
+                                  type_of(receive.dtype()), call.from, comm_, stream));
+      return;
+    case CallKind::send_receive: {
+      Group const group;
+      if (send.size() > 0)
+        ACCORD_NCCL(
+            ncclSend(send.data(), count_of(send), type_of(send.dtype()), call.to, comm_, stream));
+      if (receive.size() > 0)
+        ACCORD_NCCL(ncclRecv(receive.data(), count_of(receive), type_of(receive.dtype()), call.from,
+                             comm_, stream));
+      return;
+    }
+    case CallKind::barrier:  // NCCL has none: see run()
+      return;
+  }
+}
+
+namespace {
+
+// Whether the hosts do it. Where nothing is moved there is nothing to do, so the address, which may
+// be of any kind then, does not matter; but a message has another side, with a size of its own.
+bool is_of_hosts(Call const& call) {
+  ConstView const data = call.data();
+  bool const moves = data.size() > 0 || call.kind == CallKind::send_receive;
+  return moves && data.data() != nullptr && !cuda::is_device_memory(data.data());
+}
+
+}  // namespace
+
+void NcclCommunicator::run(Queue& queue, Call const& call) {
+  if (call.kind == CallKind::barrier) {
+    join(queue);
+    queue.wait();
+    return group().barrier(host_);
+  }
+  if (is_of_hosts(call)) return carry_out(group(), host_, call);
+  enqueue(queue, call);
   join(queue);
 }
 
-void NcclCommunicator::all_gather(Queue& queue, ConstView send, View gathered) {
-  ACCORD_CHECK(send.dtype() == gathered.dtype() && send.size() * size() == gathered.size() &&
-                   gathered.contiguous(),
-               "all_gather over {} ranks: send {}, gathered {}", size(), to_string(send.shape()),
-               to_string(gathered.shape()));
-  if (send.size() == 0) return;
-  if (!cuda::is_device_memory(send.data())) return control_->all_gather(host_, send, gathered);
-  enqueue(queue, "ncclAllGather", [&](cudaStream_t stream) {
-    return ncclAllGather(send.data(), gathered.data(), count_of(send), type_of(send.dtype()), comm_,
-                         stream);
-  });
-  join(queue);
-}
-
-void NcclCommunicator::reduce_scatter(Queue& queue, ConstView send, View part) {
-  start_reduce_scatter(queue, send, part)->wait(queue);
-}
-
-std::unique_ptr<Request> NcclCommunicator::start_reduce_scatter(Queue& queue, ConstView send,
-                                                                View part) {
-  ACCORD_CHECK(send.dtype() == part.dtype() && send.size() == size() * part.size(),
-               "reduce_scatter over {} ranks: send {}, part {}", size(), to_string(send.shape()),
-               to_string(part.shape()));
-  enqueue(queue, "ncclReduceScatter", [&](cudaStream_t stream) {
-    return part.size() == 0 ? ncclSuccess
-                            : ncclReduceScatter(send.data(), part.data(), count_of(part),
-                                                type_of(part.dtype()), ncclSum, comm_, stream);
-  });
-  return std::make_unique<NcclRequest>(stream_, queue);
-}
-
-void NcclCommunicator::broadcast(Queue& queue, View x, int root) {
-  if (x.size() == 0) return;
-  if (!cuda::is_device_memory(x.data())) return control_->broadcast(host_, x, root);
-  enqueue(queue, "ncclBroadcast", [&](cudaStream_t stream) {
-    return ncclBroadcast(x.data(), x.data(), count_of(x), type_of(x.dtype()), root, comm_, stream);
-  });
-  join(queue);
-}
-
-void NcclCommunicator::barrier(Queue& queue) {
-  join(queue);
-  queue.wait();
-  control_->barrier(host_);
-}
-
-std::unique_ptr<Request> NcclCommunicator::start_send_receive(Queue& queue, ConstView send, int to,
-                                                              View receive, int from) {
-  void const* const memory = send.size() > 0 ? send.data() : receive.data();
-  if (memory != nullptr && !cuda::is_device_memory(memory))
-    return control_->start_send_receive(host_, send, to, receive, from);
-  enqueue(queue, "ncclSend, ncclRecv", [&](cudaStream_t stream) {
-    Group const group;
-    if (to >= 0 && send.size() > 0)
-      check(ncclSend(send.data(), count_of(send), type_of(send.dtype()), to, comm_, stream), comm_,
-            "ncclSend");
-    if (from >= 0 && receive.size() > 0)
-      check(ncclRecv(receive.data(), count_of(receive), type_of(receive.dtype()), from, comm_,
-                     stream),
-            comm_, "ncclRecv");
-    return ncclSuccess;
-  });
+std::unique_ptr<Request> NcclCommunicator::start_call(Queue& queue, Call const& call) {
+  if (is_of_hosts(call)) return start(group(), host_, call);
+  enqueue(queue, call);
   return std::make_unique<NcclRequest>(stream_, queue);
 }
 
 std::unique_ptr<GroupCommunicator> NcclCommunicator::split(int color, int key) {
-  return std::make_unique<NcclCommunicator>(queue_, control_->split(color, key));
+  return std::make_unique<NcclCommunicator>(queue_, group().split(color, key));
 }
 
 #undef ACCORD_NCCL

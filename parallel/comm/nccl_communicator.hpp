@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/stream.hpp"
-#include "parallel/comm/group_communicator.hpp"
+#include "parallel/comm/forwarding_communicator.hpp"
 
 struct ncclComm;
 
@@ -12,36 +12,29 @@ namespace accord::parallel {
 /// free until wait(). Sums run in the library's order: the same bits from run to run on the same
 /// ranks, but not those of the CPU. Maxima are of host memory alone: NCCL's forget a NaN.
 /// `control`, a group of the same ranks on the host, carries the id of a group that is made, is
-/// what split() cuts, and does what is asked of views in host memory (all but reduce_scatter).
+/// what split() cuts, and does what is asked of views in host memory.
 ///
 /// When NCCL reports that a peer or the network failed, the next call, or a host that waits for the
 /// queue, throws Error; the groups that work on the queue are aborted first, so that nothing on the
 /// device waits for them.
-class NcclCommunicator final : public GroupCommunicator {
+class NcclCommunicator final : public ForwardingCommunicator {
  public:
   /// Collective over `control`. All calls come with `queue`, which must outlive the group.
   /// \throws Error naming the call and NCCL's reason.
   NcclCommunicator(Queue& queue, std::unique_ptr<GroupCommunicator> control);
   ~NcclCommunicator() override;
 
-  int rank() const override { return control_->rank(); }
-  int size() const override { return control_->size(); }
-  void all_reduce(Queue& queue, View x, Reduce op = Reduce::sum) override;
-  void all_gather(Queue& queue, ConstView send, View gathered) override;
-  void reduce_scatter(Queue& queue, ConstView send, View part) override;
-  void broadcast(Queue& queue, View x, int root) override;
-  /// The host waits until all ranks' queues have come here.
-  void barrier(Queue& queue) override;
-  std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
-                                              int from) override;
-  std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) override;
   std::unique_ptr<GroupCommunicator> split(int color, int key) override;
 
  private:
   class NcclRequest;
-  /// Enqueues `call` on the group's stream, behind the queue's work.
-  template <class Call>
-  void enqueue(Queue& queue, char const* name, Call const& call);
+  /// A barrier is the host's too: it waits until all ranks' queues have come there.
+  void run(Queue& queue, Call const& call) override;
+  std::unique_ptr<Request> start_call(Queue& queue, Call const& call) override;
+  /// Puts the call on the group's stream, behind the queue's work.
+  void enqueue(Queue& queue, Call const& call);
+  void launch(Call const& call);
+  /// The queue goes on behind what the group's stream holds.
   void join(Queue& queue);
   /// \throws Error when NCCL reports that a peer or the network failed.
   void poll();
@@ -49,7 +42,6 @@ class NcclCommunicator final : public GroupCommunicator {
   void abandon();
 
   Queue& queue_;
-  std::unique_ptr<GroupCommunicator> control_;
   Queue host_{Backend::cpu};
   ncclComm* comm_ = nullptr;
   cuda::Stream stream_;
