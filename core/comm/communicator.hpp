@@ -11,19 +11,21 @@ namespace accord {
 
 enum class Reduce : std::uint8_t { sum, max };
 
-/// A transfer under way. wait() must be called before its buffers are touched; destruction waits.
+/// A transfer under way. wait() must be called before its buffers are touched, even when it is
+/// done; destruction waits too. The group must outlive it.
 class Request {
  public:
   virtual ~Request() = default;
   virtual void wait(Queue& queue) = 0;
-  /// Whether wait() would return at once.
+  /// Whether wait() would return at once. Never waits. A transport may move data only while it is
+  /// called, so a caller that must not wait asks again from time to time.
   virtual bool done(Queue& queue) = 0;
 };
 
 /// A group of ranks. Every call is collective over the group, made by all members in the same
-/// order, with views that agree in type and size and are contiguous. Sums run in rank order on the
-/// CPU, so that equal inputs give equal bits on every rank and in every run. Errors throw; a rank
-/// that throws must end the job, for its peers are waiting.
+/// order (but start_all_reduce), with views that agree in type and size and are contiguous. Sums
+/// run in rank order on the CPU, so that equal inputs give equal bits on every rank and in every
+/// run. Errors throw; a rank that throws must end the job, for its peers are waiting.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -46,6 +48,15 @@ class Communicator {
   /// reduce_scatter that runs while the caller computes.
   virtual std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send,
                                                         View part) = 0;
+  /// all_reduce that runs while the caller computes: the same types and operations, and in host
+  /// memory the same bits. x is read until the request is done and written in wait(). For what
+  /// ranks agree on: each sends all of x to every other, so x is small.
+  ///
+  /// In host memory, ranks start theirs in the same order among each other, but each when it is
+  /// ready: calls of any other kind may come between on one rank that have yet to come on another.
+  /// (In device memory it is a call like all others, since NCCL has one order for all.)
+  virtual std::unique_ptr<Request> start_all_reduce(Queue& queue, View x,
+                                                    Reduce op = Reduce::sum) = 0;
 };
 
 }  // namespace accord

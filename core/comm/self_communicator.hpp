@@ -18,6 +18,7 @@ class SelfCommunicator final : public Communicator {
   std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
                                               int from) override;
   std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) override;
+  std::unique_ptr<Request> start_all_reduce(Queue& queue, View x, Reduce op) override;
 };
 
 }  // namespace accord

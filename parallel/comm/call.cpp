@@ -36,6 +36,7 @@ std::unique_ptr<Request> start(Communicator& group, Queue& queue, Call const& ca
     case CallKind::reduce_scatter:
       return group.start_reduce_scatter(queue, call.send, call.receive);
     case CallKind::all_reduce:
+      return group.start_all_reduce(queue, call.receive, call.op);
     case CallKind::all_gather:
     case CallKind::broadcast:
     case CallKind::barrier:

@@ -36,4 +36,8 @@ std::unique_ptr<Request> ForwardingCommunicator::start_reduce_scatter(Queue& que
   return start_call(queue, {.kind = CallKind::reduce_scatter, .send = send, .receive = part});
 }
 
+std::unique_ptr<Request> ForwardingCommunicator::start_all_reduce(Queue& queue, View x, Reduce op) {
+  return start_call(queue, {.kind = CallKind::all_reduce, .receive = x, .op = op});
+}
+
 }  // namespace accord::parallel

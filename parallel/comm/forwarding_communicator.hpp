@@ -22,6 +22,7 @@ class ForwardingCommunicator : public GroupCommunicator {
   std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
                                               int from) final;
   std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) final;
+  std::unique_ptr<Request> start_all_reduce(Queue& queue, View x, Reduce op = Reduce::sum) final;
   /// Groups of the plain kind, with nothing done around their calls.
   std::unique_ptr<GroupCommunicator> split(int color, int key) override {
     return group_->split(color, key);

@@ -54,18 +54,18 @@ struct MpiCommunicator::Handle {
 
 class MpiCommunicator::MpiTransfers final : public Transfers {
  public:
-  MpiTransfers(MPI_Comm comm, std::span<Outgoing const> outgoing,
+  MpiTransfers(MPI_Comm comm, int tag, std::span<Outgoing const> outgoing,
                std::span<Incoming const> incoming) {
     requests_.reserve(outgoing.size() + incoming.size());
     for (Incoming const& in : incoming) {
       Extent const extent(in.bytes);
       ACCORD_MPI(
-          MPI_Irecv(in.data, extent.count(), extent.type(), in.from, 0, comm, add_request()));
+          MPI_Irecv(in.data, extent.count(), extent.type(), in.from, tag, comm, add_request()));
     }
     for (Outgoing const& out : outgoing) {
       Extent const extent(out.bytes);
       ACCORD_MPI(
-          MPI_Isend(out.data, extent.count(), extent.type(), out.to, 0, comm, add_request()));
+          MPI_Isend(out.data, extent.count(), extent.type(), out.to, tag, comm, add_request()));
     }
   }
   ~MpiTransfers() override {
@@ -139,9 +139,11 @@ void MpiCommunicator::barrier(Queue& queue) {
   ACCORD_MPI(MPI_Barrier(handle_->comm));
 }
 
+// MPI matches messages by communicator, sender and tag, and its collectives apart from all
+// messages: with a tag of its own a lane meets nothing else.
 std::unique_ptr<OrderedCommunicator::Transfers> MpiCommunicator::start_transfers(
-    std::span<Outgoing const> outgoing, std::span<Incoming const> incoming) {
-  return std::make_unique<MpiTransfers>(handle_->comm, outgoing, incoming);
+    Lane lane, std::span<Outgoing const> outgoing, std::span<Incoming const> incoming) {
+  return std::make_unique<MpiTransfers>(handle_->comm, static_cast<int>(lane), outgoing, incoming);
 }
 
 }  // namespace accord::parallel

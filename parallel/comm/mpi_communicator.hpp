@@ -25,7 +25,7 @@ class MpiCommunicator final : public OrderedCommunicator {
   class MpiTransfers;
 
   explicit MpiCommunicator(std::unique_ptr<Handle> handle);
-  std::unique_ptr<Transfers> start_transfers(std::span<Outgoing const> outgoing,
+  std::unique_ptr<Transfers> start_transfers(Lane lane, std::span<Outgoing const> outgoing,
                                              std::span<Incoming const> incoming) override;
 
   std::unique_ptr<Handle> handle_;

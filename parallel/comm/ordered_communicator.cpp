@@ -33,15 +33,19 @@ class OrderedCommunicator::TransferRequest final : public Request {
   std::unique_ptr<Transfers> transfers_;
 };
 
-class OrderedCommunicator::ReduceScatterRequest final : public Request {
+// Every rank has what it gives to each, and adds up in rank order what it was given.
+class OrderedCommunicator::Reduction final : public Request {
  public:
-  ReduceScatterRequest(OrderedCommunicator& group, Queue& queue, ConstView send, View part,
-                       Reduce op)
-      : part_(part), op_(op), received_(queue, part.dtype(), Shape{group.size() - 1, part.size()}) {
+  /// \param shares  [rank] what that rank gets of this one; of the result's size
+  Reduction(OrderedCommunicator& group, Queue& queue, Lane lane,
+            std::vector<ConstView> const& shares, View result, Reduce op)
+      : result_(result),
+        op_(op),
+        received_(queue, result.dtype(), Shape{group.size() - 1, result.size()}) {
     std::vector<Outgoing> outgoing;
     std::vector<Incoming> incoming;
     for (int peer = 0; peer < group.size(); ++peer) {
-      ConstView const theirs = send.rows(peer * part.size(), part.size());
+      ConstView const theirs = shares[static_cast<std::size_t>(peer)];
       if (peer == group.rank()) {
         sources_.push_back(theirs.data());
         continue;
@@ -51,22 +55,24 @@ class OrderedCommunicator::ReduceScatterRequest final : public Request {
       incoming.push_back({peer, from_peer.data(), from_peer.bytes()});
       sources_.push_back(from_peer.data());
     }
-    transfers_ = group.start_transfers(outgoing, incoming);
+    transfers_ = group.start_transfers(lane, outgoing, incoming);
   }
 
+  // The sum is made here and not in done(): the result may be what is still being sent, and a
+  // caller that only asks must find its buffers untouched.
   void wait(Queue&) override {
     auto const transfers = std::move(transfers_);
     if (!transfers) return;
     transfers->wait();
-    ordered_fold(part_.dtype(), op_, sources_, part_.data(), part_.size());
+    ordered_fold(result_.dtype(), op_, sources_, result_.data(), result_.size());
     received_ = Tensor();
   }
   bool done(Queue&) override { return !transfers_ || transfers_->done(); }
 
  private:
-  View part_;
+  View result_;
   Reduce op_;
-  Tensor received_;  ///< [size - 1, n]: the other ranks' shares of this rank's part
+  Tensor received_;  ///< [size - 1, n]: the other ranks' shares
   std::vector<void const*> sources_;
   std::unique_ptr<Transfers> transfers_;  ///< destroyed first: it may still write received_
 };
@@ -77,7 +83,18 @@ std::unique_ptr<Request> OrderedCommunicator::start_reduction(Queue& queue, Cons
                "reduce_scatter over {} ranks: send {} {}, part {} {}", size(),
                name_of(send.dtype()), to_string(send.shape()), name_of(part.dtype()),
                to_string(part.shape()));
-  return std::make_unique<ReduceScatterRequest>(*this, room(queue), flat(send), flat(part), op);
+  ConstView const all = flat(send);
+  std::vector<ConstView> shares;
+  for (Index peer = 0; peer < size(); ++peer)
+    shares.push_back(all.rows(peer * part.size(), part.size()));
+  return std::make_unique<Reduction>(*this, room(queue), Lane::calls, shares, flat(part), op);
+}
+
+std::unique_ptr<Request> OrderedCommunicator::start_all_reduce(Queue& queue, View x, Reduce op) {
+  View const all = flat(x);
+  std::vector<ConstView> const shares(static_cast<std::size_t>(size()), all);
+  return std::make_unique<Reduction>(*this, room(queue), Lane::started_all_reduces, shares, all,
+                                     op);
 }
 
 std::unique_ptr<Request> OrderedCommunicator::start_reduce_scatter(Queue& queue, ConstView send,
@@ -129,7 +146,7 @@ std::unique_ptr<Request> OrderedCommunicator::start_send_receive(Queue&, ConstVi
   std::vector<Incoming> incoming;
   if (to >= 0) outgoing.push_back({to, flat(send).data(), send.bytes()});
   if (from >= 0) incoming.push_back({from, flat(receive).data(), receive.bytes()});
-  return std::make_unique<TransferRequest>(start_transfers(outgoing, incoming));
+  return std::make_unique<TransferRequest>(start_transfers(Lane::calls, outgoing, incoming));
 }
 
 }  // namespace accord::parallel

@@ -19,6 +19,7 @@ class OrderedCommunicator : public GroupCommunicator {
   std::unique_ptr<Request> start_reduce_scatter(Queue& queue, ConstView send, View part) final;
   std::unique_ptr<Request> start_send_receive(Queue& queue, ConstView send, int to, View receive,
                                               int from) final;
+  std::unique_ptr<Request> start_all_reduce(Queue& queue, View x, Reduce op = Reduce::sum) final;
 
  protected:
   struct Outgoing {
@@ -39,9 +40,14 @@ class OrderedCommunicator : public GroupCommunicator {
     virtual void wait() = 0;
     virtual bool done() = 0;
   };
-  /// Messages between two ranks arrive in the order in which they were started. None goes to the
-  /// sender itself.
-  virtual std::unique_ptr<Transfers> start_transfers(std::span<Outgoing const> outgoing,
+  /// What a message can be taken for: those of one lane never meet those of the other.
+  enum class Lane : std::uint8_t {
+    calls,                ///< that all ranks make in the same order
+    started_all_reduces,  ///< that each rank starts when it is ready, whatever else is under way
+  };
+  /// Messages of a lane between two ranks arrive in the order in which they were started. None goes
+  /// to the sender itself.
+  virtual std::unique_ptr<Transfers> start_transfers(Lane lane, std::span<Outgoing const> outgoing,
                                                      std::span<Incoming const> incoming) = 0;
 
  private:
@@ -49,7 +55,7 @@ class OrderedCommunicator : public GroupCommunicator {
   Queue& room(Queue& queue) { return queue.backend() == Backend::cuda ? host_ : queue; }
 
   Queue host_{Backend::cpu};
-  class ReduceScatterRequest;
+  class Reduction;
   class TransferRequest;
   std::unique_ptr<Request> start_reduction(Queue& queue, ConstView send, View part, Reduce op);
 };

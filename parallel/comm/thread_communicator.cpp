@@ -19,7 +19,7 @@
 namespace accord::parallel {
 namespace {
 
-// Group, sender, receiver.
+// Group and lane, sender, receiver.
 using Route = std::tuple<std::string, int, int>;
 
 // The post office of all groups of one run, under one lock.
@@ -44,7 +44,10 @@ class PostOffice {
 
   bool has(Route const& route, std::uint64_t number) {
     std::lock_guard lock(mutex_);
-    return boxes_[route].messages.contains(number);
+    if (boxes_[route].messages.contains(number)) return true;
+    // A rank that only asks would ask for ever.
+    if (!failure_.empty()) throw Error(failure_);
+    return false;
   }
 
   void take(Route const& route, std::uint64_t number, void* data, std::size_t bytes) {
@@ -138,7 +141,7 @@ class ThreadCommunicator final : public OrderedCommunicator {
         std::memcpy(place, send.data(), send.bytes());
       }
     }
-    start_transfers(outgoing, incoming)->wait();
+    start_transfers(Lane::calls, outgoing, incoming)->wait();
   }
 
   void broadcast(Queue&, View x, int root) override {
@@ -148,7 +151,7 @@ class ThreadCommunicator final : public OrderedCommunicator {
     if (rank_ != root) incoming.push_back({root, x.data(), x.bytes()});
     for (int peer = 0; rank_ == root && peer < size_; ++peer)
       if (peer != root) outgoing.push_back({peer, x.data(), x.bytes()});
-    start_transfers(outgoing, incoming)->wait();
+    start_transfers(Lane::calls, outgoing, incoming)->wait();
   }
 
   void barrier(Queue& queue) override {
@@ -176,41 +179,47 @@ class ThreadCommunicator final : public OrderedCommunicator {
   }
 
  private:
+  // Messages on their way to this rank.
   class Receipts final : public Transfers {
    public:
-    Receipts(ThreadCommunicator& group, std::span<Incoming const> incoming) : group_(group) {
-      for (Incoming const& in : incoming)
-        expected_.emplace_back(in, group_.office_.expect(group_.route(in.from, group_.rank_)));
-    }
+    explicit Receipts(PostOffice& office) : office_(office) {}
     ~Receipts() override {
       try {
         if (std::uncaught_exceptions() == 0) wait();
       } catch (Error const&) {  // the rank that failed reports it
       }
     }
+    void expect(Route const& route, Incoming const& in) {
+      expected_.push_back({route, office_.expect(route), in});
+    }
     void wait() override {
-      for (auto const& [in, number] : std::exchange(expected_, {}))
-        group_.office_.take(group_.route(in.from, group_.rank_), number, in.data, in.bytes);
+      for (auto const& [route, number, in] : std::exchange(expected_, {}))
+        office_.take(route, number, in.data, in.bytes);
     }
     bool done() override {
-      return std::all_of(expected_.begin(), expected_.end(), [&](auto const& expected) {
-        auto const& [in, number] = expected;
-        return group_.office_.has(group_.route(in.from, group_.rank_), number);
+      return std::all_of(expected_.begin(), expected_.end(), [&](Expected const& expected) {
+        return office_.has(expected.route, expected.number);
       });
     }
 
    private:
-    ThreadCommunicator& group_;
-    std::vector<std::pair<Incoming, std::uint64_t>> expected_;
+    struct Expected {
+      Route route;
+      std::uint64_t number;
+      Incoming in;
+    };
+    PostOffice& office_;
+    std::vector<Expected> expected_;
   };
 
-  std::unique_ptr<Transfers> start_transfers(std::span<Outgoing const> outgoing,
+  std::unique_ptr<Transfers> start_transfers(Lane lane, std::span<Outgoing const> outgoing,
                                              std::span<Incoming const> incoming) override {
-    for (Outgoing const& out : outgoing) office_.post(route(rank_, out.to), out.data, out.bytes);
-    return std::make_unique<Receipts>(*this, incoming);
+    std::string const group = lane == Lane::calls ? group_ : group_ + ", started";
+    for (Outgoing const& out : outgoing) office_.post({group, rank_, out.to}, out.data, out.bytes);
+    auto receipts = std::make_unique<Receipts>(office_);
+    for (Incoming const& in : incoming) receipts->expect({group, in.from, rank_}, in);
+    return receipts;
   }
-
-  Route route(int from, int to) const { return {group_, from, to}; }
 
   PostOffice& office_;
   std::string group_;

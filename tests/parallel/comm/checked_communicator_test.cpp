@@ -38,6 +38,8 @@ TEST(CheckedCommunicator, PassesMatchingCallsOn) {
     check_gather_broadcast_and_barrier(queue, group);
     check_ring(queue, group);
     check_requests_overlap(queue, group);
+    check_started_all_reduces(queue, group);
+    check_all_reduces_started_apart(queue, group);
     check_split(queue, group);
   });
 }
@@ -77,6 +79,34 @@ TEST(CheckedCommunicator, NamesCallsOfDifferentSizeOrType) {
               group.broadcast(queue, x, 0);
             }),
             "");
+}
+
+TEST(CheckedCommunicator, NamesAllReducesThatAreStartedDifferently) {
+  auto const wait = [](Queue& queue, Request& request) { request.wait(queue); };
+  auto const ask = [](Queue& queue, Request& request) {
+    while (!request.done(queue)) {
+    }
+  };
+  // The second that each rank starts; the last rank's is of a size and an operation of its own.
+  auto const started = [](Index size_of_last, Reduce op_of_last, auto const& follow) {
+    return told([&](Queue& queue, Communicator& group) {
+      bool const last = group.rank() == 2;
+      Tensor x = Tensor::zeros(queue, DType::int64, Shape{2});
+      Tensor y = Tensor::zeros(queue, DType::int32, Shape{last ? size_of_last : 3});
+      auto const first = group.start_all_reduce(queue, x);
+      auto const second = group.start_all_reduce(queue, y, last ? op_of_last : Reduce::sum);
+      first->wait(queue);
+      follow(queue, *second);
+    });
+  };
+  std::string const difference =
+      "started all_reduce 2 of the data group: rank 0 makes all_reduce of 3 int32 (sum), rank 2 "
+      "all_reduce of ";
+  EXPECT_EQ(started(3, Reduce::max, wait), difference + "3 int32 (max)");
+  EXPECT_EQ(started(3, Reduce::max, ask), difference + "3 int32 (max)");
+  EXPECT_EQ(started(4, Reduce::sum, wait), difference + "4 int32 (sum)");
+  EXPECT_EQ(started(4, Reduce::sum, ask), difference + "4 int32 (sum)");
+  EXPECT_EQ(started(3, Reduce::sum, ask), "");
 }
 
 TEST(CheckedCommunicator, NamesMessagesOfAnotherSizeThanExpected) {

@@ -225,6 +225,58 @@ void check_requests_overlap(Queue& queue, Communicator& group) {
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], static_cast<double>(i));
 }
 
+void check_started_all_reduces(Queue& queue, Communicator& group) {
+  auto const rank = static_cast<double>(group.rank());
+  int const ranks = group.size();
+  for (Index n : sizes) {
+    // Whole numbers: their sums are exact in any order.
+    std::vector<double> mine, want;
+    for (Index i = 0; i < n; ++i) {
+      mine.push_back(static_cast<double>(i) * (rank + 1));
+      want.push_back(static_cast<double>(i) * ranks * (ranks + 1) / 2);
+    }
+    Tensor first = Tensor::from_host(queue, mine);
+    Tensor second = Tensor::from_host(queue, std::vector<std::int64_t>{group.rank(), 7});
+    auto const of_first = group.start_all_reduce(queue, first);
+    auto const of_second = group.start_all_reduce(queue, second);
+    check_requests_overlap(queue, group);
+    group.barrier(queue);
+    of_second->wait(queue);  // in another order than started
+    of_first->wait(queue);
+    EXPECT_EQ(to_host<double>(queue, first), want);
+    EXPECT_EQ(to_host<std::int64_t>(queue, second),
+              (std::vector<std::int64_t>{ranks * (ranks - 1) / 2, 7 * ranks}));
+    EXPECT_TRUE(of_first->done(queue));
+  }
+}
+
+void check_all_reduces_started_apart(Queue& queue, Communicator& group) {
+  int const ranks = group.size(), last = ranks - 1;
+  std::vector<double> sum = values_of<double>(group.rank(), 301);
+  std::int64_t highest = group.rank();
+  std::unique_ptr<Request> of_sum, of_highest;
+  for (int step = 0; step < ranks; ++step) {
+    if (step == group.rank()) {
+      of_sum = group.start_all_reduce(queue, View(sum.data(), DType::float64, Shape{301}));
+      of_highest =
+          group.start_all_reduce(queue, View(&highest, DType::int64, Shape{1}), Reduce::max);
+    }
+    if (of_sum && step < last) {  // the last rank has not started
+      EXPECT_FALSE(of_sum->done(queue));
+      EXPECT_FALSE(of_highest->done(queue));
+    }
+    check_requests_overlap(queue, group);
+    check_ring(queue, group);
+  }
+  while (!of_highest->done(queue) || !of_sum->done(queue)) {
+  }
+  EXPECT_EQ(sum, values_of<double>(group.rank(), 301)) << "written before wait()";
+  of_highest->wait(queue);
+  of_sum->wait(queue);
+  EXPECT_EQ(highest, last);
+  EXPECT_EQ(sum, serial_sum<double>(ranks, 301));
+}
+
 void check_split(Queue& queue, GroupCommunicator& group) {
   // Even and odd ranks, each in descending order.
   int const color = group.rank() % 2;

@@ -15,6 +15,10 @@ void check_maximum(Queue& queue, Communicator& group);
 void check_gather_broadcast_and_barrier(Queue& queue, Communicator& group);
 void check_ring(Queue& queue, Communicator& group);
 void check_requests_overlap(Queue& queue, Communicator& group);
+/// Of what lies where the queue computes: several under way, and other calls meanwhile.
+void check_started_all_reduces(Queue& queue, Communicator& group);
+/// Of host memory: each rank starts when it is ready, and asks whether it is done.
+void check_all_reduces_started_apart(Queue& queue, Communicator& group);
 void check_split(Queue& queue, GroupCommunicator& group);
 void check_one_element_type_is_refused(Queue& queue, Communicator& group);
 

@@ -60,6 +60,10 @@ TEST_P(CudaGroupTest, Sums) {
 TEST_P(CudaGroupTest, GathersAndBroadcasts) { run(check_gather_broadcast_and_barrier); }
 TEST_P(CudaGroupTest, PassesBlocksRoundARing) { run(check_ring); }
 TEST_P(CudaGroupTest, KeepsSeveralRequestsApart) { run(check_requests_overlap); }
+TEST_P(CudaGroupTest, StartsAllReduces) { run(check_started_all_reduces); }
+TEST_P(CudaGroupTest, StartsAllReducesOnEachRankWhenItIsReady) {
+  run(check_all_reduces_started_apart);
+}
 TEST_P(CudaGroupTest, SplitsIntoGroups) { run(check_split); }
 TEST_P(CudaGroupTest, KeepsMaximaOrRefusesThem) {
   run([](Queue& queue, GroupCommunicator& group) {

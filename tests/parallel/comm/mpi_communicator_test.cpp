@@ -23,6 +23,10 @@ TEST_F(MpiCommunicatorTest, GathersAndBroadcasts) {
 }
 TEST_F(MpiCommunicatorTest, PassesBlocksRoundARing) { check_ring(queue, *world); }
 TEST_F(MpiCommunicatorTest, KeepsSeveralRequestsApart) { check_requests_overlap(queue, *world); }
+TEST_F(MpiCommunicatorTest, StartsAllReduces) { check_started_all_reduces(queue, *world); }
+TEST_F(MpiCommunicatorTest, StartsAllReducesOnEachRankWhenItIsReady) {
+  check_all_reduces_started_apart(queue, *world);
+}
 TEST_F(MpiCommunicatorTest, SplitsIntoGroups) { check_split(queue, *world); }
 TEST_F(MpiCommunicatorTest, RefusesToReduceBytes) {
   check_one_element_type_is_refused(queue, *world);
@@ -32,6 +36,7 @@ TEST_F(MpiCommunicatorTest, CheckedNamesTheRankThatMakesAnotherCall) {
   int const last = world->size() - 1;
   CheckedCommunicator checked(std::move(world), "world");
   check_sums_run_in_rank_order(queue, checked);
+  check_all_reduces_started_apart(queue, checked);
   std::int32_t flag = 0;
   View const x(&flag, DType::int32, Shape{1});
   for (int round = 0; round < 2; ++round) {  // first a sum, then a split
@@ -53,6 +58,25 @@ TEST_F(MpiCommunicatorTest, CheckedNamesTheRankThatMakesAnotherCall) {
         " of the world group: rank 0 makes {}, rank {} broadcast of 1 int32 from rank {}",
         round == 0 ? "all_reduce of 1 int32 (max)" : "split", last, last);
     EXPECT_TRUE(told.ends_with(calls)) << told;
+  }
+}
+
+TEST_F(MpiCommunicatorTest, CheckedNamesTheRankThatStartsAnotherAllReduce) {
+  int const last = world->size() - 1;
+  if (last == 0) GTEST_SKIP() << "nobody to differ from";
+  CheckedCommunicator checked(std::move(world), "world");
+  std::int64_t x = 1;
+  auto const request = checked.start_all_reduce(queue, View(&x, DType::int64, Shape{1}),
+                                                checked.rank() == last ? Reduce::max : Reduce::sum);
+  try {
+    while (!request->done(queue)) {
+    }
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (Error const& error) {
+    EXPECT_EQ(std::string(error.what()),
+              fmt::format("started all_reduce 1 of the world group: rank 0 makes all_reduce of 1 "
+                          "int64 (sum), rank {} all_reduce of 1 int64 (max)",
+                          last));
   }
 }
 

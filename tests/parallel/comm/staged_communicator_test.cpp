@@ -26,6 +26,10 @@ TEST_P(StagedCommunicatorTest, MaximumIsExactAndKeepsNan) { run(check_maximum); 
 TEST_P(StagedCommunicatorTest, GathersAndBroadcasts) { run(check_gather_broadcast_and_barrier); }
 TEST_P(StagedCommunicatorTest, PassesBlocksRoundARing) { run(check_ring); }
 TEST_P(StagedCommunicatorTest, KeepsSeveralRequestsApart) { run(check_requests_overlap); }
+TEST_P(StagedCommunicatorTest, StartsAllReduces) { run(check_started_all_reduces); }
+TEST_P(StagedCommunicatorTest, StartsAllReducesOnEachRankWhenItIsReady) {
+  run(check_all_reduces_started_apart);
+}
 TEST_P(StagedCommunicatorTest, SplitsIntoGroups) { run(check_split); }
 TEST_P(StagedCommunicatorTest, RefusesToReduceBytes) { run(check_one_element_type_is_refused); }
 TEST_P(StagedCommunicatorTest, MayBeChecked) {

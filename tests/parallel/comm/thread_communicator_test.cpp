@@ -27,6 +27,10 @@ TEST_P(ThreadCommunicatorTest, MaximumIsExactAndKeepsNan) { run(check_maximum); 
 TEST_P(ThreadCommunicatorTest, GathersAndBroadcasts) { run(check_gather_broadcast_and_barrier); }
 TEST_P(ThreadCommunicatorTest, PassesBlocksRoundARing) { run(check_ring); }
 TEST_P(ThreadCommunicatorTest, KeepsSeveralRequestsApart) { run(check_requests_overlap); }
+TEST_P(ThreadCommunicatorTest, StartsAllReduces) { run(check_started_all_reduces); }
+TEST_P(ThreadCommunicatorTest, StartsAllReducesOnEachRankWhenItIsReady) {
+  run(check_all_reduces_started_apart);
+}
 TEST_P(ThreadCommunicatorTest, SplitsIntoGroups) { run(check_split); }
 TEST_P(ThreadCommunicatorTest, RefusesToReduceBytes) { run(check_one_element_type_is_refused); }
 
@@ -54,6 +58,17 @@ TEST(ThreadGroup, ReleasesWaitingRanksWhenOneThrows) {
     EXPECT_STREQ(error.what(), "caption 17 is empty");
   }
   EXPECT_EQ(released, 3);
+}
+
+TEST(ThreadGroup, ReleasesARankThatOnlyAsksWhenAnotherThrows) {
+  EXPECT_THROW(ThreadGroup(2).run([](GroupCommunicator& world) {
+    Queue queue(Backend::cpu);
+    if (world.rank() == 1) throw DataError("caption 17 is empty");
+    std::int32_t x = 0;
+    auto const request = world.start_all_reduce(queue, View(&x, DType::int32, Shape{1}));
+    EXPECT_THROW(while (!request->done(queue)){}, Error);
+  }),
+               DataError);
 }
 
 TEST(ThreadGroup, TurnsMismatchedCallsIntoAnError) {

@@ -21,6 +21,8 @@ TEST(TracedCommunicator, PassesCallsOnWithATraceAndWithout) {
     check_gather_broadcast_and_barrier(queue, group);
     check_ring(queue, group);
     check_requests_overlap(queue, group);
+    check_started_all_reduces(queue, group);
+    check_all_reduces_started_apart(queue, group);
   });
 }
 
@@ -36,6 +38,7 @@ TEST(TracedCommunicator, NotesEachCallWithItsBytes) {
       group.all_reduce(queue, x);
       auto const request = group.start_reduce_scatter(queue, x, half);
       request->wait(queue);
+      group.start_all_reduce(queue, half)->wait(queue);
     }
     std::vector<std::string> names;
     std::vector<std::int64_t> bytes;
@@ -43,11 +46,13 @@ TEST(TracedCommunicator, NotesEachCallWithItsBytes) {
       names.emplace_back(span.name);
       bytes.push_back(span.value.value);
     }
-    EXPECT_THAT(names, ElementsAre("step", "tensor all_reduce", "tensor reduce_scatter",
-                                   "tensor reduce_scatter"));
-    EXPECT_THAT(bytes, ElementsAre(0, 16, 16, 0));
-    ASSERT_EQ(trace.transfers().size(), 1u);
+    EXPECT_THAT(names,
+                ElementsAre("step", "tensor all_reduce", "tensor reduce_scatter",
+                            "tensor reduce_scatter", "tensor all_reduce", "tensor all_reduce"));
+    EXPECT_THAT(bytes, ElementsAre(0, 16, 16, 0, 8, 0));
+    ASSERT_EQ(trace.transfers().size(), 2u);
     EXPECT_STREQ(trace.transfers()[0].name, "tensor reduce_scatter");
+    EXPECT_STREQ(trace.transfers()[1].name, "tensor all_reduce");
     TraceSummary const summary = summarise(trace.spans());
     EXPECT_EQ(summary.parts.at("tensor reduce_scatter").bytes, 16);
     queue.record_trace(nullptr);
