@@ -1,25 +1,17 @@
 #include "app/checkpoint/tensors.hpp"
 
-#include <array>
 #include <iterator>
 #include <utility>
 
 #include "parallel/data/whole_rows.hpp"
 
 namespace accord::app {
-namespace {
-
-constexpr std::array kinds = {std::pair{parallel::TensorKind::weight, "weight"},
-                              std::pair{parallel::TensorKind::exp_avg, "exp_avg"},
-                              std::pair{parallel::TensorKind::exp_avg_sq, "exp_avg_sq"}};
-
-}  // namespace
 
 CheckpointTensors::CheckpointTensors(Queue& queue, std::vector<ParameterSpec> const& all,
                                      ParameterStore const& store,
                                      parallel::ShardedOptimizer& optimizer, Moments moments)
-    : store_(store), optimizer_(optimizer), host_(queue) {
-  for (auto const& [kind, word] : kinds) {
+    : store_(store), optimizer_(optimizer), kinds_(optimizer.kinds()), host_(queue) {
+  for (parallel::TensorKind const kind : kinds_) {
     bool const weights = kind == parallel::TensorKind::weight;
     std::vector<int>& number = number_.emplace_back(static_cast<std::size_t>(store.count()), -1);
     if (!weights && moments == Moments::without) continue;
@@ -27,23 +19,24 @@ CheckpointTensors::CheckpointTensors(Queue& queue, std::vector<ParameterSpec> co
       if (!weights && !spec.trainable) continue;
       if (int const id = store.find(spec.name); id >= 0)
         number[static_cast<std::size_t>(id)] = static_cast<int>(infos_.size());
-      infos_.push_back({word, spec.name, spec.shape, accumulator_of(store.dtype())});
+      infos_.push_back(
+          {std::string(kind.name), spec.name, spec.shape, accumulator_of(store.dtype())});
     }
   }
 }
 
 std::vector<io::Piece> CheckpointTensors::pieces(parallel::Copies copies) {
   std::vector<io::Piece> pieces;
-  for (std::size_t k = 0; k < kinds.size(); ++k)
-    add(pieces, k, optimizer_.pieces(kinds[k].first, copies));
+  for (std::size_t k = 0; k < kinds_.size(); ++k)
+    add(pieces, k, optimizer_.pieces(kinds_[k], copies));
   return pieces;
 }
 
 std::vector<io::ConstPiece> CheckpointTensors::pieces_to_save(Queue& queue, Communicator& tensor) {
   std::vector<io::Piece> pieces;
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
+  for (std::size_t k = 0; k < kinds_.size(); ++k) {
     parallel::RowPieces rows = parallel::exchange_rows(
-        queue, tensor, store_, optimizer_.pieces(kinds[k].first, parallel::Copies::primary));
+        queue, tensor, store_, optimizer_.pieces(kinds_[k], parallel::Copies::primary));
     add(pieces, k, rows.pieces);
     std::move(rows.copies.begin(), rows.copies.end(), std::back_inserter(copies_));
   }

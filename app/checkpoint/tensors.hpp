@@ -41,6 +41,7 @@ class CheckpointTensors {
 
   ParameterStore const& store_;
   parallel::ShardedOptimizer& optimizer_;
+  std::vector<parallel::TensorKind> kinds_;
   std::vector<Tensor> copies_;  ///< of rows that were exchanged
   HostCopies host_;
   std::vector<io::TensorInfo> infos_;

@@ -12,6 +12,7 @@
 #include "core/loss/contrastive.hpp"
 #include "core/model/config.hpp"
 #include "core/nn/recompute.hpp"
+#include "core/optim/adamw.hpp"
 #include "core/tensor/parameter_store.hpp"
 #include "io/loader/sample_loader.hpp"
 #include "io/media/crop.hpp"
@@ -59,9 +60,9 @@ struct TrainConfig {
 };
 
 struct OptimizerConfig {
-  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
-  double weight_decay = 0.05;
-  double clip_norm = 3;    ///< 0: no clipping
+  double beta1 = AdamwOptions().beta1, beta2 = AdamwOptions().beta2;
+  double epsilon = AdamwOptions().epsilon, weight_decay = AdamwOptions().weight_decay;
+  double clip_norm = AdamwOptions().clip_norm;  ///< 0: no clipping
   double layer_decay = 1;  ///< of the learning rate, per layer towards the input; 1: none
 };
 

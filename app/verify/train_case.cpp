@@ -75,9 +75,10 @@ void verify_train(Queue& queue, Reference& reference) {
   reference.compare_values("outputs/lr_schedule", rates, recorded, {.relative = 1e-12});
 
   Tolerance const tolerance = tolerance_of(Quantity::trajectory_weights, reference.dtype());
-  for (auto [kind, group] : {std::pair{TensorKind::weight, "outputs/final_weights/"},
-                             {TensorKind::exp_avg, "outputs/final_exp_avg/"},
-                             {TensorKind::exp_avg_sq, "outputs/final_exp_avg_sq/"}}) {
+  for (TensorKind const kind : trainer.optimizer().kinds()) {
+    std::string const group = kind == TensorKind::weight
+                                  ? "outputs/final_weights/"
+                                  : fmt::format("outputs/final_{}/", kind.name);
     auto const tensors = parallel::gather_logical(
         queue, self, store, trainer.optimizer().pieces(kind, parallel::Copies::primary));
     for (auto const& [name, tensor] : tensors)

@@ -16,7 +16,7 @@ enum class EpsilonForm : std::uint8_t {
 /// One step of AdamW for elements that share its numbers.
 struct AdamwStep {
   double learning_rate = 0;
-  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
+  double beta1 = 0, beta2 = 0, epsilon = 0;
   double weight_decay = 0;
   Index step = 1;             ///< 1 for the first update
   double gradient_scale = 1;  ///< the clip coefficient

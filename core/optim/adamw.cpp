@@ -1,6 +1,5 @@
 #include "core/optim/adamw.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -55,10 +54,6 @@ AdamwStep step_of(AdamwOptions const& options, UpdateRange const& range, Index s
           .epsilon_form = options.epsilon_form,
           .lower = range.lower,
           .upper = range.upper};
-}
-
-double clip_coefficient(AdamwOptions const& options, double norm) {
-  return options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
 }
 
 }  // namespace accord

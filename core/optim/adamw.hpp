@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <string_view>
 #include <vector>
 
 #include "core/ops/adamw.hpp"
@@ -7,7 +9,11 @@
 
 namespace accord {
 
-/// What [optimizer] says (spec 4.1). clip_norm <= 0: no clipping.
+/// Names of the state that AdamW keeps of each element, as the op has them and a checkpoint.
+inline constexpr std::array<std::string_view, 2> adamw_states = {"exp_avg", "exp_avg_sq"};
+
+/// What [optimizer] says (spec 4.1), with the defaults of all who ask for AdamW. clip_norm <= 0: no
+/// clipping.
 struct AdamwOptions {
   double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
   double weight_decay = 0.05;
@@ -33,8 +39,5 @@ std::vector<UpdateRange> update_ranges(ParameterStore const& store, AdamwOptions
 /// The op's numbers for one range. step counts from 1.
 AdamwStep step_of(AdamwOptions const& options, UpdateRange const& range, Index step,
                   double learning_rate, double gradient_scale);
-
-/// min(1, clip_norm / (norm + 1e-6)) (spec 4.5).
-double clip_coefficient(AdamwOptions const& options, double norm);
 
 }  // namespace accord

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/data/logical_pieces.hpp"
 
 namespace accord::parallel {
 

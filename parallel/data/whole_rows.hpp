@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "parallel/data/sharded_optimizer.hpp"
+#include "parallel/data/logical_pieces.hpp"
 
 namespace accord::parallel {
 

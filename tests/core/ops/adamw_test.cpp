@@ -9,6 +9,10 @@
 namespace accord {
 namespace {
 
+AdamwStep usual_step(double learning_rate) {
+  return {.learning_rate = learning_rate, .beta1 = 0.9, .beta2 = 0.98, .epsilon = 1e-8};
+}
+
 struct State {
   std::vector<double> w, m, v;
 };
@@ -61,8 +65,10 @@ TEST(AdamwUpdate, FollowsTheFormulaOfTheSpecification) {
 TEST(AdamwUpdate, OfTheCpuAgreesWithTheReference) {
   for (EpsilonForm form : {EpsilonForm::corrected, EpsilonForm::uncorrected})
     for (Index n : {1, 7, 64, 20011}) {
-      AdamwStep const step{
-          .learning_rate = 1e-2, .weight_decay = 0.05, .gradient_scale = 0.7, .epsilon_form = form};
+      AdamwStep step = usual_step(1e-2);
+      step.weight_decay = 0.05;
+      step.gradient_scale = 0.7;
+      step.epsilon_form = form;
       std::vector<double> const start = testing::random_values(n, 100);
       State const want = run(Backend::reference, DType::float64, step, start, 5);
       for (DType dtype : {DType::float64, DType::float32}) {
@@ -79,8 +85,10 @@ TEST(AdamwUpdate, OfCudaAgreesWithTheReference) {
   ACCORD_NEEDS_DEVICE();
   for (EpsilonForm form : {EpsilonForm::corrected, EpsilonForm::uncorrected})
     for (Index n : {1, 7, 5003}) {
-      AdamwStep const step{
-          .learning_rate = 1e-2, .weight_decay = 0.05, .gradient_scale = 0.7, .epsilon_form = form};
+      AdamwStep step = usual_step(1e-2);
+      step.weight_decay = 0.05;
+      step.gradient_scale = 0.7;
+      step.epsilon_form = form;
       std::vector<double> const start = testing::random_values(n, 100);
       State const want = run(Backend::reference, DType::float64, step, start, 3);
       State const got = run(Backend::cuda, DType::float32, step, start, 3);
@@ -98,7 +106,7 @@ void expect_rounded_master(Backend backend) {
   Tensor m = Tensor::zeros(queue, DType::float32, {n}),
          v = Tensor::zeros(queue, DType::float32, {n});
   Tensor rounded = Tensor::zeros(queue, DType::bfloat16, {n});
-  adamw_update(queue, {.learning_rate = 1e-2}, w, g, m, v, rounded);
+  adamw_update(queue, usual_step(1e-2), w, g, m, v, rounded);
   std::vector<double> const master = testing::values_of(queue, w);
   std::vector<double> const working = testing::values_of(queue, rounded);
   for (std::size_t i = 0; i < master.size(); ++i)
@@ -117,7 +125,7 @@ TEST(AdamwUpdate, OfCudaGivesTheMasterRoundedToBFloat16) {
 TEST(AdamwUpdate, PutsEpsilonWhereTheFormSays) {
   // |g| = 1e-9 at t = 1 with beta2 = 0.98: the official CPU form's step is 6.5 times smaller
   // (spec 4.1).
-  AdamwStep step{.learning_rate = 1};
+  AdamwStep step = usual_step(1);
   auto const first_step = [&](EpsilonForm form) {
     step.epsilon_form = form;
     Queue queue(Backend::cpu);
@@ -141,8 +149,10 @@ TEST(AdamwUpdate, GivesTheSameBitsWhereverARangeIsCut) {
       Tensor w = testing::random_tensor(queue, dtype, {n}, 2);
       Tensor m = testing::random_tensor(queue, dtype, {n}, 3);
       Tensor v = Tensor::zeros(queue, dtype, {n});
-      AdamwStep const step{
-          .learning_rate = 0.01, .weight_decay = 0.05, .step = 3, .gradient_scale = 0.3};
+      AdamwStep step = usual_step(0.01);
+      step.weight_decay = 0.05;
+      step.step = 3;
+      step.gradient_scale = 0.3;
       for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
         auto const part = [&](Tensor& x) { return x.view().rows(cuts[i], cuts[i + 1] - cuts[i]); };
         adamw_update(queue, step, part(w), part(g), part(m), part(v));
@@ -156,7 +166,9 @@ TEST(AdamwUpdate, GivesTheSameBitsWhereverARangeIsCut) {
 TEST(AdamwUpdate, HoldsTheValueWithinItsBounds) {
   for (Backend backend : {Backend::reference, Backend::cpu}) {
     Queue queue(backend);
-    AdamwStep const step{.learning_rate = 1, .lower = 0, .upper = std::log(100.0)};
+    AdamwStep step = usual_step(1);
+    step.lower = 0;
+    step.upper = std::log(100.0);
     Tensor w = Tensor::from_host(queue, std::vector<double>{0.5, 4.5, 2});
     Tensor g = Tensor::from_host(queue, std::vector<double>{1, -1, 1});
     Tensor m = Tensor::zeros(queue, DType::float64, {3}),

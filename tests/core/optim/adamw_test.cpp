@@ -63,13 +63,5 @@ TEST_F(UpdateRanges, SeparateLearningRateScales) {
   EXPECT_EQ(step.weight_decay, 0.05);
 }
 
-TEST(ClipCoefficient, IsThatOfTheSpecification) {  // spec 4.5
-  AdamwOptions options;
-  EXPECT_EQ(clip_coefficient(options, 2), 1);
-  EXPECT_DOUBLE_EQ(clip_coefficient(options, 6), 3 / (6 + 1e-6));
-  options.clip_norm = 0;
-  EXPECT_EQ(clip_coefficient(options, 1e9), 1);
-}
-
 }  // namespace
 }  // namespace accord

@@ -151,7 +151,7 @@ TEST(ShardedOptimizer, ReportsANormThatIsNotFiniteAndChangesNothing) {
       EXPECT_FALSE(rank.steps[1].finite);
     }
     ToyResult const want = run_on({.mesh = {2, 2, 1}}, good)[0];
-    for (TensorKind kind : {TensorKind::weight, TensorKind::exp_avg, TensorKind::exp_avg_sq})
+    for (TensorKind kind : ShardedOptimizer::kinds())
       for (auto const& [name, tensor] : want.tensors.at(kind))
         EXPECT_EQ(results[0].tensors.at(kind).at(name).values, tensor.values) << name;
   }
@@ -185,7 +185,7 @@ TEST(ShardedOptimizer, TakesItsStateFromAnyLayout) {
       store.allocate(queue, DType::float64);  // zeros: whatever is not loaded shows
       Ownership const ownership(queue, store, groups, layout.bucket_bytes);
       ShardedOptimizer optimizer(queue, store, groups, ownership, {}, layout.zero);
-      for (TensorKind kind : {TensorKind::weight, TensorKind::exp_avg, TensorKind::exp_avg_sq})
+      for (TensorKind kind : ShardedOptimizer::kinds())
         for (LogicalPiece const& piece : optimizer.pieces(kind, Copies::all)) {
           auto const& values = saved.tensors.at(kind).at(store.spec(piece.parameter).name).values;
           std::copy_n(values.begin() + piece.logical_begin, piece.values.size(),
@@ -206,8 +206,7 @@ TEST(ShardedOptimizer, TakesItsStateFromAnyLayout) {
       store.zero_gradients(queue);
       reducer.finish(queue);
       optimizer.step(queue, reducer, 1e-3);
-      for (TensorKind kind : {TensorKind::exp_avg, TensorKind::exp_avg_sq}) {
-        double const beta = kind == TensorKind::exp_avg ? 0.9 : 0.98;
+      for (auto [kind, beta] : {std::pair{TensorKind{"exp_avg"}, 0.9}, {{"exp_avg_sq"}, 0.98}}) {
         auto const tensors =
             gather_logical(queue, world, store, optimizer.pieces(kind, Copies::primary));
         for (auto const& [name, tensor] : tensors)
@@ -217,6 +216,20 @@ TEST(ShardedOptimizer, TakesItsStateFromAnyLayout) {
       EXPECT_EQ(optimizer.completed(), 3);
     });
   }
+}
+
+TEST(ShardedOptimizer, HasTheKindsThatItsUpdateNames) {
+  std::vector<std::string_view> names;
+  for (TensorKind const kind : ShardedOptimizer::kinds()) names.push_back(kind.name);
+  EXPECT_EQ(names, (std::vector<std::string_view>{"weight", "exp_avg", "exp_avg_sq"}));
+  Queue queue(Backend::cpu);
+  MeshGroups groups;
+  ParameterStore store;
+  add_toy_parameters(store, 0, 1);
+  store.allocate(queue, DType::float32);
+  Ownership const ownership(queue, store, groups);
+  ShardedOptimizer optimizer(queue, store, groups, ownership, {}, Zero::sharded);
+  EXPECT_THROW(optimizer.pieces({"momentum"}, Copies::all), Error);
 }
 
 TEST(GatherLogical, NamesAnElementThatNobodyOrTwoRanksHold) {

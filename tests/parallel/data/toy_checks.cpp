@@ -1,5 +1,6 @@
 #include "tests/parallel/data/toy_checks.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "parallel/comm/thread_communicator.hpp"
@@ -23,7 +24,7 @@ void compare_all(ToyResult const& got, ToyResult const& want, Compare&& compare)
     auto const& others = got.tensors.at(kind);
     ASSERT_EQ(others.size(), tensors.size());
     for (auto const& [name, tensor] : tensors) {
-      SCOPED_TRACE(name + ", kind " + std::to_string(static_cast<int>(kind)));
+      SCOPED_TRACE(fmt::format("{}, kind {}", name, kind.name));
       ASSERT_EQ(others.count(name), 1u);
       EXPECT_EQ(others.at(name).shape, tensor.shape);
       compare(others.at(name).values, tensor.values);

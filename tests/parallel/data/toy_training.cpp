@@ -126,8 +126,9 @@ ToyResult run_toy(GroupCommunicator& world, ToyLayout const& layout, ToyRun cons
     });
     result.steps.push_back(parameters.update(1e-2 / (1 + step)));
   }
-  for (TensorKind kind :
-       {TensorKind::weight, TensorKind::exp_avg, TensorKind::exp_avg_sq, TensorKind::gradient})
+  std::vector<TensorKind> kinds = ShardedOptimizer::kinds();
+  kinds.push_back(TensorKind::gradient);
+  for (TensorKind const kind : kinds)
     result.tensors[kind] =
         gather_logical(queue, world, store, parameters.optimizer().pieces(kind, Copies::primary));
 
