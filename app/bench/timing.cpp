@@ -4,8 +4,8 @@
 #include <map>
 #include <tuple>
 
-#include "core/base/gemm_algorithms.hpp"
 #include "core/base/rng.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 #include "core/ops/elementwise.hpp"
 #include "core/ops/gemm.hpp"
 
@@ -17,7 +17,7 @@ double median(std::vector<double> values) {
 }
 
 void time_choices(Queue& queue, bool timing) {
-  if (queue.backend() == Backend::cuda) queue.stream().algorithms().set_timing(timing);
+  if (queue.backend() == Backend::cuda) cuda::algorithms_of(queue.stream()).set_timing(timing);
 }
 
 double flops_of(std::vector<ProductShape> const& products) {

@@ -7,8 +7,8 @@
 #include "core/base/build.hpp"
 #include "core/base/device.hpp"
 #include "core/base/error.hpp"
-#include "core/base/gemm_algorithms.hpp"
 #include "core/comm/gather_lists.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 #include "io/checkpoint/collective.hpp"
 
 namespace accord::app {
@@ -60,7 +60,7 @@ std::string algorithms_document(Queue& queue) {
                                        {"version", format_version},
                                        {"device", device()},
                                        {"library", library()},
-                                       {"gemm", queue.stream().algorithms().lines()}};
+                                       {"gemm", cuda::algorithms_of(queue.stream()).lines()}};
   return json.dump(1) + "\n";
 }
 
@@ -73,12 +73,12 @@ bool use_algorithms(Queue& queue, Communicator& world, std::string const& docume
   });
   usable = io::broadcast_text(world, queue, usable);
   if (usable.empty()) return false;
-  queue.stream().algorithms().add(nlohmann::json::parse(usable).at("gemm"));
+  cuda::algorithms_of(queue.stream()).add(nlohmann::json::parse(usable).at("gemm"));
   return true;
 }
 
 void time_algorithms(Queue& queue, Communicator& world, std::function<void()> const& work) {
-  cuda::GemmAlgorithms& algorithms = queue.stream().algorithms();
+  cuda::GemmAlgorithms& algorithms = cuda::algorithms_of(queue.stream());
   algorithms.set_timing(true);
   work();
   algorithms.set_timing(false);

@@ -6,7 +6,6 @@
 
 #include "core/base/cuda_check.hpp"
 #include "core/base/device.hpp"
-#include "core/base/gemm_algorithms.hpp"
 
 namespace accord::cuda {
 namespace {
@@ -35,9 +34,7 @@ Stream::Watch::Watch(Stream& stream, std::function<void()> check, std::function<
 
 Stream::Watch::~Watch() { std::erase(stream_.watches_, this); }
 
-Stream::Stream() : algorithms_(std::make_unique<GemmAlgorithms>()) {
-  ACCORD_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
-}
+Stream::Stream() { ACCORD_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
 
 Stream::~Stream() {
   (void)cudaStreamSynchronize(stream_);

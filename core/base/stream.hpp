@@ -13,7 +13,7 @@ struct cublasLtContext;
 
 namespace accord::cuda {
 
-class GemmAlgorithms;
+class GemmAlgorithms;  // of core/ops/cuda, where it is made
 
 /// A point in a stream's work. wait() makes another stream go on only after it; nothing waits on
 /// the host.
@@ -46,7 +46,8 @@ class Stream {
   cublasLtContext* blas();
   void* workspace();
   static constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
-  GemmAlgorithms& algorithms() { return *algorithms_; }
+  /// Where the choices made for this stream's matrix products are kept (algorithms_of()).
+  std::shared_ptr<GemmAlgorithms>& algorithms() { return algorithms_; }
 
   /// The host waits until all work is done. \throws Error of whatever failed before, and of what
   /// watches.
@@ -90,7 +91,7 @@ class Stream {
   CUstream_st* stream_ = nullptr;
   cublasLtContext* blas_ = nullptr;
   void* workspace_ = nullptr;
-  std::unique_ptr<GemmAlgorithms> algorithms_;
+  std::shared_ptr<GemmAlgorithms> algorithms_;
   // Uploads fill one half of the pinned memory while copies from the other may still be under way.
   std::byte* pinned_ = nullptr;
   std::size_t used_ = 0;

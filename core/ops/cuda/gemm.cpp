@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/cuda_check.hpp"
-#include "core/base/gemm_algorithms.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 #include "core/ops/bias.hpp"
 #include "core/ops/cuda/launch.hpp"
 #include "core/ops/elementwise.hpp"
@@ -271,7 +271,7 @@ GemmChoice fastest(Queue& queue, Product const& product, Call const& call,
 
 template <class T>
 GemmChoice choose(Queue& queue, Product const& product, Call const& call, GemmKey const& key) {
-  GemmAlgorithms& algorithms = queue.stream().algorithms();
+  GemmAlgorithms& algorithms = algorithms_of(queue.stream());
   GemmChoice const* const known = algorithms.find(key);
   if (known && (!*known || product.runs(**known))) return *known;
   std::vector<GemmAlgorithm> const proposals = product.proposals();

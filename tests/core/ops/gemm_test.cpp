@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "core/base/gemm_algorithms.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 #include "tests/support/backend_test.hpp"
 
 namespace accord {
@@ -99,7 +99,7 @@ TEST_P(GemmTest, TimesItsChoicesWithoutATraceInTheResults) {
   auto const computation = [](bool timing) {
     return [timing](Operands& operands) {
       Queue& queue = operands.queue();
-      if (queue.backend() == Backend::cuda) queue.stream().algorithms().set_timing(timing);
+      if (queue.backend() == Backend::cuda) cuda::algorithms_of(queue.stream()).set_timing(timing);
       View const dy = operands.random({40, 16}, 1), x = operands.random({40, 32}, 2);
       View const dw = operands.sums().random({16, 32}, 3), db = operands.sums().random({16}, 4);
       gemm(queue, Transpose::yes, dy, Transpose::no, x, dw, 1, 1, {.column_sums = db});

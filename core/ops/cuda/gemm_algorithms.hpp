@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "core/base/stream.hpp"
 
 namespace accord::cuda {
 
@@ -68,5 +69,8 @@ class GemmAlgorithms {
   std::map<GemmKey, Chosen> chosen_;
   bool timing_ = false;
 };
+
+/// The choices for the products of a stream, none at first; as long-lived as the stream.
+GemmAlgorithms& algorithms_of(Stream& stream);
 
 }  // namespace accord::cuda

@@ -1,4 +1,4 @@
-#include "core/base/gemm_algorithms.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/base/gemm_algorithms.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 
 #include <bit>
 #include <charconv>
@@ -105,6 +105,12 @@ void GemmAlgorithms::add(std::vector<std::string> const& lines) {
       throw DataError(
           fmt::format("not a recorded choice of a matrix product: \"{}\": {}", line, error.what()));
     }
+}
+
+GemmAlgorithms& algorithms_of(Stream& stream) {
+  std::shared_ptr<GemmAlgorithms>& algorithms = stream.algorithms();
+  if (!algorithms) algorithms = std::make_shared<GemmAlgorithms>();
+  return *algorithms;
 }
 
 }  // namespace accord::cuda
