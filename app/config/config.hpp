@@ -13,7 +13,7 @@
 #include "core/model/config.hpp"
 #include "core/nn/recompute.hpp"
 #include "core/optim/adamw.hpp"
-#include "core/tensor/parameter_store.hpp"
+#include "core/tensor/initial_values.hpp"
 #include "io/loader/sample_loader.hpp"
 #include "io/media/crop.hpp"
 #include "parallel/pipeline/schedule.hpp"

@@ -7,6 +7,7 @@
 #include "core/model/decoder.hpp"
 #include "core/model/encoder.hpp"
 #include "core/model/projection.hpp"
+#include "core/tensor/initial_values.hpp"
 
 namespace accord {
 

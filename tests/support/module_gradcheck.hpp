@@ -14,6 +14,7 @@
 #include "core/comm/self_communicator.hpp"
 #include "core/nn/parameter_scope.hpp"
 #include "core/nn/tensor_parallel_region.hpp"
+#include "core/tensor/initial_values.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "tests/support/op_testing.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/tensor/initial_values.hpp"
 #include "tests/support/module_gradcheck.hpp"
 
 namespace accord {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 
+#include "core/tensor/initial_values.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "tests/parallel/data/toy_checks.hpp"
 

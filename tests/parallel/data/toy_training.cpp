@@ -1,5 +1,6 @@
 #include "tests/parallel/data/toy_training.hpp"
 
+#include "core/tensor/initial_values.hpp"
 #include "tests/support/op_testing.hpp"
 
 namespace accord::parallel {

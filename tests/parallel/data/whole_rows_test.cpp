@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "core/tensor/initial_values.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "parallel/data/gather_logical.hpp"
+#include "parallel/data/sharded_optimizer.hpp"
 
 namespace accord::parallel {
 namespace {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/model/modality/position_bias.hpp"
+#include "core/tensor/initial_values.hpp"
 #include "tests/support/op_testing.hpp"
 #include "tests/support/tiny_model.hpp"
 
