@@ -85,12 +85,6 @@ void* allocate_pinned(std::size_t bytes) {
 
 void release_pinned(void* block) noexcept { (void)cudaFreeHost(block); }
 
-DeviceMemory device_memory() {
-  DeviceMemory memory;
-  ACCORD_CUDA(cudaMemGetInfo(&memory.free, &memory.total));
-  return memory;
-}
-
 }  // namespace cuda
 
 DeviceProbe const& probe_devices() {

@@ -33,11 +33,6 @@ void release(void* block) noexcept;
 /// Host memory that a device copies from and to without the processor.
 void* allocate_pinned(std::size_t bytes);
 void release_pinned(void* block) noexcept;
-/// Free and total bytes of the device, whoever uses them.
-struct DeviceMemory {
-  std::size_t free = 0, total = 0;
-};
-DeviceMemory device_memory();
 
 }  // namespace cuda
 }  // namespace accord

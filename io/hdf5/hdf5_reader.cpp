@@ -339,12 +339,6 @@ std::vector<std::string> Hdf5Reader::read_text(std::string const& name) const {
   });
 }
 
-bool Hdf5Reader::has_attribute(std::string const& object, std::string const& name) const {
-  Lock const lock;
-  Id const id = open_object(file_, Place{path_, object});
-  return H5Aexists(id, name.c_str()) > 0;
-}
-
 std::vector<std::string> Hdf5Reader::attributes(std::string const& object) const {
   Lock const lock;
   Place const place{path_, object};

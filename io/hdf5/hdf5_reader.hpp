@@ -54,7 +54,6 @@ class Hdf5Reader {
   /// Fixed or variable length text; trailing NULs are dropped.
   std::vector<std::string> read_text(std::string const& name) const;
 
-  bool has_attribute(std::string const& object, std::string const& name) const;
   std::vector<std::string> attributes(std::string const& object) const;  ///< names, sorted
   std::string attribute_text(std::string const& object, std::string const& name) const;
   std::vector<std::string> attribute_texts(std::string const& object,
