@@ -59,6 +59,7 @@ TraceSummary parts_of(Trace const& trace) {
 }
 
 Measured measure(Queue& queue, Config const& config, bool dense, int steps) {
+  queue.memory().set_advice(memory_advice);
   parallel::MeshGroups groups;
   std::unique_ptr<Model> model;
   {

@@ -103,6 +103,7 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
       devices_ ? *devices_ : world, mesh_,
       {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace});
 
+  queue.memory().set_advice(memory_advice);
   TrainConfig const& train = config_.train;
   ParallelConfig const& parallel = config_.parallel;
   parameters_ = Model::describe(config_.model);

@@ -38,6 +38,14 @@ struct StepReport {
 /// What [train], [optimizer] and [parallel] say, for the parameters of a store.
 parallel::TrainerOptions trainer_options(Config const& config, ParameterStore const& store);
 
+/// The keys that make an optimizer step need less memory (Memory::set_advice()).
+inline constexpr char const* memory_advice =
+    "activations need less with a smaller train.micro_batch or train.recompute = \"layer\", "
+    "weights, "
+    "gradients and optimizer with a larger parallel.tensor or parallel.pipeline, the optimizer "
+    "also "
+    "with parallel.zero = 1 on more ranks";
+
 class Training {
  public:
   /// Collective over `world`, which outlives this. Makes the model with its initial weights.

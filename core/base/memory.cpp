@@ -91,12 +91,10 @@ void* Memory::allocate(std::size_t bytes) {
     }
     if (!block)
       throw Error(fmt::format(
-          "out of memory on {}: {:.3f} GB asked for by {}; in use: {}; activations need less with "
-          "a smaller train.micro_batch or train.recompute = \"layer\", weights, gradients and "
-          "optimizer with a larger parallel.tensor or parallel.pipeline, the optimizer also with "
-          "parallel.zero = 1 on more ranks",
+          "out of memory on {}: {:.3f} GB asked for by {}; in use: {}{}{}",
           backend_ == Backend::cuda ? "the device" : "the host", static_cast<double>(size) * 1e-9,
-          holdings_[static_cast<std::size_t>(owner_)].owner, listed(holdings_, &Holding::bytes)));
+          holdings_[static_cast<std::size_t>(owner_)].owner, listed(holdings_, &Holding::bytes),
+          advice_.empty() ? "" : "; ", advice_));
   }
   owner_of_[block] = owner_;
   holdings_[static_cast<std::size_t>(owner_)].bytes += size;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/backend.hpp"
@@ -24,10 +25,12 @@ class Memory {
   Memory& operator=(Memory const&) = delete;
   ~Memory();
 
-  /// \throws Error naming the size asked for, what is held by whom, and what would need less, when
+  /// \throws Error naming the size asked for, what is held by whom, and the advice given, when
   /// there is no more.
   void* allocate(std::size_t bytes);
   void release(void* block, std::size_t bytes) noexcept;
+  /// What to try when memory ends: that is for the program to know, which gave its user the keys.
+  void set_advice(std::string advice) { advice_ = std::move(advice); }
 
   /// While it lives, what is allocated is counted under `owner` ("gradients"). Scopes nest; blocks
   /// keep the name they were born with.
@@ -71,6 +74,7 @@ class Memory {
   std::vector<Holding> holdings_{{"other"}};
   int owner_ = 0;
   std::size_t in_use_ = 0, high_water_ = 0, cached_ = 0;
+  std::string advice_;
 };
 
 }  // namespace accord

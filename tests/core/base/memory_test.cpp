@@ -36,6 +36,7 @@ TEST(Memory, CountsByOwnerWhatIsHeldAndWhatWasHeldWhenMostWas) {
 
 TEST(Memory, SaysWhoAskedForTooMuchAndWhoHoldsWhat) {
   Memory memory;
+  memory.set_advice("gradients need less on more ranks");
   Memory::Owner const owner(memory, "gradients");
   void* held = memory.allocate(20 << 20);
   try {
@@ -44,10 +45,7 @@ TEST(Memory, SaysWhoAskedForTooMuchAndWhoHoldsWhat) {
   } catch (Error const& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("asked for by gradients"));
     EXPECT_THAT(error.what(), ::testing::HasSubstr("gradients 0.02 GB"));
-    EXPECT_THAT(error.what(),
-                ::testing::HasSubstr("activations need less with a smaller train.micro_batch"));
-    EXPECT_THAT(error.what(),
-                ::testing::HasSubstr("gradients and optimizer with a larger parallel.tensor"));
+    EXPECT_THAT(error.what(), ::testing::EndsWith("; gradients need less on more ranks"));
   }
   memory.release(held, 20 << 20);
 }
