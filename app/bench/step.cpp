@@ -107,7 +107,7 @@ Measured measure(Queue& queue, Config const& config, bool dense, int steps) {
   result.executed = (queue.flops() - before) / steps;
   result.model = model_flops / steps;
   result.peak_bytes = static_cast<double>(queue.memory().high_water());
-  result.memory = queue.memory().plan();
+  result.memory = queue.memory().peak_by_owner();
 
   Trace trace(Trace::Detail::ops);
   queue.record_trace(&trace);

@@ -100,8 +100,8 @@ class TrainRun {
       StepReport const report = training_.step();
       interval.add(report);
       if (first() && report.step == first_step)
-        progress.message(
-            fmt::format("memory at the peak of the first step: {}", queue_.memory().plan()));
+        progress.message(fmt::format("memory at the peak of the first step: {}",
+                                     queue_.memory().peak_by_owner()));
       if (report.step % config().log.every_steps == 0 || report.step == total) {
         IntervalFigures const figures = interval.figures(seconds());
         stops.step_took(figures.step_seconds);

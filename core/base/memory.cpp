@@ -122,7 +122,7 @@ std::vector<Memory::Holding> Memory::holdings() const {
   return holdings_;
 }
 
-std::string Memory::plan() const { return listed(holdings(), &Holding::at_high_water); }
+std::string Memory::peak_by_owner() const { return listed(holdings(), &Holding::at_high_water); }
 
 std::size_t Memory::bytes_in_use() const {
   std::lock_guard lock(mutex_);

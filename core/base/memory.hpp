@@ -16,8 +16,8 @@ namespace accord {
 /// Hands out aligned blocks of the backend's memory and keeps freed ones for reuse, so that a
 /// training step, which asks for the same sizes each time, reaches the system or the driver only
 /// during the first step. Counts what is in use, and by whom: the figures behind
-/// `peak_memory_bytes` and the memory plan. A freed block may be handed out again at once: work on
-/// one queue runs in order. Thread-safe. Every block must be returned before the Memory dies.
+/// `peak_memory_bytes` and the memory by owner. A freed block may be handed out again at once: work
+/// on one queue runs in order. Thread-safe. Every block must be returned before the Memory dies.
 class Memory {
  public:
   explicit Memory(Backend backend = Backend::cpu) : backend_(backend) {}
@@ -54,7 +54,7 @@ class Memory {
   /// By owner, in the order of their first allocation.
   std::vector<Holding> holdings() const;
   /// "gradients 11.0 GB, optimizer 33.1 GB": what was held when most was in use.
-  std::string plan() const;
+  std::string peak_by_owner() const;
 
   std::size_t bytes_in_use() const;
   std::size_t high_water() const;

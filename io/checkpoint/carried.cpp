@@ -6,7 +6,7 @@
 #include <set>
 
 #include "io/checkpoint/data_file.hpp"
-#include "io/checkpoint/plan.hpp"
+#include "io/checkpoint/file_layout.hpp"
 #include "io/checkpoint/read.hpp"
 #include "io/file/file.hpp"
 

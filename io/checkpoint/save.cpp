@@ -72,7 +72,7 @@ CheckpointSave::CheckpointSave(Communicator& communicator, Queue& queue, fs::pat
       pieces_(std::move(pieces)),
       documents_(std::move(documents)),
       options_(std::move(options)) {
-  plan(communicator, queue);
+  lay_out(communicator, queue);
   create(communicator, queue);
 }
 
@@ -93,7 +93,7 @@ void CheckpointSave::phase(Communicator& communicator, Queue& queue, Phase&& pha
   }
 }
 
-void CheckpointSave::plan(Communicator& communicator, Queue& queue) {
+void CheckpointSave::lay_out(Communicator& communicator, Queue& queue) {
   std::vector<Index> mine{fingerprint(infos_)};
   for (ConstPiece const& piece : pieces_)
     mine.insert(mine.end(), {piece.tensor, piece.begin, piece.count});
@@ -191,7 +191,7 @@ void CheckpointSave::create(Communicator& communicator, Queue& queue) {
          {std::bit_cast<std::uint64_t>(file_facts[1]), std::bit_cast<std::uint64_t>(file_facts[2])},
          {}});
   }
-  runs_ = plan_runs(infos_, placements_, pieces_, options_.run_bytes);
+  runs_ = runs_of(infos_, placements_, pieces_, options_.run_bytes);
 }
 
 template <class BytesOf>
@@ -201,7 +201,7 @@ void CheckpointSave::write_runs(BytesOf&& bytes_of) noexcept {
     int open = -1;
     std::vector<std::byte> buffer;
     hashes_.reserve(runs_.size());
-    for (PlannedRun const& run : runs_) {
+    for (FileRun const& run : runs_) {
       if (run.file != open) {
         if (file) file->sync();
         file = File::open_write(unfinished() / file_names_[static_cast<std::size_t>(run.file)]);
@@ -224,7 +224,7 @@ void CheckpointSave::write() noexcept {
             fragment.piece_offset,
         fragment.bytes);
   };
-  write_runs([&](PlannedRun const& run, std::vector<std::byte>& buffer) {
+  write_runs([&](FileRun const& run, std::vector<std::byte>& buffer) {
     if (run.fragments.size() == 1) return memory_of(run.fragments[0]);
     buffer.resize(run.bytes);
     for (Fragment const& fragment : run.fragments)
@@ -235,7 +235,7 @@ void CheckpointSave::write() noexcept {
 }
 
 void CheckpointSave::write(TensorValues const& values) noexcept {
-  write_runs([&](PlannedRun const& run, std::vector<std::byte>& buffer) {
+  write_runs([&](FileRun const& run, std::vector<std::byte>& buffer) {
     buffer.resize(run.bytes);
     for (Fragment const& fragment : run.fragments) {
       ConstPiece const& piece = pieces_[static_cast<std::size_t>(fragment.piece)];
@@ -254,10 +254,10 @@ Manifest CheckpointSave::manifest(std::vector<std::vector<Index>> const& hashes)
   for (std::size_t i = 0; i < infos_.size(); ++i)
     manifest.tensors.push_back({infos_[i], placements_[i].file, placements_[i].offset});
   for (std::size_t rank = 0; rank < all_pieces_.size(); ++rank) {
-    std::vector<PlannedRun> const runs =
-        plan_runs(infos_, placements_, all_pieces_[rank], options_.run_bytes);
+    std::vector<FileRun> const runs =
+        runs_of(infos_, placements_, all_pieces_[rank], options_.run_bytes);
     ACCORD_CHECK(hashes[rank].size() == 2 * runs.size(),
-                 "checkpoint: rank {} hashed {} runs, its plan has {}", rank,
+                 "checkpoint: rank {} hashed {} runs, its layout has {}", rank,
                  hashes[rank].size() / 2, runs.size());
     for (std::size_t i = 0; i < runs.size(); ++i)
       manifest.files[static_cast<std::size_t>(runs[i].file)].runs.push_back(

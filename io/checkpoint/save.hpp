@@ -9,7 +9,7 @@
 #include "core/comm/communicator.hpp"
 #include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/directory.hpp"
-#include "io/checkpoint/plan.hpp"
+#include "io/checkpoint/file_layout.hpp"
 #include "io/file/tensor_values.hpp"
 
 namespace accord::io {
@@ -23,7 +23,7 @@ struct SaveOptions {
 };
 
 /// One save, in phases, so that the one that takes the time can run beside training:
-///   constructor  collective: plans, creates the files (the only use of HDF5)
+///   constructor  collective: lays the files out and creates them (the only use of HDF5)
 ///   write()      local: writes and hashes this rank's runs; any thread; neither MPI nor HDF5
 ///   commit()     collective: gathers the hashes, writes the manifest, gives the checkpoint its
 ///   name
@@ -52,7 +52,7 @@ class CheckpointSave {
  private:
   template <class Phase>
   void phase(Communicator& communicator, Queue& queue, Phase&& phase);
-  void plan(Communicator& communicator, Queue& queue);
+  void lay_out(Communicator& communicator, Queue& queue);
   void create(Communicator& communicator, Queue& queue);
   /// `bytes_of(run, buffer)` are the bytes of a run, in `buffer` or where they lie already.
   template <class BytesOf>
@@ -72,7 +72,7 @@ class CheckpointSave {
   std::vector<CheckpointFile> files_;                ///< without their runs
   std::vector<Placement> placements_;                ///< by tensor
   std::vector<std::vector<ConstPiece>> all_pieces_;  ///< by rank; rank 0 alone keeps them
-  std::vector<PlannedRun> runs_;                     ///< this rank's
+  std::vector<FileRun> runs_;                        ///< this rank's
   std::vector<Hash128> hashes_;                      ///< of runs_
   std::exception_ptr write_failure_;
 };

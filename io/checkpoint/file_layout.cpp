@@ -1,4 +1,4 @@
-#include "io/checkpoint/plan.hpp"
+#include "io/checkpoint/file_layout.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -57,9 +57,9 @@ void check_coverage(std::span<TensorInfo const> infos, std::span<ConstPiece cons
                sorted[next].tensor, infos.size());
 }
 
-std::vector<PlannedRun> plan_runs(std::span<TensorInfo const> infos,
-                                  std::span<Placement const> placements,
-                                  std::span<ConstPiece const> pieces, std::uint64_t run_bytes) {
+std::vector<FileRun> runs_of(std::span<TensorInfo const> infos,
+                             std::span<Placement const> placements,
+                             std::span<ConstPiece const> pieces, std::uint64_t run_bytes) {
   struct Extent {
     int file;
     std::uint64_t offset, bytes;
@@ -80,7 +80,7 @@ std::vector<PlannedRun> plan_runs(std::span<TensorInfo const> infos,
     return a.file != b.file ? a.file < b.file : a.offset < b.offset;
   });
 
-  std::vector<PlannedRun> runs;
+  std::vector<FileRun> runs;
   for (Extent const& extent : extents) {
     std::uint64_t const end = extent.offset + extent.bytes;
     for (std::uint64_t at = extent.offset; at < end;) {

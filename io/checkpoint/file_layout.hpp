@@ -24,7 +24,7 @@ struct Fragment {
 };
 
 /// A contiguous range of bytes of one file that one rank writes in one go: neighbouring fragments.
-struct PlannedRun {
+struct FileRun {
   int file = 0;
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
@@ -45,8 +45,8 @@ void check_coverage(std::span<TensorInfo const> infos, std::span<ConstPiece cons
 /// tensors too; a run ends where a multiple of `run_bytes` of the file is reached, so that large
 /// writes keep to the stripes of a parallel file system. No element is ever cut: one that straddles
 /// such a border goes with the run before it.
-std::vector<PlannedRun> plan_runs(std::span<TensorInfo const> infos,
-                                  std::span<Placement const> placements,
-                                  std::span<ConstPiece const> pieces, std::uint64_t run_bytes);
+std::vector<FileRun> runs_of(std::span<TensorInfo const> infos,
+                             std::span<Placement const> placements,
+                             std::span<ConstPiece const> pieces, std::uint64_t run_bytes);
 
 }  // namespace accord::io

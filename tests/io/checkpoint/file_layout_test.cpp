@@ -1,4 +1,4 @@
-#include "io/checkpoint/plan.hpp"
+#include "io/checkpoint/file_layout.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ using namespace accord::io;
 
 namespace {
 
-TensorInfo plan_tensor(std::string name, Index elements, DType dtype = DType::float32) {
+TensorInfo tensor_of(std::string name, Index elements, DType dtype = DType::float32) {
   return {"weight", std::move(name), Shape{elements}, dtype};
 }
 
@@ -28,7 +28,7 @@ std::string error_of(std::vector<TensorInfo> const& infos, std::vector<ConstPiec
 TEST(DealOverFiles, BalancesBytes) {
   std::vector<TensorInfo> infos;
   for (Index n : {100, 1, 50, 7, 7, 30, 200, 90, 3})
-    infos.push_back(plan_tensor(std::to_string(n), n));
+    infos.push_back(tensor_of(std::to_string(n), n));
   std::vector<int> const file_of = deal_over_files(infos, 3);
   std::vector<Index> filled(3);
   for (std::size_t i = 0; i < infos.size(); ++i)
@@ -38,19 +38,19 @@ TEST(DealOverFiles, BalancesBytes) {
 }
 
 TEST(DealOverFiles, LeavesNoFileEmpty) {
-  std::vector<TensorInfo> const infos{plan_tensor("a", 1), plan_tensor("b", 1)};
+  std::vector<TensorInfo> const infos{tensor_of("a", 1), tensor_of("b", 1)};
   EXPECT_EQ(deal_over_files(infos, 5), (std::vector<int>{0, 1}));
   EXPECT_EQ(deal_over_files(infos, 0), (std::vector<int>{0, 0}));
 }
 
 TEST(CheckCoverage, AcceptsPiecesInAnyOrder) {
-  EXPECT_EQ(error_of({plan_tensor("a", 10), plan_tensor("b", 3)},
+  EXPECT_EQ(error_of({tensor_of("a", 10), tensor_of("b", 3)},
                      {{1, 0, 3, nullptr}, {0, 4, 6, nullptr}, {0, 0, 4, nullptr}}),
             "");
 }
 
 TEST(CheckCoverage, NamesWhatNobodyOrTwoHold) {
-  std::vector<TensorInfo> const infos{plan_tensor("a", 10), plan_tensor("b", 3)};
+  std::vector<TensorInfo> const infos{tensor_of("a", 10), tensor_of("b", 3)};
   auto const contains = [](std::string const& text, std::string const& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
@@ -65,12 +65,11 @@ TEST(CheckCoverage, NamesWhatNobodyOrTwoHold) {
            "tensor 2");
 }
 
-TEST(PlanRuns, MergesNeighboursAcrossTensors) {
-  std::vector<TensorInfo> const infos{plan_tensor("a", 10), plan_tensor("b", 3),
-                                      plan_tensor("c", 5)};
+TEST(RunsOf, MergesNeighboursAcrossTensors) {
+  std::vector<TensorInfo> const infos{tensor_of("a", 10), tensor_of("b", 3), tensor_of("c", 5)};
   std::vector<Placement> const places{{0, 1000}, {0, 1040}, {0, 1100}};
   std::vector<ConstPiece> const pieces{{2, 0, 5, nullptr}, {1, 0, 3, nullptr}, {0, 6, 4, nullptr}};
-  std::vector<PlannedRun> const runs = plan_runs(infos, places, pieces, 1 << 20);
+  std::vector<FileRun> const runs = runs_of(infos, places, pieces, 1 << 20);
   ASSERT_EQ(runs.size(), 2u);
   EXPECT_EQ(runs[0].offset, 1024u);
   EXPECT_EQ(runs[0].bytes, 16u + 12u);
@@ -80,13 +79,13 @@ TEST(PlanRuns, MergesNeighboursAcrossTensors) {
   EXPECT_EQ(runs[1].offset, 1100u);
 }
 
-TEST(PlanRuns, EndAtMultiplesAndNeverCutAnElement) {
+TEST(RunsOf, EndAtMultiplesAndNeverCutAnElement) {
   // float64 at an offset that is no multiple of 8: borders at 64, 128, ... fall inside elements.
-  std::vector<TensorInfo> const infos{plan_tensor("a", 100, DType::float64)};
+  std::vector<TensorInfo> const infos{tensor_of("a", 100, DType::float64)};
   std::vector<Placement> const places{{0, 20}};
   std::vector<ConstPiece> const pieces{{0, 0, 33, nullptr}, {0, 33, 67, nullptr}};
   std::uint64_t at = 20;
-  for (PlannedRun const& run : plan_runs(infos, places, pieces, 64)) {
+  for (FileRun const& run : runs_of(infos, places, pieces, 64)) {
     EXPECT_EQ(run.offset, at);
     EXPECT_EQ((run.offset - 20) % 8, 0u);
     EXPECT_EQ(run.bytes % 8, 0u);
