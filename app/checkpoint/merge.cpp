@@ -23,9 +23,12 @@ struct MergeOptions {
   std::filesystem::path stage1, stage2, out;
 };
 
-std::set<std::string> names_of(ModelConfig const& model) {
+/// What ties the modalities of two stages together: all that both have, but for the decoder and the
+/// temperature, which the second stage trains on.
+std::set<std::string> bond_of(ModelConfig const& without_decoder) {
   std::set<std::string> names;
-  for (ParameterSpec const& spec : Model::describe(model)) names.insert(spec.name);
+  for (ParameterSpec const& spec : Model::describe(without_decoder))
+    if (spec.part.kind != ParameterPart::Kind::temperature) names.insert(spec.name);
   return names;
 }
 
@@ -87,10 +90,7 @@ int merge(MergeOptions const& options) {
   Config config = merged_config(whole_config(stage1), whole_config(stage2));
   Config const without_decoder =
       branch_of(config, all_modalities(config.model), DecoderPart::without);
-  // The second stage trains the decoder and the temperature on; all else that both have is what
-  // ties their modalities together.
-  std::set<std::string> bond = names_of(without_decoder.model);
-  bond.erase("logit_scale");
+  std::set<std::string> const bond = bond_of(without_decoder.model);
   if (std::string const part = missing_of_decoder(config, {&stage1, &stage2}); !part.empty()) {
     warn(fmt::format(
         "the result has no decoder, which has parts for each modality: neither holds {}", part));

@@ -2,41 +2,32 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 
 #include "app/cli/text.hpp"
+#include "core/model/parameter_names.hpp"
 
 namespace accord::app {
-namespace {
 
-std::string first_component(std::string const& name) { return name.substr(0, name.find('.')); }
-
-bool is_of(std::string const& name, std::string const& modality) {
-  std::string const mark = modality + "_";
-  return name.starts_with(mark) || name.find("." + mark) != std::string::npos;
-}
-
-}  // namespace
-
-Inheritance inherit(std::vector<std::string> const& run, std::vector<std::string> const& source,
-                    std::vector<std::string> const& modalities) {
-  std::set<std::string> const held(source.begin(), source.end()), known(run.begin(), run.end());
-  std::set<std::string> components;
-  for (std::string const& name : source) components.insert(first_component(name));
-  std::vector<std::string> new_modalities;
-  for (std::string const& modality : modalities)
-    if (std::none_of(source.begin(), source.end(),
-                     [&](std::string const& name) { return is_of(name, modality); }))
-      new_modalities.push_back(modality);
-  auto const is_new = [&](std::string const& name) {
-    return !components.contains(first_component(name)) ||
-           std::any_of(new_modalities.begin(), new_modalities.end(),
-                       [&](std::string const& modality) { return is_of(name, modality); });
+Inheritance inheritance_of(std::vector<ParameterSpec> const& run,
+                           std::vector<std::string> const& source) {
+  std::set<std::string> const held(source.begin(), source.end());
+  std::set<std::string> components, modalities, known;
+  for (std::string const& name : source) {
+    components.insert(official::first_component(name));
+    modalities.insert(official::modality_of(name));
+  }
+  modalities.insert("");  // what is no modality's is of a part that the source has
+  auto const is_new = [&](ParameterSpec const& parameter) {
+    return !components.contains(official::first_component(parameter.name)) ||
+           !modalities.contains(parameter.part.modality);
   };
   Inheritance result;
-  for (std::string const& name : run)
-    if (!held.contains(name)) (is_new(name) ? result.fresh : result.missing).push_back(name);
+  for (ParameterSpec const& parameter : run) {
+    known.insert(parameter.name);
+    if (!held.contains(parameter.name))
+      (is_new(parameter) ? result.fresh : result.missing).push_back(parameter.name);
+  }
   for (std::string const& name : source)
     if (!known.contains(name)) result.unused.push_back(name);
   return result;

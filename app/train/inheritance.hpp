@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/tensor/parameter_store.hpp"
+
 namespace accord::app {
 
 /// Names of tensors.
@@ -15,8 +17,9 @@ struct Inheritance {
 
 /// A part is a modality, known by components such as image_adapter and image_ffn, or what stands
 /// before the first dot of a name: decoder_wrapper, image_proj.
-Inheritance inherit(std::vector<std::string> const& run, std::vector<std::string> const& source,
-                    std::vector<std::string> const& modalities);
+/// \param source  names of a file
+Inheritance inheritance_of(std::vector<ParameterSpec> const& run,
+                           std::vector<std::string> const& source);
 
 /// "a, b and 7 others"
 std::string shortened(std::vector<std::string> const& names);

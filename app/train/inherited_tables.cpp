@@ -1,35 +1,18 @@
 #include "app/train/inherited_tables.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
 #include <map>
 
-#include "core/base/check.hpp"
-#include "core/model/interpolation.hpp"
-#include "core/model/modality/position_bias.hpp"
+#include "core/model/modality/adapter.hpp"
+#include "core/model/parameter_names.hpp"
 
 namespace accord::app {
 namespace {
 
-constexpr std::string_view tables = ".rel_pos_table_list.";
+using Kind = ParameterPart::Kind;
 
-bool is_bias_table(std::string const& name) { return name.find(tables) != std::string::npos; }
-
-/// Whether the tensor belongs to a grid of patches.
-bool of_grid(std::string const& name, ModelConfig const& model) {
-  if (!is_bias_table(name) && !name.ends_with(".pos_embed")) return false;
-  return std::any_of(model.modalities.begin(), model.modalities.end(),
-                     [&](ModalityConfig const& modality) {
-                       return modality.adapter == "patch" &&
-                              name.find("." + modality.name + "_adapter.") != std::string::npos;
-                     });
-}
-
-std::string shared_table_of(std::string const& name) {
-  std::size_t const number = name.find(tables) + tables.size();
-  return name.substr(0, number) + "0" + name.substr(name.find('.', number));
+std::string shared_bias_table_of(std::string const& modality) {
+  return official::prefix({official::encoder, official::adapter(modality)}) +
+         official::bias_table(0);
 }
 
 Shape const* find(io::Manifest const& source, std::string const& name) {
@@ -38,15 +21,15 @@ Shape const* find(io::Manifest const& source, std::string const& name) {
   return nullptr;
 }
 
-/// The side of the grid whose table has `rows` rows.
-Index side_of(Inherited const& tensor, Index rows) {
-  bool const bias = is_bias_table(tensor.name);
-  auto const root = static_cast<Index>(std::lround(std::sqrt(rows - (bias ? 3 : 1))));
-  Index const side = bias ? (root + 1) / 2 : root;
-  if ((bias ? grid_bucket_rows(side) : side * side + 1) != rows)
-    throw DataError(
-        fmt::format("{}: {} rows are no table of a square grid of patches", tensor.name, rows));
-  return side;
+AdapterFamily const& family_of(ParameterSpec const& parameter, ModelConfig const& model) {
+  int const m = find_modality(model, parameter.part.modality);
+  return adapter_family(model.modalities[static_cast<std::size_t>(m)].adapter);
+}
+
+bool fits_resized(ParameterSpec const& parameter, ModelConfig const& model, Shape const& from) {
+  return (parameter.part.kind == Kind::position_table || parameter.part.kind == Kind::bias_table) &&
+         family_of(parameter, model).resize_table != nullptr && from.rank() == 2 &&
+         from[1] == parameter.shape[1];
 }
 
 }  // namespace
@@ -57,24 +40,22 @@ std::vector<Inherited> inherited_tensors(std::vector<ParameterSpec> const& param
   for (ParameterSpec const& parameter : parameters) {
     std::string name = parameter.name;
     Shape const* from = find(source, name);
-    if (!from && is_bias_table(name)) {
-      name = shared_table_of(name);
+    if (!from && parameter.part.kind == Kind::bias_table) {
+      name = shared_bias_table_of(parameter.part.modality);
       from = find(source, name);
     }
     if (!from) continue;
-    bool const same = *from == parameter.shape;
-    if (same ? name != parameter.name
-             : of_grid(name, model) && from->rank() == 2 && (*from)[1] == parameter.shape[1])
-      inherited.push_back({parameter.name, name, *from, parameter.shape});
+    if (*from == parameter.shape) {
+      if (name != parameter.name) inherited.push_back({parameter, name, *from, nullptr});
+    } else if (fits_resized(parameter, model, *from)) {
+      inherited.push_back({parameter, name, *from, family_of(parameter, model).resize_table});
+    }
   }
   return inherited;
 }
 
-std::vector<double> inherit(Inherited const& tensor, std::vector<double> const& source) {
-  if (tensor.from == tensor.to) return source;
-  Index const from = side_of(tensor, tensor.from[0]), to = side_of(tensor, tensor.to[0]);
-  return is_bias_table(tensor.name) ? resize_bias_table(source, from, to)
-                                    : resize_position_table(source, from, to);
+std::vector<double> inherited_values(Inherited const& tensor, std::vector<double> const& source) {
+  return tensor.resize ? tensor.resize(tensor.parameter, tensor.from[0], source) : source;
 }
 
 void load_inherited(Communicator& world, Queue& queue, io::OpenCheckpoint const& checkpoint,
@@ -94,8 +75,8 @@ void load_inherited(Communicator& world, Queue& queue, io::OpenCheckpoint const&
 
   std::map<int, std::vector<double>> values;  // by id in the store
   for (Inherited const& tensor : tensors)
-    if (int const id = store.find(tensor.name); id >= 0)
-      values.emplace(id, inherit(tensor, sources.at(tensor.source)));
+    if (int const id = store.find(tensor.parameter.name); id >= 0)
+      values.emplace(id, inherited_values(tensor, sources.at(tensor.source)));
   for (parallel::LogicalPiece const& piece :
        optimizer.pieces(parallel::TensorKind::weight, parallel::Copies::all)) {
     auto const found = values.find(piece.parameter);

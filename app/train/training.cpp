@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -159,25 +160,23 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
   io::OpenCheckpoint checkpoint = io::open_together(world_, queue_, path, announce);
   CheckpointTensors tensors = checkpoint_tensors(Moments::without);
   std::vector<io::TensorInfo> const used = tensors.infos();
-  std::vector<std::string> run, source, modalities;
-  for (ParameterSpec const& parameter : parameters_) run.push_back(parameter.name);
+  std::vector<std::string> source;
   for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
     if (stored.info.kind == "weight") source.push_back(stored.info.name);
-  for (ModalityConfig const& modality : config_.model.modalities)
-    modalities.push_back(modality.name);
   std::vector<Inherited> const tables =
       inherited_tensors(parameters_, config_.model, checkpoint.manifest);
   auto const is_inherited = [&](std::string const& name) {
     return std::any_of(tables.begin(), tables.end(),
-                       [&](Inherited const& table) { return table.name == name; });
+                       [&](Inherited const& table) { return table.parameter.name == name; });
   };
-  Inheritance parts = inherit(run, source, modalities);
+  Inheritance parts = inheritance_of(parameters_, source);
   std::erase_if(parts.missing, is_inherited);
   // A head that tells other classes apart starts afresh.
   for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
     for (ParameterSpec const& parameter : parameters_)
       if (stored.info.kind == "weight" && stored.info.name == parameter.name &&
-          parameter.name.starts_with("classify_head.") && stored.info.shape != parameter.shape)
+          parameter.part.kind == ParameterPart::Kind::class_head &&
+          stored.info.shape != parameter.shape)
         parts.fresh.push_back(parameter.name);
   if (!parts.missing.empty())
     throw DataError(fmt::format(
@@ -193,10 +192,11 @@ io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
       announce(fmt::format("{}: {} tensors have no use here: {}", folder, parts.unused.size(),
                            shortened(parts.unused)));
   }
-  // A new run begins with its own temperature (spec 2.4).
+  std::set<std::string> anew(parts.fresh.begin(), parts.fresh.end());
+  for (ParameterSpec const& parameter : parameters_)
+    if (parameter.part.kind == ParameterPart::Kind::temperature) anew.insert(parameter.name);
   tensors.keep_only([&](io::TensorInfo const& info) {
-    return info.name != "logit_scale" && !is_inherited(info.name) &&
-           std::find(parts.fresh.begin(), parts.fresh.end(), info.name) == parts.fresh.end();
+    return !anew.contains(info.name) && !is_inherited(info.name);
   });
   io::LoadOptions options;
   options.unlisted = io::Unlisted::skip;

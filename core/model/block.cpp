@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+
+#include "core/model/parameter_names.hpp"
+
 namespace accord {
 namespace {
 
@@ -29,17 +32,18 @@ Block::Block(ParameterScope const& scope, StackConfig const& config,
     : store_(&scope.store()),
       region_(region),
       first_parameter_(store_->count()),
-      gamma_1_(config.layer_scale_init != 0
-                   ? add_vector(scope, region, "gamma_1", config.embed_dim, config.layer_scale_init)
-                   : -1),
-      gamma_2_(config.layer_scale_init != 0
-                   ? add_vector(scope, region, "gamma_2", config.embed_dim, config.layer_scale_init)
-                   : -1),
-      attention_norm_(add_norm(scope, region, "self_attn_layer_norm", config.embed_dim)),
-      ffn_norm_(add_norm(scope, region, "final_layer_norm", config.embed_dim)),
-      attention_(scope / "self_attn", config.embed_dim, config.heads, region) {
+      gamma_1_(config.layer_scale_init != 0 ? add_vector(scope, region, official::attention_scale,
+                                                         config.embed_dim, config.layer_scale_init)
+                                            : -1),
+      gamma_2_(config.layer_scale_init != 0 ? add_vector(scope, region, official::ffn_scale,
+                                                         config.embed_dim, config.layer_scale_init)
+                                            : -1),
+      attention_norm_(add_norm(scope, region, official::attention_norm, config.embed_dim)),
+      ffn_norm_(add_norm(scope, region, official::ffn_norm, config.embed_dim)),
+      attention_(scope / official::attention, config.embed_dim, config.heads, region) {
   for (std::string const& name : modalities)
-    ffn_.emplace_back(scope / (name + "_ffn"), config.embed_dim, config.ffn_dim, region);
+    ffn_.emplace_back((scope / official::ffn(name)).of_modality(name), config.embed_dim,
+                      config.ffn_dim, region);
 }
 
 Index Block::flat_begin() const {

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/base/check.hpp"
+#include "core/model/parameter_names.hpp"
 #include "core/nn/parameter_scope.hpp"
 
 namespace accord {
@@ -28,15 +29,18 @@ Index frame_elements(ModalityConfig const& config) {
 
 bool trains(ModelConfig const& config, Modality modality) {
   std::string const& name = config.modalities[static_cast<std::size_t>(modality)].name;
-  std::string const fusion = "encoder_wrapper.fusion_model.";
-  std::vector<std::string> groups{"encoder_wrapper." + name + "_adapter.",
-                                  fusion + name + "_layer_norm.", name + "_proj."};
-  std::vector<std::string> parts{"self_attn.", "self_attn_layer_norm.", "final_layer_norm.",
-                                 name + "_ffn."};
-  if (config.encoder.layer_scale_init > 0) parts.insert(parts.end(), {"gamma_1", "gamma_2"});
-  for (Index layer = 0; layer < config.encoder.layers; ++layer)
+  using official::prefix;
+  std::string const fusion = prefix({official::encoder, official::fusion_model});
+  std::vector<std::string> groups{prefix({official::encoder, official::adapter(name)}),
+                                  fusion + prefix({official::output_norm(name)}),
+                                  prefix({official::projection(name)})};
+  std::vector<std::string> parts{prefix({official::attention}), prefix({official::attention_norm}),
+                                 prefix({official::ffn_norm}), prefix({official::ffn(name)})};
+  if (config.encoder.layer_scale_init > 0)
+    parts.insert(parts.end(), {official::attention_scale, official::ffn_scale});
+  for (Index l = 0; l < config.encoder.layers; ++l)
     for (std::string const& part : parts)
-      groups.push_back(fmt::format("{}layers.{}.{}", fusion, layer, part));
+      groups.push_back(fusion + prefix({official::layer(l)}) + part);
   return !std::ranges::all_of(
       groups, [&](std::string const& group) { return begins_with_one_of(group, config.frozen); });
 }

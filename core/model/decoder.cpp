@@ -4,6 +4,7 @@
 
 #include "core/base/trace.hpp"
 #include "core/model/encoder.hpp"
+#include "core/model/parameter_names.hpp"
 #include "core/ops/rows.hpp"
 
 namespace accord {
@@ -20,7 +21,8 @@ Decoder::Decoder(ParameterScope const& scope, ModelConfig const& config, DType d
         std::vector<ModalityParts> parts;
         for (ModalityConfig const& m : config.modalities) {
           Index const d = config.encoder.embed_dim, dd = config.decoder.embed_dim;
-          ParameterScope const adapter = scope / "decoder_wrapper" / (m.name + "_adapter");
+          ParameterScope const own = scope.of_modality(m.name);
+          ParameterScope const adapter = own / official::decoder / official::adapter(m.name);
           PositionTable const table = adapter_family(m.adapter).decoder_positions(m);
           adapter.add({.name = "cls_embedding",
                        .shape = {1, 1, dd},
@@ -31,18 +33,19 @@ Decoder::Decoder(ParameterScope const& scope, ModelConfig const& config, DType d
                          .shape = {1, dd},
                          .init = embedding_init(),
                          .used = false});
-          int const positions = adapter.add({table.name, {table.rows, dd}, embedding_init()});
-          int const mask_token = scope.add({m.name + "_mask_token", {1, dd}, embedding_init()});
-          parts.push_back({add_linear(scope / ("decoder_" + m.name + "_embed"), d, dd),
-                           add_linear(scope / (m.name + "_mask_head"), dd, d), mask_token,
+          int const positions = adapter.of(ParameterPart::Kind::position_table)
+                                    .add({table.name, {table.rows, dd}, embedding_init()});
+          int const mask_token = own.add({official::mask_token(m.name), {1, dd}, embedding_init()});
+          parts.push_back({add_linear(own / official::decoder_embed(m.name), d, dd),
+                           add_linear(own / official::mask_head(m.name), dd, d), mask_token,
                            positions});
         }
         return parts;
       }()),
-      stack_(scope / "decoder_wrapper" / "fusion_model", config.decoder, modality_names(config),
-             region, 0, config.decoder.layers),
-      norms_(add_modality_norms(scope / "decoder_wrapper" / "fusion_model", modality_names(config),
-                                config.decoder.embed_dim)) {}
+      stack_(scope / official::decoder / official::fusion_model, config.decoder,
+             modality_names(config), region, 0, config.decoder.layers),
+      norms_(add_modality_norms(scope / official::decoder / official::fusion_model,
+                                modality_names(config), config.decoder.embed_dim)) {}
 
 Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<Pass> const& passes,
                              Pack const& encoder_pack, Index pad_pool) const {

@@ -1,6 +1,7 @@
 #include "core/model/encoder.hpp"
 
 #include "core/base/trace.hpp"
+#include "core/model/parameter_names.hpp"
 
 namespace accord {
 namespace {
@@ -32,7 +33,8 @@ std::vector<LayerNorm> add_modality_norms(ParameterScope const& fusion_model,
                                           std::vector<std::string> const& modalities, Index width) {
   std::vector<LayerNorm> norms;
   for (std::string const& name : modalities)
-    norms.push_back(add_layer_norm(fusion_model / (name + "_layer_norm"), width));
+    norms.push_back(
+        add_layer_norm((fusion_model / official::output_norm(name)).of_modality(name), width));
   return norms;
 }
 
@@ -44,7 +46,7 @@ Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& c
       region_(region) {
   // In the order of the forward pass, which is the order of flat storage.
   auto const adapter_scope = [&](ModalityConfig const& modality) {
-    return scope / (modality.name + "_adapter");
+    return (scope / official::adapter(modality.name)).of_modality(modality.name).at_depth(0);
   };
   if (chunks.front().first)
     for (ModalityConfig const& modality : config.modalities)
@@ -62,10 +64,11 @@ Encoder::Encoder(Queue& queue, ParameterScope const& scope, ModelConfig const& c
   for (ModalityConfig const& modality : config.modalities)
     bias_tables_.emplace_back(queue, adapter_scope(modality), modality, config_.heads, tables);
   for (LayerChunk const& chunk : chunks)
-    stacks_.emplace_back(scope / "fusion_model", config_, modality_names(config), region,
-                         chunk.layer_begin, chunk.layer_end);
+    stacks_.emplace_back((scope / official::fusion_model).at_depth(1), config_,
+                         modality_names(config), region, chunk.layer_begin, chunk.layer_end);
   if (chunks.back().last)
-    norms_ = add_modality_norms(scope / "fusion_model", modality_names(config), config_.embed_dim);
+    norms_ = add_modality_norms(scope / official::fusion_model, modality_names(config),
+                                config_.embed_dim);
 }
 
 std::vector<PositionBias> Encoder::position_biases(Index layer) const {

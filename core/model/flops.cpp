@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/model/modality/adapter.hpp"
+#include "core/model/parameter_names.hpp"
 #include "core/nn/parameter_scope.hpp"
 
 namespace accord {
@@ -17,8 +18,8 @@ typename Items::value_type const& at(Items const& items, int i) {
 
 /// How often the products of a part are computed: forward, and where a gradient comes back for that
 /// of the input and, if it trains, of the weights.
-double ways(ModelConfig const& config, std::string const& part, bool gradient) {
-  return !gradient ? 1 : begins_with_one_of(part, config.frozen) ? 2 : 3;
+double ways(ModelConfig const& config, std::initializer_list<std::string> part, bool gradient) {
+  return !gradient ? 1 : begins_with_one_of(official::prefix(part), config.frozen) ? 2 : 3;
 }
 
 /// The layers of a stack, by what their operations are proportional to.
@@ -28,17 +29,18 @@ struct StackFlops {
   std::vector<double> of_modality;  ///< of a token: three FFN matrices
 };
 
-StackFlops stack_flops(ModelConfig const& config, StackConfig const& stack,
-                       std::string const& prefix, bool gradient) {
+StackFlops stack_flops(ModelConfig const& config, StackConfig const& stack, char const* wrapper,
+                       bool gradient) {
   double const d = real(stack.embed_dim), f = real(stack.ffn_dim);
   StackFlops flops{.of_modality = std::vector<double>(config.modalities.size())};
   for (Index l = 0; l < stack.layers; ++l) {
-    std::string const layer = fmt::format("{}.fusion_model.layers.{}.", prefix, l);
+    auto const layer_ways = [&](std::string const& part) {
+      return ways(config, {wrapper, official::fusion_model, official::layer(l), part}, gradient);
+    };
     flops.pair += (gradient ? 3 : 1) * 4 * d;
-    flops.token += ways(config, layer + "self_attn.", gradient) * 8 * d * d;
+    flops.token += layer_ways(official::attention) * 8 * d * d;
     for (std::size_t m = 0; m < config.modalities.size(); ++m)
-      flops.of_modality[m] +=
-          ways(config, layer + config.modalities[m].name + "_ffn.", gradient) * 6 * d * f;
+      flops.of_modality[m] += layer_ways(official::ffn(config.modalities[m].name)) * 6 * d * f;
   }
   return flops;
 }
@@ -98,15 +100,16 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
   };
   // Nothing below a frozen adapter wants a gradient.
   auto const adapter_ways = [&](Modality m) {
-    return begins_with_one_of("encoder_wrapper." + name(m) + "_adapter.", config.frozen) ? 1 : 3;
+    std::string const adapter = official::prefix({official::encoder, official::adapter(name(m))});
+    return begins_with_one_of(adapter, config.frozen) ? 1 : 3;
   };
-  StackFlops const decoder = stack_flops(config, config.decoder, "decoder_wrapper", true);
+  StackFlops const decoder = stack_flops(config, config.decoder, official::decoder, true);
   double flops = 0;
   for (std::size_t p = 0; p < passes.size(); ++p) {
     int const pass = static_cast<int>(p);
     std::vector<Modality> const& modalities = passes[p].modalities;
     bool const gradient = passes[p].gradient;
-    StackFlops const encoder = stack_flops(config, config.encoder, "encoder_wrapper", gradient);
+    StackFlops const encoder = stack_flops(config, config.encoder, official::encoder, gradient);
     for (Index s = 0; s < batch.samples(); ++s) {
       std::vector<Index> const kept = count.kept(pass, s);
       flops += sequence_flops(encoder, modalities, kept);
@@ -117,11 +120,11 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
       if (!passes[p].masked) continue;
       flops += sequence_flops(decoder, modalities, count.whole(pass, s));
       for (std::size_t k = 0; k < modalities.size(); ++k)  // encoder width to decoder width
-        flops += ways(config, "decoder_" + name(modalities[k]) + "_embed.", true) * 2 *
+        flops += ways(config, {official::decoder_embed(name(modalities[k]))}, true) * 2 *
                  real(kept[k]) * d * dd;
     }
     if (passes[p].contrasted)  // projection of the class token
-      flops += ways(config, name(modalities.front()) + "_proj.", gradient) * 2 *
+      flops += ways(config, {official::projection(name(modalities.front()))}, gradient) * 2 *
                real(batch.samples()) * d * d;
   }
   for (std::size_t m = 0; m < config.modalities.size(); ++m) {
@@ -152,8 +155,8 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
           queries += real(count.hidden(pass, segment, s));
           candidates += real(count.length(objective.modality, s) - 1);
         }
-        flops += ways(config, name(objective.modality) + "_mask_head.", true) * 2 * queries * dd *
-                 d;                                 // of the masked tokens
+        flops += ways(config, {official::mask_head(name(objective.modality))}, true) * 2 * queries *
+                 dd * d;                            // of the masked tokens
         flops += 2 * 2 * queries * candidates * d;  // teachers take no gradient
       }
     } else {

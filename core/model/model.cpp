@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/model/parameter_names.hpp"
+
 namespace accord {
 
 Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator& tensor_group,
@@ -19,19 +21,24 @@ Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator&
       rules_{config.frozen, config.no_decay},
       store_(tensor_group.rank(), tensor_group.size()) {
   TensorParallelRegion const region(tensor_group, sequence_parallel);
-  ParameterScope const scope(store_, rules_);
-  encoder_.emplace(queue, scope / "encoder_wrapper", config_, dtype, region, chunks_);
+  ParameterScope const scope = ParameterScope(store_, rules_).at_depth(config_.encoder.layers + 1);
+  encoder_.emplace(queue, scope / official::encoder, config_, dtype, region, chunks_);
   if (chunks_.back().last) {
     if (denoises(config_)) decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
     if (embeds(config_)) {
       for (ModalityConfig const& modality : config_.modalities)
         projections_.emplace_back(scope, modality.name, config_.encoder.embed_dim);
-      logit_scale_ = scope.add({"logit_scale", {}, constant_init(std::log(1 / 0.07))});
+      logit_scale_ = scope.of(ParameterPart::Kind::temperature)
+                         .add({.name = official::logit_scale,
+                               .shape = {},
+                               .init = constant_init(std::log(1 / 0.07)),
+                               .bounds = {0, std::log(100.0)}});  // quirk Q13
     }
     if (int const o = find_classification(config_); o >= 0) {
       ObjectiveConfig const& objective = config_.objectives[static_cast<std::size_t>(o)];
-      classify_head_.emplace(scope / "classify_head", config_.encoder.embed_dim,
-                             config_.encoder.heads, objective.pooling, objective.classes);
+      classify_head_.emplace((scope / official::classify_head).of(ParameterPart::Kind::class_head),
+                             config_.encoder.embed_dim, config_.encoder.heads, objective.pooling,
+                             objective.classes);
     }
   }
   if (build == Build::allocated) store_.allocate(queue, dtype);

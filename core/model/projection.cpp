@@ -1,11 +1,14 @@
 #include "core/model/projection.hpp"
 
+#include "core/model/parameter_names.hpp"
 #include "core/ops/normalize.hpp"
 #include "core/ops/rows.hpp"
 
 namespace accord {
+
 Projection::Projection(ParameterScope const& scope, std::string const& modality, Index embed_dim)
-    : linear_(add_linear(scope / (modality + "_proj"), embed_dim, embed_dim)) {}
+    : linear_(add_linear((scope / official::projection(modality)).of_modality(modality), embed_dim,
+                         embed_dim)) {}
 
 void Projection::forward(Queue& queue, ConstView features, Saved& saved) const {
   Index const b = saved.rows.size();

@@ -1,5 +1,7 @@
 #include "core/model/stack.hpp"
 
+#include "core/model/parameter_names.hpp"
+
 namespace accord {
 namespace {
 
@@ -14,8 +16,9 @@ Stack::Stack(ParameterScope const& fusion_model, StackConfig const& config,
              Index layer_begin, Index layer_end)
     : layer_begin_(layer_begin) {
   for (Index layer = layer_begin; layer < layer_end; ++layer)
-    blocks_.emplace_back(fusion_model / ("layers." + std::to_string(layer)), config, modalities,
-                         region);
+    blocks_.emplace_back(
+        (fusion_model / official::layer(layer)).at_depth(fusion_model.part().depth + layer), config,
+        modalities, region);
 }
 
 Tensor Stack::forward(Queue& queue, PackPlan const& plan, Biases const& biases, Tensor x,

@@ -18,6 +18,7 @@ class Stack {
   /// The position bias of a layer by modality; empty: none.
   using Biases = std::function<std::vector<PositionBias>(Index layer)>;
 
+  /// \param fusion_model  at the depth of layer 0
   Stack(ParameterScope const& fusion_model, StackConfig const& config,
         std::vector<std::string> const& modalities, TensorParallelRegion region, Index layer_begin,
         Index layer_end);

@@ -32,7 +32,7 @@ int ParameterScope::add(std::vector<Member> const& members) const {
         std::find(rules_->no_decay.begin(), rules_->no_decay.end(), name) != rules_->no_decay.end();
     bool const decay = member.shape.rank() > 1 && !name.ends_with(".bias") && !listed;
     specs.push_back({name, member.shape, member.init, member.distribution, member.split_dimension,
-                     member.used && !frozen, decay});
+                     member.used && !frozen, decay, member.bounds, part_});
     if (specs.back().trainable != specs.front().trainable)
       throw UsageError(
           fmt::format("train.frozen covers one of {} and {} but not the other: they "

@@ -12,8 +12,8 @@ namespace accord {
 bool begins_with(std::string const& name, std::string const& prefix);
 bool begins_with_one_of(std::string const& name, std::vector<std::string> const& prefixes);
 
-/// Adds parameters under a name prefix, and decides once, for all of them, which train and which
-/// are decayed (spec 4.2).
+/// Adds parameters under a name prefix, as ones of a part of the model, and decides once, for all
+/// of them, which train and which are decayed (spec 4.2).
 class ParameterScope {
  public:
   /// Which parameters do not train (begins_with()) and which are not decayed (whole names): from
@@ -28,10 +28,29 @@ class ParameterScope {
 
   /// The scope of names below `name.`
   ParameterScope operator/(std::string const& name) const {
-    return {*store_, *rules_, prefix_ + name + "."};
+    ParameterScope scope = *this;
+    scope.prefix_ += name + ".";
+    return scope;
+  }
+  /// The same scope for parameters of another part.
+  ParameterScope of(ParameterPart::Kind kind) const {
+    ParameterScope scope = *this;
+    scope.part_.kind = kind;
+    return scope;
+  }
+  ParameterScope of_modality(std::string const& modality) const {
+    ParameterScope scope = *this;
+    scope.part_.modality = modality;
+    return scope;
+  }
+  ParameterScope at_depth(Index depth) const {
+    ParameterScope scope = *this;
+    scope.part_.depth = depth;
+    return scope;
   }
   ParameterStore& store() const { return *store_; }
   std::string const& prefix() const { return prefix_; }
+  ParameterPart const& part() const { return part_; }
 
   struct Member {
     std::string name;
@@ -40,6 +59,7 @@ class ParameterScope {
     Distribution distribution = Distribution::replicated;
     int split_dimension = 0;
     bool used = true;  ///< false: kept for the official names only (quirk Q16), never trained
+    ParameterBounds bounds = {};
   };
   /// Adds members that lie back to back; returns the first id.
   int add(std::vector<Member> const& members) const;
@@ -49,6 +69,7 @@ class ParameterScope {
   ParameterStore* store_;
   Rules const* rules_;
   std::string prefix_;
+  ParameterPart part_ = {};
 };
 
 /// Initial values of common kinds (spec 1.10).

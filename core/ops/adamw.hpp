@@ -21,7 +21,7 @@ struct AdamwStep {
   Index step = 1;             ///< 1 for the first update
   double gradient_scale = 1;  ///< the clip coefficient
   EpsilonForm epsilon_form = EpsilonForm::corrected;
-  /// The new value is held within these (logit_scale, quirk Q13).
+  /// The new value is held within these.
   double lower = -std::numeric_limits<double>::infinity();
   double upper = std::numeric_limits<double>::infinity();
 };

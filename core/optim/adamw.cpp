@@ -14,8 +14,6 @@ bool same_numbers(UpdateRange const& a, UpdateRange const& b) {
 UpdateRange range_of(ParameterStore const& store, AdamwOptions const& options,
                      ParameterPiece const& piece) {
   ParameterSpec const& spec = store.spec(piece.parameter);
-  bool const logit_scale = spec.name == "logit_scale";
-  double const infinity = std::numeric_limits<double>::infinity();
   return {.begin = piece.flat_begin,
           .count = piece.count,
           .weight_decay = spec.decay ? options.weight_decay : 0.0,
@@ -23,8 +21,8 @@ UpdateRange range_of(ParameterStore const& store, AdamwOptions const& options,
               options.learning_rate_scale.empty()
                   ? 1.0
                   : options.learning_rate_scale.at(static_cast<std::size_t>(piece.parameter)),
-          .lower = logit_scale ? 0.0 : -infinity,
-          .upper = logit_scale ? std::log(100.0) : infinity};
+          .lower = spec.bounds.lower,
+          .upper = spec.bounds.upper};
 }
 
 }  // namespace

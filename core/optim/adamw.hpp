@@ -28,7 +28,7 @@ struct UpdateRange {
   Index begin = 0, count = 0;
   double weight_decay = 0;
   double learning_rate_scale = 1;
-  double lower = 0, upper = 0;  ///< infinite, except for logit_scale: [0, ln 100] (quirk Q13)
+  double lower = 0, upper = 0;  ///< ParameterSpec::bounds
 };
 
 /// Flat elements [begin, end) of the trainable part as few ranges, in order. Padding between

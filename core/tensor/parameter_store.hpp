@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/tensor/parameter_part.hpp"
 #include "core/tensor/tensor.hpp"
 
 namespace accord {
@@ -38,6 +39,8 @@ struct ParameterSpec {
   int split_dimension = 0;  ///< 0 or 1: the dimension cut over the group when distribution is split
   bool trainable = true;
   bool decay = true;  ///< weight decay applies (spec 4.2)
+  ParameterBounds bounds = {};
+  ParameterPart part = {};
 };
 
 /// A contiguous run of elements of a logical tensor and where it lies in this rank's flat storage.

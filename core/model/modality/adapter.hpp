@@ -93,6 +93,12 @@ struct AdapterFamily {
   /// How its tokens are masked unless the configuration says otherwise (masks.hpp). "whole_word"
   /// stands for words: a sequence of tokens with an end mark, which is never masked.
   char const* mask;
+  /// A table of the adapter, from a checkpoint where it has other rows, for a parameter [rows,
+  /// width] of a new model (ParameterPart::Kind: position_table or bias_table). Null: tables of
+  /// other sizes do not fit. \throws UsageError for one that cannot be resized so, DataError for
+  /// rows that are no such table
+  std::vector<double> (*resize_table)(ParameterSpec const& parameter, Index from_rows,
+                                      std::vector<double> const& values) = nullptr;
 };
 
 /// \throws UsageError naming the known families.

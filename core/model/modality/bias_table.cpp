@@ -4,6 +4,7 @@
 
 #include "core/base/check.hpp"
 #include "core/model/modality/adapter.hpp"
+#include "core/model/parameter_names.hpp"
 
 namespace accord {
 
@@ -19,11 +20,13 @@ BiasTable::BiasTable(Queue& queue, ParameterScope const& scope, BucketMatrix con
       bucket_(
           Tensor::from_host(queue, std::span(buckets.bucket), Shape{buckets.size, buckets.size})) {
   for (Index const layer : layers_)
-    tables_.push_back(scope.add({fmt::format("rel_pos_table_list.{}.weight", layer),
-                                 {buckets.rows, heads},
-                                 constant_init(0),
-                                 Distribution::split,
-                                 1}));
+    tables_.push_back(scope.of(ParameterPart::Kind::bias_table)
+                          .at_depth(layer + 1)
+                          .add({official::bias_table(layer),
+                                {buckets.rows, heads},
+                                constant_init(0),
+                                Distribution::split,
+                                1}));
 }
 
 PositionBias BiasTable::bias(Index layer) const {

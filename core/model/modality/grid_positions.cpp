@@ -28,7 +28,8 @@ GridPositions::GridPositions(Queue& queue, ParameterScope const& scope, Index em
                              Index table_side, Index side, DType dtype)
     : store_(&scope.store()),
       rows_(side * side + 1),
-      table_(scope.add({"pos_embed", {table_side * table_side + 1, embed_dim}, embedding_init()})),
+      table_(scope.of(ParameterPart::Kind::position_table)
+                 .add({"pos_embed", {table_side * table_side + 1, embed_dim}, embedding_init()})),
       weights_(resizing_weights(queue, table_side, side, dtype)) {}
 
 Tensor GridPositions::forward(Queue& queue) const {

@@ -1,5 +1,8 @@
 #include "core/model/modality/patch.hpp"
 
+#include <cmath>
+
+#include "core/model/interpolation.hpp"
 #include "core/model/modality/grid_positions.hpp"
 #include "core/model/modality/in_type.hpp"
 #include "core/model/modality/patch_stem.hpp"
@@ -11,6 +14,26 @@ namespace {
 Index side_of(ModalityConfig const& config) { return config.size / config.patch; }
 Index table_side_of(ModalityConfig const& config) {
   return config.position_side > 0 ? config.position_side : side_of(config);
+}
+
+/// The side of the grid whose table has so many rows.
+Index side_of_table(ParameterSpec const& parameter, Index rows) {
+  bool const bias = parameter.part.kind == ParameterPart::Kind::bias_table;
+  auto const root = static_cast<Index>(std::lround(std::sqrt(rows - (bias ? 3 : 1))));
+  Index const side = bias ? (root + 1) / 2 : root;
+  if ((bias ? grid_bucket_rows(side) : side * side + 1) != rows)
+    throw DataError(
+        fmt::format("{}: {} rows are no table of a square grid of patches", parameter.name, rows));
+  return side;
+}
+
+std::vector<double> resize_table(ParameterSpec const& parameter, Index from_rows,
+                                 std::vector<double> const& values) {
+  Index const from = side_of_table(parameter, from_rows),
+              to = side_of_table(parameter, parameter.shape[0]);
+  return parameter.part.kind == ParameterPart::Kind::bias_table
+             ? resize_bias_table(values, from, to)
+             : resize_position_table(values, from, to);
 }
 
 class PatchAdapter final : public Adapter {
@@ -119,6 +142,7 @@ AdapterFamily const patch_family = {
       return AdapterFlops{patches * 16 * 2 * 48 * d / 4, patches * (4 * 2 * d * d / 4 + 2 * d * d)};
     },
     "uniform",
+    resize_table,
 };
 
 }  // namespace accord

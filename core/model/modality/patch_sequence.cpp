@@ -60,8 +60,9 @@ class PatchSequenceAdapter final : public Adapter {
         dtype_(context.dtype),
         store_(&context.scope.store()),
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
-        positions_(context.scope.add(
-            {"pos_embed", {most_patches(config), context.embed_dim}, embedding_init()})),
+        positions_(
+            context.scope.of(ParameterPart::Kind::position_table)
+                .add({"pos_embed", {most_patches(config), context.embed_dim}, embedding_init()})),
         projection_(add_linear(context.scope / "embed_patches", cut_.patch_elements(),
                                context.embed_dim)) {}
 

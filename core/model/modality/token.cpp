@@ -18,8 +18,10 @@ class TokenAdapter final : public Adapter {
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
         tokens_(context.scope.add(
             {"embed_tokens.weight", {config.vocabulary, context.embed_dim}, embedding_init()})),
-        positions_(context.scope.add(
-            {"embed_positions.weight", {config.positions, context.embed_dim}, embedding_init()})) {
+        positions_(context.scope.of(ParameterPart::Kind::position_table)
+                       .add({"embed_positions.weight",
+                             {config.positions, context.embed_dim},
+                             embedding_init()})) {
     if (max_tokens() > config.positions)
       throw UsageError(fmt::format("modality.{}: max_tokens = {} needs {} positions, there are {}",
                                    config.name, config.max_tokens, max_tokens(), config.positions));

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/model/parameter_names.hpp"
+
 namespace accord::app {
 namespace {
 
@@ -18,8 +20,15 @@ std::vector<std::string> const source{
     "logit_scale",
 };
 
+std::vector<ParameterSpec> run_of(std::vector<std::string> const& names) {
+  std::vector<ParameterSpec> run;
+  for (std::string const& name : names)
+    run.push_back({.name = name, .shape = {}, .part = {.modality = official::modality_of(name)}});
+  return run;
+}
+
 TEST(Inheritance, TakesAllThatIsThere) {
-  Inheritance const found = inherit(source, source, {"text"});
+  Inheritance const found = inheritance_of(run_of(source), source);
   EXPECT_THAT(found.fresh, IsEmpty());
   EXPECT_THAT(found.missing, IsEmpty());
   EXPECT_THAT(found.unused, IsEmpty());
@@ -31,7 +40,7 @@ TEST(Inheritance, ANewModalityStartsAnewInEveryPart) {
       "encoder_wrapper.fusion_model.layers.0.audio_ffn.0.wi_0.weight",
       "decoder_wrapper.audio_adapter.mask_token", "audio_proj.weight"};
   run.insert(run.end(), added.begin(), added.end());
-  Inheritance const found = inherit(run, source, {"text", "audio"});
+  Inheritance const found = inheritance_of(run_of(run), source);
   EXPECT_EQ(found.fresh, added);
   EXPECT_THAT(found.missing, IsEmpty());
 }
@@ -40,14 +49,14 @@ TEST(Inheritance, WhatAPartLacksIsMissing) {
   std::vector<std::string> run = source;
   run.emplace_back("encoder_wrapper.fusion_model.layers.1.text_ffn.0.wi_0.weight");
   run.emplace_back("encoder_wrapper.fusion_model.layers.1.self_attn.q_proj.weight");
-  EXPECT_EQ(inherit(run, source, {"text"}).missing.size(), 2u);
+  EXPECT_EQ(inheritance_of(run_of(run), source).missing.size(), 2u);
 }
 
 TEST(Inheritance, AHeadIsNewAndADecoderThatIsNotUsedIsLeftOut) {
   std::vector<std::string> run = source;
   run.erase(run.begin() + 3);
   run.emplace_back("classifier.0.weight");
-  Inheritance const found = inherit(run, source, {"text"});
+  Inheritance const found = inheritance_of(run_of(run), source);
   EXPECT_THAT(found.fresh, ElementsAre("classifier.0.weight"));
   EXPECT_THAT(found.missing, IsEmpty());
   EXPECT_THAT(found.unused, ElementsAre("decoder_wrapper.text_adapter.mask_token"));

@@ -16,7 +16,8 @@ class UpdateRanges : public ::testing::Test {
     store.add(ParameterSpec{.name = "frozen", .shape = {100}, .trainable = false});
     store.add(ParameterSpec{.name = "c.bias", .shape = {5}, .decay = false});
     store.add(ParameterSpec{.name = "d", .shape = {3}});
-    store.add(ParameterSpec{.name = "logit_scale", .shape = {}, .decay = false});
+    store.add(ParameterSpec{
+        .name = "bounded", .shape = {}, .decay = false, .bounds = {0, std::log(100.0)}});
     store.allocate(queue, DType::float32);
   }
   Queue queue{Backend::cpu};

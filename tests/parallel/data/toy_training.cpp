@@ -1,5 +1,7 @@
 #include "tests/parallel/data/toy_training.hpp"
 
+#include <cmath>
+
 #include "core/tensor/initial_values.hpp"
 #include "tests/support/op_testing.hpp"
 
@@ -70,7 +72,9 @@ void add_toy_parameters(ParameterStore& store, int stage, int stages) {
   }
   if (stage == stages - 1) {
     store.add(add("proj", {5, 6}, D::replicated));
-    store.add(add("logit_scale", {}, D::replicated, 0, false));
+    ParameterSpec scale = add("logit_scale", {}, D::replicated, 0, false);
+    scale.bounds = {0, std::log(100.0)};
+    store.add(std::move(scale));
   }
 }
 
