@@ -18,6 +18,7 @@
 #include "app/train/training.hpp"
 #include "core/base/trace.hpp"
 #include "core/model/flops.hpp"
+#include "core/model/modality/adapter.hpp"
 
 namespace accord::app {
 namespace {
@@ -218,7 +219,7 @@ void add_bench_step(CLI::App& bench, Run& run) {
     run = [options] {
       Config config = load_config(options->config, options->overrides);
       for (ModalityConfig& modality : config.model.modalities)  // there is no tokenizer to ask
-        if (modality.adapter == "token" && modality.vocabulary == 0)
+        if (reads_text(modality) && modality.vocabulary == 0)
           modality.vocabulary = ModalityConfig{}.vocabulary;
       if (config.bench.samples > 0) {
         config.train.global_batch = config.bench.samples;

@@ -36,8 +36,8 @@ struct SignalLengths {
   Index unit_elements, least, most;
 };
 
-SignalLengths signal_lengths(ModalityConfig const& modality) {
-  if (!modality.frame.empty()) return {frame_elements(modality), 1, modality.max_frames};
+SignalLengths signal_lengths(ModalityConfig const& modality, ItemKind items) {
+  if (items == ItemKind::array) return {frame_elements(modality), 1, modality.max_frames};
   auto const samples = [&](double seconds) {
     return static_cast<Index>(seconds * static_cast<double>(modality.sample_rate));
   };
@@ -69,7 +69,7 @@ MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::u
       ModalityInput& input = batch.inputs[m];
       input.dtype = spec.dtype;
       Index elements = spec.item_size;
-      if (spec.dtype == DType::int32) {
+      if (family.items == ItemKind::caption) {
         Index const n = caption_length(captions, modality.max_tokens, draws, p);
         std::vector<std::int32_t> rows;
         for (Index i = 0; i < n; ++i) {
@@ -81,14 +81,14 @@ MicroBatch synthetic_batch(ModelConfig const& config, std::uint32_t seed, std::u
         elements = n + 1;
         append(input, rows);
         items.push_back({n, starts[m]});
-      } else if (spec.dtype == DType::uint8) {
+      } else if (family.items == ItemKind::picture) {
         std::vector<std::uint8_t> pixels;
         for (Index i = 0; i < elements; ++i)
           pixels.push_back(static_cast<std::uint8_t>(word(5, i) >> 24));
         append(input, pixels);
         items.push_back({family.tokens(modality, elements) - 1, {}});
       } else {
-        auto const [unit, least, most] = signal_lengths(modality);
+        auto const [unit, least, most] = signal_lengths(modality, family.items);
         Index const units =
             captions.shortest > 0
                 ? least + draws.below(static_cast<std::uint32_t>(most - least + 1), p, 6, 0)

@@ -5,22 +5,10 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+
+#include "core/base/text.hpp"
 
 namespace accord::app {
-
-/// "1, 2, 4". Not fmt::join, whose format parsing makes g++ 12 warn at -O3.
-template <class Range>
-std::string joined(Range const& items, std::string_view separator = ", ") {
-  std::string out;
-  bool first = true;
-  for (auto const& item : items) {
-    if (!first) out += separator;
-    first = false;
-    out += fmt::format("{}", item);
-  }
-  return out;
-}
 
 /// "734 B", "1.5 GB" (powers of 1000)
 inline std::string size_text(std::uint64_t bytes) {

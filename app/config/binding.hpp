@@ -75,9 +75,6 @@ class Bound {
     key_.choices = std::move(names);
     return *this;
   }
-  Bound& of_adapters(std::vector<std::string> adapters) {
-    return key_.adapters = std::move(adapters), *this;
-  }
   operator Key() const { return key_; }
 
  private:

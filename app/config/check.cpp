@@ -8,24 +8,12 @@
 
 #include "app/cli/text.hpp"
 #include "app/config/config.hpp"
-#include "core/base/error.hpp"
+#include "core/base/require.hpp"
 #include "core/model/modality/adapter.hpp"
 #include "io/dataset/item_kind.hpp"
 
 namespace accord::app {
 namespace {
-
-template <class... Parts>
-void require(bool condition, fmt::format_string<Parts...> message, Parts&&... parts) {
-  if (!condition) throw UsageError(fmt::format(message, std::forward<Parts>(parts)...));
-}
-
-std::vector<Index> divisors_of(Index n) {
-  std::vector<Index> divisors;
-  for (Index d = 1; d <= n; ++d)
-    if (n % d == 0) divisors.push_back(d);
-  return divisors;
-}
 
 void check_stack(StackConfig const& stack, std::string const& section) {
   constexpr Index most = 1 << 20;  // far beyond any model, and divisors of it are soon listed
@@ -43,109 +31,13 @@ void check_stack(StackConfig const& stack, std::string const& section) {
           stack.heads, stack.embed_dim, joined(divisors_of(stack.embed_dim)));
 }
 
-void check_convolution(ModalityConfig const& modality, ModelConfig const& model,
-                       std::string const& at) {
-  require(modality.mask != "whole_word",
-          "{}.mask = \"whole_word\" needs words; frames are masked in \"block\"s, or \"uniform\"",
-          at);
-  require(modality.kernels.size() == modality.strides.size() && !modality.kernels.empty(),
-          "{0}.kernels and {0}.strides list {1} and {2} convolutions; one of each", at,
-          modality.kernels.size(), modality.strides.size());
-  require(modality.min_seconds <= modality.max_seconds,
-          "{0}.min_seconds = {1} is above {0}.max_seconds = {2}", at, modality.min_seconds,
-          modality.max_seconds);
-  require(model.encoder.embed_dim % modality.position_groups == 0,
-          "{}.position_groups = {} does not divide model.embed_dim = {}; choose one of {}", at,
-          modality.position_groups, model.encoder.embed_dim,
-          joined(divisors_of(model.encoder.embed_dim)));
-  auto const tokens = [&](double seconds) {
-    return adapter_family(modality.adapter)
-        .tokens(modality, static_cast<Index>(seconds * static_cast<double>(modality.sample_rate)));
-  };
-  require(tokens(modality.min_seconds) > 1,
-          "{}.min_seconds = {} makes no frame: it is shorter than what the kernels see at once", at,
-          modality.min_seconds);
-  Index const most = std::min(modality.positions, max_log_positions);
-  require(tokens(modality.max_seconds) <= most,
-          "{}.max_seconds = {} makes {} tokens; there are positions for {}", at,
-          modality.max_seconds, tokens(modality.max_seconds), most);
-}
-
-void check_patch_sequence(ModalityConfig const& modality, std::string const& at) {
-  bool const video = modality.frame.size() == 3;
-  require(
-      video || modality.frame.size() == 1,
-      "{}.frame has {} entries; give the shape of one frame, [channels] of a series or [height, "
-      "width, channels] of a video",
-      at, modality.frame.size());
-  require(modality.max_frames > 0, "{}.max_frames is not set; give the longest item's", at);
-  double elements = static_cast<double>(modality.max_frames);
-  for (Index const extent : modality.frame) elements *= static_cast<double>(extent);
-  require(elements <= 0x1p30,
-          "{0}.max_frames = {1} frames of {0}.frame are {2:.3g} numbers; up to {3} are possible",
-          at, modality.max_frames, elements, Index{1} << 30);
-  require(
-      modality.patch_frames <= modality.max_frames,
-      "{0}.patch_frames = {1} is more than {0}.max_frames = {2}: every patch would end in zeros",
-      at, modality.patch_frames, modality.max_frames);
-  require(video || modality.patch == 1,
-          "{0}.patch = {1}: a series has none, {0}.patch_frames alone", at, modality.patch);
-  if (video)
-    require(modality.frame[0] % modality.patch == 0 && modality.frame[1] % modality.patch == 0,
-            "{0}.patch = {1} does not divide the frame's {2} x {3} pixels; choose one of {4}", at,
-            modality.patch, modality.frame[0], modality.frame[1],
-            joined(divisors_of(std::gcd(modality.frame[0], modality.frame[1]))));
-  auto const channels = static_cast<std::size_t>(modality.frame.back());
-  for (auto const& [key, values] : {std::pair("mean", modality.mean), {"std", modality.std}})
-    require(values.empty() || values.size() == channels,
-            "{}.{} has {} entries for {} channels; give one for each", at, key, values.size(),
-            channels);
-  require(modality.mask != "whole_word",
-          "{}.mask = \"whole_word\" needs words; patches are masked \"uniform\", or in \"block\"s",
-          at);
-  Index const most = adapter_family(modality.adapter)
-                         .tokens(modality, modality.max_frames * frame_elements(modality));
-  Index const possible = video ? max_grid_positions : max_log_positions;
-  require(
-      most <= possible,
-      "{0}.max_frames = {1} makes {2} tokens; up to {3} are possible: raise {0}.patch_frames{4}",
-      at, modality.max_frames, most, possible, video ? " or " + at + ".patch" : "");
-}
-
 void check_modality(ModalityConfig const& modality, ModelConfig const& model) {
   std::string const at = "modality." + modality.name;
   require(io::is_modality_name(modality.name), "{} cannot be the name of a modality: give {}", at,
           io::modality_name_rules);
   require(!modality.adapter.empty(), "{}.adapter is not set; give one of {}", at,
           joined(adapter_family_names()));
-  if (modality.adapter == "token") {
-    require(
-        modality.max_tokens + 2 <= modality.positions,
-        "{}.positions = {} is too few for data.max_tokens = {}: it takes two more, for the class "
-        "token and the end mark",
-        at, modality.positions, modality.max_tokens);
-    require(modality.bucket_size % 2 == 0, "{}.bucket_size = {} must be even", at,
-            modality.bucket_size);
-  } else if (modality.adapter == "patch") {
-    require(modality.size % modality.patch == 0,
-            "{0}.size = {1} is not a multiple of {0}.patch = {2}", at, modality.size,
-            modality.patch);
-    require(modality.mask == "uniform",
-            "{}.mask = \"{}\" needs words; patches are masked \"uniform\"", at, modality.mask);
-    if (modality.stem == "hmlp") {
-      require(
-          modality.patch == 16,
-          "{}.patch = {}: stem = \"hmlp\" makes patches of 16 pixels; use 16, or stem = \"mlp\"",
-          at, modality.patch);
-      require(model.encoder.embed_dim % 4 == 0,
-              "model.embed_dim = {} must be a multiple of 4 for {}.stem = \"hmlp\"",
-              model.encoder.embed_dim, at);
-    }
-  } else if (modality.adapter == "patch_sequence") {
-    check_patch_sequence(modality, at);
-  } else if (modality.adapter == "convolution") {
-    check_convolution(modality, model, at);
-  }
+  adapter_family(modality.adapter).check(modality, model.encoder.embed_dim);
 }
 
 void check_objective(ObjectiveConfig const& objective, ModelConfig const& model) {
@@ -356,7 +248,7 @@ Index resolved_micro_batch(Config const& config, int data_parallel) {
 
 void use_vocabulary(Config& config, Index rows) {
   for (ModalityConfig& modality : config.model.modalities) {
-    if (modality.adapter != "token") continue;
+    if (!reads_text(modality)) continue;
     require(modality.vocabulary == 0 || modality.vocabulary == rows,
             "modality.{}.vocabulary = {}, but data.tokenizer = \"{}\" has {} rows; give the "
             "tokenizer that "

@@ -13,6 +13,7 @@
 #include "app/config/schema.hpp"
 #include "app/config/source.hpp"
 #include "core/base/check.hpp"
+#include "core/model/modality/adapter.hpp"
 #include "io/file/file.hpp"
 
 namespace accord::app {
@@ -239,7 +240,7 @@ void derive(Config& config) {
   if (config.data.max_tokens == 0)
     config.data.max_tokens = config.data.tokenizer == "bytes" ? 200 : 70;
   for (ModalityConfig& modality : config.model.modalities)
-    if (modality.adapter == "token") modality.max_tokens = config.data.max_tokens;
+    if (reads_text(modality)) modality.max_tokens = config.data.max_tokens;
   for (ObjectiveConfig& objective : config.model.objectives) {
     std::sort(objective.student.begin(), objective.student.end());
     std::sort(objective.teacher.begin(), objective.teacher.end());

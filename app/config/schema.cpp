@@ -10,6 +10,7 @@
 #include "app/config/presets.hpp"
 #include "core/base/error.hpp"
 #include "core/model/modality/adapter.hpp"
+#include "core/model/modality/masks.hpp"
 
 namespace accord::app {
 namespace {
@@ -65,28 +66,12 @@ Section model_section() {
   return section({"model"}, encoder_of, "The encoder.", std::move(keys));
 }
 
-/// What an adapter family uses unless told otherwise (spec 1.2 - 1.4, 3.5).
-void use_adapter(ModalityConfig& modality, std::string const& adapter) {
-  std::string const name = modality.name;
-  modality = ModalityConfig{};
-  modality.name = name;
-  modality.adapter = adapter;
-  modality.mask = adapter_family(adapter).mask;
-  modality.mask_ratio = 0.75;
-  modality.joint_mask_ratio = 0.6875;
-  if (adapter == "token") {
-    modality.vocabulary = 0;
-    modality.mask_ratio = 0.15;
-    modality.joint_mask_ratio = 0.4;
-  } else if (adapter == "convolution") {
-    modality.positions = 1026;
-    modality.bucket_size = 512;
-    modality.mask_ratio = 0.55;
-    modality.joint_mask = "independent";
-    modality.joint_mask_ratio = 0.45;
-  } else if (adapter == "patch_sequence") {
-    modality.patch = 1;
-  }
+/// The families that read a key of [[modality]]; none: it is of all.
+std::vector<std::string> readers_of(std::string const& key) {
+  std::vector<std::string> readers;
+  for (std::string const& name : adapter_family_names())
+    if (std::ranges::count(adapter_family(name).keys, key) > 0) readers.push_back(name);
+  return readers;
 }
 
 Section modality_section() {
@@ -98,97 +83,87 @@ Section modality_section() {
           .one_of(adapter_family_names());
   adapter.first = true;
   adapter.set = [](Config&, void* table, Value const& value) {
-    use_adapter(*static_cast<M*>(table), std::get<std::string>(value));
+    auto& modality = *static_cast<M*>(table);
+    std::string const name = modality.name;
+    modality = adapter_family(std::get<std::string>(value)).defaults();
+    modality.name = name;
+    modality.adapter = std::get<std::string>(value);
   };
-  return array_section(
+  Section modalities = array_section(
       {"modality"}, [](Config& c) -> std::vector<M>& { return c.model.modalities; },
       "What the model reads. `name` is the prefix of its parameters, metrics and shard groups.",
       {
           adapter,
           key<M>("vocabulary", &M::vocabulary,
                  "rows of the token table; 0: as many as the tokenizer has")
-              .at_least(0)
-              .of_adapters({"token"}),
+              .at_least(0),
           key<M>("positions", &M::positions,
                  "rows of the position table (of a signal: the decoder's)")
-              .at_least(2)
-              .of_adapters({"token", "convolution"}),
+              .at_least(2),
           key<M>("bucket_size", &M::bucket_size,
                  "distances told apart by the relative position bias; not of a video")
-              .at_least(4)
-              .of_adapters({"token", "convolution", "patch_sequence"}),
+              .at_least(4),
           key<M>("size", &M::size, "side of the square picture in pixels; a multiple of patch")
-              .at_least(1)
-              .of_adapters({"patch"}),
+              .at_least(1),
           key<M>("patch", &M::patch, "side of a patch in pixels; of a series 1")
-              .at_least(1)
-              .of_adapters({"patch", "patch_sequence"}),
+              .at_least(1),
           key<M>("position_side", &M::position_side,
                  "patches along a side of the position table, resized at each step where pictures "
                  "have others; 0: as many as they have, a table of another size is resized when "
                  "it is loaded")
-              .at_least(0)
-              .of_adapters({"patch"}),
-          key<M>("stem", &M::stem,
-                 "from pixels to tokens: three convolutions with norms, or one matrix")
-              .one_of({"hmlp", "mlp"})
-              .of_adapters({"patch"}),
+              .at_least(0),
+          choice<M, StemKind M::*, StemKind>(
+              "stem", &M::stem, {{"hmlp", StemKind::hmlp}, {"mlp", StemKind::mlp}},
+              "from pixels to tokens: three convolutions with norms, or one matrix"),
           key<M>("sample_rate", &M::sample_rate, "samples per second of a signal")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("min_seconds", &M::min_seconds, "a shorter signal is repeated up to here")
-              .at_least(0)
-              .of_adapters({"convolution"}),
+              .at_least(0),
           key<M>("max_seconds", &M::max_seconds, "a longer signal ends here")
-              .above(0)
-              .of_adapters({"convolution"}),
+              .above(0),
           key<M>("channels", &M::channels, "of the convolutions from samples to frames")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("kernels", &M::kernels, "samples, then frames, each of those convolutions sees")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("strides", &M::strides, "by which each of them moves on")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("position_kernel", &M::position_kernel,
                  "frames each convolution of the positions sees")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("position_groups", &M::position_groups,
                  "channel groups of those; divides model.embed_dim")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("position_layers", &M::position_layers, "how many of those there are")
-              .at_least(1)
-              .of_adapters({"convolution"}),
+              .at_least(1),
           key<M>("frame", &M::frame,
                  "shape of one frame: [channels] of a series, [height, width, channels] of a video")
-              .at_least(1)
-              .of_adapters({"patch_sequence"}),
+              .at_least(1),
           key<M>("patch_frames", &M::patch_frames, "frames that a patch covers")
-              .at_least(1)
-              .of_adapters({"patch_sequence"}),
+              .at_least(1),
           key<M>("max_frames", &M::max_frames, "a longer series or video ends here")
-              .at_least(0)
-              .of_adapters({"patch_sequence"}),
-          key<M>("mean", &M::mean, "of each channel; subtracted from what is read; empty: 0")
-              .of_adapters({"patch_sequence"}),
+              .at_least(0),
+          key<M>("mean", &M::mean, "of each channel; subtracted from what is read; empty: 0"),
           key<M>("std", &M::std, "of each channel; what is left is divided by it; empty: 1")
-              .above(0)
-              .of_adapters({"patch_sequence"}),
-          key<M>("mask", &M::mask, "how tokens are chosen for masking")
-              .one_of({"whole_word", "uniform", "block"}),
+              .above(0),
+          choice<M, MaskKind M::*, MaskKind>(
+              "mask", &M::mask,
+              {{name_of(MaskKind::whole_word), MaskKind::whole_word},
+               {name_of(MaskKind::uniform), MaskKind::uniform},
+               {name_of(MaskKind::block), MaskKind::block}},
+              "how tokens are chosen for masking"),
           key<M>("mask_ratio", &M::mask_ratio, "part masked when the modality stands alone")
               .at_least(0)
               .at_most(1),
-          key<M>("joint_mask", &M::joint_mask,
-                 "in a joint sequence: what the mask alone leaves, or drawn without regard to it")
-              .one_of({"complement", "independent"}),
+          choice<M, JointMask M::*, JointMask>(
+              "joint_mask", &M::joint_mask,
+              {{"complement", JointMask::complement}, {"independent", JointMask::independent}},
+              "in a joint sequence: what the mask alone leaves, or drawn without regard to it"),
           key<M>("joint_mask_ratio", &M::joint_mask_ratio, "part masked in a joint sequence")
               .at_least(0)
               .at_most(1),
       });
+  for (Key& key : modalities.keys) key.adapters = readers_of(key.name);
+  return modalities;
 }
 
 // The file says "image", the model holds indices.

@@ -60,11 +60,8 @@ ClassScores head_scores(Embeddings const& logits) {
       logits.modality, logits.dim, {logits.values.begin(), logits.values.end()}, logits.samples};
 }
 
-std::vector<std::string> prompt_templates(std::string const& given, std::string const& adapter) {
-  if (given.empty())
-    return {adapter == "patch"         ? "a photo of a {}"
-            : adapter == "convolution" ? "This is a sound of {}"
-                                       : "{}"};
+std::vector<std::string> prompt_templates(std::string const& given, std::string const& usual) {
+  if (given.empty()) return {usual};
   std::vector<std::string> templates =
       std::filesystem::is_regular_file(given) ? read_lines(given) : std::vector{given};
   for (std::string const& prompt : templates)

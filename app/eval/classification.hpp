@@ -28,9 +28,8 @@ ClassScores zero_shot_scores(Inference& model, Modality text, Embeddings const& 
 ClassScores head_scores(Embeddings const& logits);
 
 /// What `--templates` says: the lines of a file, or one template; where it says nothing, the usual
-/// one for pictures, and for sounds that of ESC-50 (spec 5.2). \throws UsageError for one without
-/// "{}"
-std::vector<std::string> prompt_templates(std::string const& given, std::string const& adapter);
+/// one (AdapterFamily::prompt). \throws UsageError for one without "{}"
+std::vector<std::string> prompt_templates(std::string const& given, std::string const& usual);
 
 struct ClassificationResult {
   double accuracy = 0;  ///< of several classes per sample: that the prediction is one of them

@@ -14,6 +14,7 @@
 #include "app/eval/classification.hpp"
 #include "app/eval/inference.hpp"
 #include "app/eval/retrieval.hpp"
+#include "core/model/modality/adapter.hpp"
 #include "core/model/names.hpp"
 #include "io/file/file.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
@@ -74,7 +75,7 @@ void print_table(Inference const& model, std::vector<RetrievalResult> const& res
 
 std::string text_modality(Config const& config) {
   for (ModalityConfig const& modality : config.model.modalities)
-    if (modality.adapter == "token") return modality.name;
+    if (reads_text(modality)) return modality.name;
   return "text";
 }
 
@@ -106,7 +107,7 @@ Modality classified_modality(Inference const& model, io::Dataset const& dataset,
   std::vector<std::string> names;
   for (Modality const m : model.modalities_of(dataset)) {
     ModalityConfig const& modality = model.config().model.modalities[static_cast<std::size_t>(m)];
-    if (modality.adapter == "token" || (!wanted.empty() && modality.name != wanted)) continue;
+    if (reads_text(modality) || (!wanted.empty() && modality.name != wanted)) continue;
     candidates.push_back(m);
     names.push_back(modality.name);
   }
@@ -137,8 +138,8 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
   ClassScores scores;
   if (zero_shot) {
     Modality const m = classified_modality(model, dataset, options.modality);
-    templates =
-        prompt_templates(options.templates, config.modalities[static_cast<std::size_t>(m)].adapter);
+    ModalityConfig const& classified = config.modalities[static_cast<std::size_t>(m)];
+    templates = prompt_templates(options.templates, adapter_family(classified.adapter).prompt);
     Modality const text = find_modality(config, text_modality(model.config()));
     if (text < 0)
       throw DataError(fmt::format("{}: the model reads no text, which zero-shot classes need",
@@ -216,8 +217,8 @@ void add_eval(CLI::App& app, Run& run) {
   command
       ->add_option("--templates", options->templates,
                    "classify: prompts with {} for the name of a class, a file with one per line or "
-                   "one prompt [the model's own head; without one \"a photo of a {}\", of sounds "
-                   "\"This is a sound of {}\", of arrays \"{}\"]")
+                   "one prompt [the model's own head; without one the usual prompt for what is "
+                   "classified, as \"a photo of a {}\"]")
       ->type_name("FILE|TEXT");
   command
       ->add_option("--classes", options->classes,

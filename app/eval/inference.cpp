@@ -73,7 +73,7 @@ std::vector<float> Inference::embed_texts(Modality modality,
   io::ItemDecoder::Scratch scratch;
   std::vector<MicroBatch> batches;
   for (std::size_t begin = 0; begin < texts.size(); begin += at_once) {
-    MicroBatch& batch = batches.emplace_back(io::empty_batch(config_.model.modalities.size()));
+    MicroBatch& batch = batches.emplace_back(empty_batch(config_.model.modalities.size()));
     for (std::size_t i = begin; i < std::min(begin + at_once, texts.size()); ++i) {
       decoder.append(modality, std::as_bytes(std::span(texts[i])), i, batch, scratch);
       batch.positions.push_back(i);

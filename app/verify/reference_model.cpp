@@ -80,6 +80,14 @@ Index samples_of(ModalityConfig const& config, Index frames) {
   return samples - 1;
 }
 
+// Of a decoder's adapter, which has none, any will do.
+StemKind stem_of(Reference const& reference, std::string const& pointer) {
+  std::string const name = reference.text(pointer);
+  if (name == "hmlp" || name == "none") return StemKind::hmlp;
+  if (name == "mlp") return StemKind::mlp;
+  throw DataError(fmt::format("{} = \"{}\" is no stem that Accord has", pointer, name));
+}
+
 }  // namespace
 
 ModalityConfig reference_text(Reference const& reference, std::string const& pointer) {
@@ -95,7 +103,7 @@ ModalityConfig reference_picture(Reference const& reference, std::string const& 
   ModalityConfig config{.name = "image", .adapter = "patch"};
   config.size = reference.widest("src_images", 2);
   config.position_side = reference.integer(pointer + "/bucket_size");
-  config.stem = reference.text(pointer + "/vision_encoder_type");
+  config.stem = stem_of(reference, pointer + "/vision_encoder_type");
   return config;
 }
 

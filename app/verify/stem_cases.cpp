@@ -26,8 +26,8 @@ void verify_unit_image_hmlp(Queue& queue, Reference& reference) {
   Index const images = shape[0], d = shape[1], patches = shape[2] * shape[3];
   ParameterStore store;
   ParameterScope::Rules const rules;
-  PatchStem const stem(ParameterScope(store, rules), "hmlp", reference.shape("inputs/images")[2],
-                       16, d);
+  PatchStem const stem(ParameterScope(store, rules), StemKind::hmlp,
+                       reference.shape("inputs/images")[2], 16, d);
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store, "weights/", "embed_images.");
   StemResult const result =

@@ -51,4 +51,22 @@ struct MicroBatch {
   Index samples() const { return static_cast<Index>(positions.size()); }
 };
 
+/// The one list of a batch's members: visit(member of each batch ...), for all of them in order.
+template <class Visit, class... Batch>
+void for_each_member(Visit&& visit, Batch&&... batches) {
+  visit(batches.positions...);
+  visit(batches.inputs...);
+  visit(batches.lengths...);
+  visit(batches.masks...);
+  visit(batches.labels...);
+  visit(batches.multi_hot...);
+  visit(batches.keys...);
+}
+
+/// A batch without samples, with room for the inputs and lengths of `modalities` modalities.
+MicroBatch empty_batch(std::size_t modalities);
+/// The samples of all parts, in order. At least one part; all come from the same passes and
+/// modalities.
+MicroBatch join(std::vector<MicroBatch> const& parts);
+
 }  // namespace accord

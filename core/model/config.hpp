@@ -24,11 +24,22 @@ struct StackConfig {
   double drop_path = 0;  ///< of the last layer; layer l of L drops with drop_path * l / (L - 1)
 };
 
+/// From pixels to tokens (modality/patch_stem.hpp).
+enum class StemKind : std::uint8_t { hmlp, mlp };
+
+/// How the tokens that a pass hides are chosen (modality/masks.hpp).
+enum class MaskKind : std::uint8_t { whole_word, uniform, block };
+
+/// The mask of a modality in a joint pass.
+enum class JointMask : std::uint8_t {
+  complement,   ///< of the one that it has alone (joint_mask())
+  independent,  ///< drawn like it, without regard to it
+};
+
 /// One [[modality]]. `adapter` picks the family; keys of other families are unused.
 struct ModalityConfig {
-  std::string name;  ///< "text": prefix of parameter names, metrics, shard groups
-  std::string
-      adapter;  ///< "token", "patch", "convolution", "patch_sequence": modality/registry.cpp
+  std::string name = "";     ///< "text": prefix of parameter names, metrics, shard groups
+  std::string adapter = "";  ///< a family of modality/registry.cpp
 
   // token (spec 1.2); positions and bucket_size are convolution's too, bucket_size a series'
   Index vocabulary = 50264;
@@ -41,7 +52,7 @@ struct ModalityConfig {
   Index patch = 16;
   Index position_side = 0;  ///< patches along a side of the position table, which is resized at run
                             ///< time where pictures have others; 0: as many as they have
-  std::string stem = "hmlp";  ///< "hmlp" or "mlp"
+  StemKind stem = StemKind::hmlp;
 
   // convolution (spec 1.4)
   Index sample_rate = 16000;                         ///< samples per second
@@ -62,11 +73,9 @@ struct ModalityConfig {
   std::vector<double> mean = {}, std = {};
 
   // masks (spec 3.5)
-  std::string mask = "";  ///< "whole_word", "uniform", "block"; empty: the adapter family's default
+  MaskKind mask = MaskKind::uniform;
   double mask_ratio = 0;  ///< alone
-  /// In a joint pass: "complement" of the mask alone (joint_mask()), or drawn like it and
-  /// "independent" of it.
-  std::string joint_mask = "complement";
+  JointMask joint_mask = JointMask::complement;
   double joint_mask_ratio = 0;
 };
 

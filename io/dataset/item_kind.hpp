@@ -1,15 +1,14 @@
 #pragma once
 // What the items of a modality are, and which files hold them: the modality's name says both.
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace accord::io {
+#include "core/model/item_kind.hpp"
 
-enum class ItemKind : std::uint8_t { picture, caption, sound, array };
+namespace accord::io {
 
 /// Of "image", "text" and "audio"; every other modality holds arrays.
 ItemKind item_kind(std::string_view modality);

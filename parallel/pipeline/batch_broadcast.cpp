@@ -8,18 +8,7 @@
 namespace accord::parallel {
 namespace {
 
-/// Everything of a batch but the inputs' data: the one list of what travels.
-template <class Archive, class Batch>
-void archive_plan(Archive& archive, Batch& batch) {
-  archive(batch.positions);
-  archive(batch.inputs);
-  archive(batch.lengths);
-  archive(batch.masks);
-  archive(batch.labels);
-  archive(batch.multi_hot);
-  archive(batch.keys);
-}
-
+/// Of everything but the inputs' data.
 class Writer {
  public:
   template <class T>
@@ -110,13 +99,13 @@ std::vector<MicroBatch> broadcast_batches(Queue& queue, MeshGroups& groups,
   Writer writer;
   if (groups.replica->rank() == 0) {
     writer(static_cast<std::int64_t>(batches.size()));
-    for (MicroBatch const& batch : batches) archive_plan(writer, batch);
+    for (MicroBatch const& batch : batches) for_each_member(writer, batch);
   }
   broadcast_bytes(queue, *groups.replica, writer.bytes);
   if (groups.replica->rank() > 0) {
     Reader reader(writer.bytes);
     batches.assign(static_cast<std::size_t>(reader.number()), {});
-    for (MicroBatch& batch : batches) archive_plan(reader, batch);
+    for (MicroBatch& batch : batches) for_each_member(reader, batch);
   }
   if (groups.pipeline->rank() == 0 && groups.tensor->size() > 1)
     for (MicroBatch& batch : batches)

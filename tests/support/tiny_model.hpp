@@ -25,14 +25,14 @@ inline ModelConfig tiny_model_config(Index layers = 3, double drop_path = 0.4) {
                       .positions = 30,
                       .max_tokens = 20,
                       .bucket_size = 8,
-                      .mask = "whole_word",
+                      .mask = MaskKind::whole_word,
                       .mask_ratio = 0.3,
                       .joint_mask_ratio = 0.4};
   ModalityConfig image{.name = "image",
                        .adapter = "patch",
                        .size = 48,
                        .patch = 16,
-                       .mask = "uniform",
+                       .mask = MaskKind::uniform,
                        .mask_ratio = 0.7,
                        .joint_mask_ratio = 0.6};
   config.modalities = {text, image};
@@ -96,7 +96,7 @@ inline ModelConfig tiny_finetune_config(Index layers, Pooling pooling) {
 inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 0.4) {
   using Kind = ObjectiveConfig::Kind;
   ModelConfig config = tiny_model_config(layers, drop_path);
-  config.modalities[0].joint_mask = "independent";
+  config.modalities[0].joint_mask = JointMask::independent;
   config.modalities[1] = {.name = "audio",
                           .adapter = "convolution",
                           .positions = 30,
@@ -110,9 +110,9 @@ inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 
                           .position_kernel = 3,
                           .position_groups = 4,
                           .position_layers = 2,
-                          .mask = "block",
+                          .mask = MaskKind::block,
                           .mask_ratio = 0.55,
-                          .joint_mask = "independent",
+                          .joint_mask = JointMask::independent,
                           .joint_mask_ratio = 0.45};
   config.objectives = {
       {.name = "atc", .kind = Kind::contrast, .weight = 1, .student = {1}, .teacher = {0}},
@@ -144,7 +144,7 @@ inline ModelConfig tiny_sequence_model_config(std::vector<Index> const& frame, I
                           .frame = frame,
                           .patch_frames = 2,
                           .max_frames = video ? 5 : 15,
-                          .mask = "uniform",
+                          .mask = MaskKind::uniform,
                           .mask_ratio = 0.6,
                           .joint_mask_ratio = 0.5};
   return config;

@@ -5,6 +5,7 @@
 
 #include "core/model/batch.hpp"
 #include "core/model/buffers.hpp"
+#include "core/model/item_kind.hpp"
 #include "core/model/modality/position_bias.hpp"
 #include "core/nn/parameter_scope.hpp"
 #include "core/nn/tensor_parallel_region.hpp"
@@ -75,24 +76,37 @@ struct AdapterFlops {
   double token = 0;  ///< of each token placed but the class token
 };
 
-/// One adapter family, for [[modality]] adapter = "<name>".
+/// All that one adapter family is, for [[modality]] adapter = "<name>".
 struct AdapterFamily {
   char const* name;
+
+  // What the configuration says of it.
+  /// Keys of [[modality]] that it reads, beside those of masks, which all have: the members of
+  /// ModalityConfig of these names.
+  std::span<char const* const> keys;
+  /// Of the keys, where a configuration says nothing.
+  ModalityConfig (*defaults)();
+  /// \throws UsageError naming the key whose value cannot be, in a model of this width
+  void (*check)(ModalityConfig const&, Index embed_dim);
+
+  // Items, for those that have no model at hand: the loader, the planner.
+  ItemKind items;
+  InputSpec (*input)(ModalityConfig const&);               ///< as the adapter's input()
+  Index (*tokens)(ModalityConfig const&, Index elements);  ///< and its tokens()
+  /// What classifies them by the captions of classes, unless told otherwise: "{}" is the class.
+  char const* prompt = "{}";
+
+  // The adapter.
   std::unique_ptr<Adapter> (*make)(AdapterContext const&, ModalityConfig const&);
-  PositionTable (*decoder_positions)(ModalityConfig const&);
   /// Buckets of the relative-position bias between any two of its positions.
   BucketMatrix (*buckets)(ModalityConfig const&);
-  /// Facts for those that have no model at hand (the loader): as the adapter's input() and
-  /// tokens().
-  InputSpec (*input)(ModalityConfig const&);
-  Index (*tokens)(ModalityConfig const&, Index elements);
-  /// What the official adapter keeps beside its parameters, under names within it.
-  std::vector<Buffer> (*buffers)(ModalityConfig const&, bool position_bias);
+  PositionTable (*decoder_positions)(ModalityConfig const&);
   /// Of an item of so many tokens, class token included.
   AdapterFlops (*flops)(ModalityConfig const&, Index embed_dim, Index tokens);
-  /// How its tokens are masked unless the configuration says otherwise (masks.hpp). "whole_word"
-  /// stands for words: a sequence of tokens with an end mark, which is never masked.
-  char const* mask;
+
+  // Checkpoints.
+  /// What the official adapter keeps beside its parameters, under names within it.
+  std::vector<Buffer> (*buffers)(ModalityConfig const&, bool position_bias);
   /// A table of the adapter, from a checkpoint where it has other rows, for a parameter [rows,
   /// width] of a new model (ParameterPart::Kind: position_table or bias_table). Null: tables of
   /// other sizes do not fit. \throws UsageError for one that cannot be resized so, DataError for
@@ -104,5 +118,8 @@ struct AdapterFamily {
 /// \throws UsageError naming the known families.
 AdapterFamily const& adapter_family(std::string const& name);
 std::vector<std::string> adapter_family_names();
+
+/// Whether its items are captions. Not so where no adapter is named yet.
+bool reads_text(ModalityConfig const& config);
 
 }  // namespace accord

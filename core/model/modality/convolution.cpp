@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/require.hpp"
+#include "core/base/text.hpp"
 #include "core/model/modality/convolution_positions.hpp"
 #include "core/model/modality/convolution_stem.hpp"
 #include "core/model/modality/in_type.hpp"
@@ -11,10 +13,13 @@
 namespace accord {
 namespace {
 
-Index most_tokens(ModalityConfig const& config) {
-  double const samples = config.max_seconds * static_cast<double>(config.sample_rate);
-  return ConvolutionStem::frames(config, static_cast<Index>(samples)) + 1;
+Index tokens_of(ModalityConfig const& config, Index samples) {
+  return ConvolutionStem::frames(config, samples) + 1;
 }
+Index tokens_in(ModalityConfig const& config, double seconds) {
+  return tokens_of(config, static_cast<Index>(seconds * static_cast<double>(config.sample_rate)));
+}
+Index most_tokens(ModalityConfig const& config) { return tokens_in(config, config.max_seconds); }
 
 /// From samples to frames: the stem of one signal, told from the number of its frames.
 AdapterFlops stem_flops(ModalityConfig const& config, double d, Index frames) {
@@ -31,6 +36,42 @@ AdapterFlops stem_flops(ModalityConfig const& config, double d, Index frames) {
 
 class ConvolutionAdapter final : public Adapter {
  public:
+  static constexpr char const* keys[] = {"positions",       "bucket_size",    "sample_rate",
+                                         "min_seconds",     "max_seconds",    "channels",
+                                         "kernels",         "strides",        "position_kernel",
+                                         "position_groups", "position_layers"};
+
+  static void check(ModalityConfig const& config, Index embed_dim) {
+    std::string const at = "modality." + config.name;
+    require(config.mask != MaskKind::whole_word,
+            "{}.mask = \"whole_word\" needs words; frames are masked in \"block\"s, or \"uniform\"",
+            at);
+    require(config.kernels.size() == config.strides.size() && !config.kernels.empty(),
+            "{0}.kernels and {0}.strides list {1} and {2} convolutions; one of each", at,
+            config.kernels.size(), config.strides.size());
+    require(config.min_seconds <= config.max_seconds,
+            "{0}.min_seconds = {1} is above {0}.max_seconds = {2}", at, config.min_seconds,
+            config.max_seconds);
+    require(embed_dim % config.position_groups == 0,
+            "{}.position_groups = {} does not divide model.embed_dim = {}; choose one of {}", at,
+            config.position_groups, embed_dim, joined(divisors_of(embed_dim)));
+    require(tokens_in(config, config.min_seconds) > 1,
+            "{}.min_seconds = {} makes no frame: it is shorter than what the kernels see at once",
+            at, config.min_seconds);
+    Index const most = std::min(config.positions, max_log_positions);
+    require(most_tokens(config) <= most,
+            "{}.max_seconds = {} makes {} tokens; there are positions for {}", at,
+            config.max_seconds, most_tokens(config), most);
+  }
+
+  static AdapterFlops flops(ModalityConfig const& config, Index embed_dim, Index tokens) {
+    double const d = static_cast<double>(embed_dim);
+    AdapterFlops all = stem_flops(config, d, tokens - 1);
+    all.token = static_cast<double>(config.position_layers * config.position_kernel) * 2 * d * d /
+                static_cast<double>(config.position_groups);
+    return all;
+  }
+
   ConvolutionAdapter(AdapterContext const& context, ModalityConfig const& config)
       : config_(config),
         dtype_(context.dtype),
@@ -48,9 +89,7 @@ class ConvolutionAdapter final : public Adapter {
   }
 
   InputSpec input() const override { return convolution_family.input(config_); }
-  Index tokens(Index elements) const override {
-    return convolution_family.tokens(config_, elements);
-  }
+  Index tokens(Index elements) const override { return tokens_of(config_, elements); }
   Index max_tokens() const override { return most_tokens(config_); }
 
   std::unique_ptr<Saved> prepare(Queue& queue, ModalityInput const& input) const override {
@@ -237,36 +276,45 @@ class ConvolutionAdapter final : public Adapter {
 }  // namespace
 
 AdapterFamily const convolution_family = {
-    "convolution",
-    [](AdapterContext const& context, ModalityConfig const& config) -> std::unique_ptr<Adapter> {
+    .name = "convolution",
+    .keys = ConvolutionAdapter::keys,
+    .defaults =
+        [] {
+          return ModalityConfig{.positions = 1026,
+                                .bucket_size = 512,
+                                .mask = MaskKind::block,
+                                .mask_ratio = 0.55,
+                                .joint_mask = JointMask::independent,
+                                .joint_mask_ratio = 0.45};
+        },
+    .check = ConvolutionAdapter::check,
+    .items = ItemKind::sound,
+    .input =
+        [](ModalityConfig const&) {
+          return InputSpec{DType::float32, 0};
+        },
+    .tokens = tokens_of,
+    .prompt = "This is a sound of {}",  // of ESC-50 (spec 5.2)
+    .make = [](AdapterContext const& context,
+               ModalityConfig const& config) -> std::unique_ptr<Adapter> {
       return std::make_unique<ConvolutionAdapter>(context, config);
     },
-    [](ModalityConfig const& config) {
-      return PositionTable{"embed_positions.weight", config.positions, true};
-    },
-    [](ModalityConfig const& config) {
-      return log_buckets(most_tokens(config), config.bucket_size);
-    },
-    [](ModalityConfig const&) {
-      return InputSpec{DType::float32, 0};
-    },
-    [](ModalityConfig const& config, Index elements) {
-      return ConvolutionStem::frames(config, elements) + 1;
-    },
-    [](ModalityConfig const& config, bool position_bias) {
-      std::vector<Buffer> buffers;
-      if (position_bias)
-        buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
-      return buffers;
-    },
-    [](ModalityConfig const& config, Index embed_dim, Index tokens) {
-      double const d = static_cast<double>(embed_dim);
-      AdapterFlops flops = stem_flops(config, d, tokens - 1);
-      flops.token = static_cast<double>(config.position_layers * config.position_kernel) * 2 * d *
-                    d / static_cast<double>(config.position_groups);
-      return flops;
-    },
-    "block",
+    .buckets =
+        [](ModalityConfig const& config) {
+          return log_buckets(most_tokens(config), config.bucket_size);
+        },
+    .decoder_positions =
+        [](ModalityConfig const& config) {
+          return PositionTable{"embed_positions.weight", config.positions, true};
+        },
+    .flops = ConvolutionAdapter::flops,
+    .buffers =
+        [](ModalityConfig const& config, bool position_bias) {
+          std::vector<Buffer> buffers;
+          if (position_bias)
+            buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
+          return buffers;
+        },
 };
 
 }  // namespace accord

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <string>
 
-#include "core/base/check.hpp"
+#include "core/base/require.hpp"
 #include "core/model/modality/adapter.hpp"
 
 namespace accord {
@@ -81,6 +81,18 @@ void adjust(MaskFlags& flags, Index total, DrawSequence& draws) {
 
 }  // namespace
 
+char const* name_of(MaskKind kind) {
+  switch (kind) {
+    case MaskKind::whole_word:
+      return "whole_word";
+    case MaskKind::uniform:
+      return "uniform";
+    case MaskKind::block:
+      return "block";
+  }
+  return "";
+}
+
 MaskFlags whole_word_mask(std::span<std::uint8_t const> word_start, double ratio,
                           MaskDraws const& source) {
   std::vector<Index> starts;
@@ -133,34 +145,18 @@ MaskFlags block_mask(Index count, double ratio, MaskDraws const& source) {
 }
 
 MaskSampler::Rule MaskSampler::rule_of(ModalityConfig const& config) {
-  std::string const own = adapter_family(config.adapter).mask;
-  bool const words = own == "whole_word";
-  std::string const kind = config.mask.empty() ? own : config.mask;
+  bool const words = reads_text(config);
+  require(words || config.mask != MaskKind::whole_word,
+          "modality.{}.mask = \"whole_word\" needs words", config.name);
   Rule rule;
-  if (kind == "whole_word" && words) {
-    rule.kind = Kind::whole_word;
-  } else if (kind == "uniform") {
-    rule.kind = Kind::uniform;
-  } else if (kind == "block") {
-    rule.kind = Kind::block;
-  } else {
-    throw UsageError(
-        fmt::format("modality.{}.mask = \"{}\": expected \"uniform\", \"block\" or, for an adapter "
-                    "of tokens, \"whole_word\"",
-                    config.name, config.mask));
-  }
+  rule.kind = config.mask;
   for (auto const& [key, ratio] :
        {std::pair("mask_ratio", config.mask_ratio), {"joint_mask_ratio", config.joint_mask_ratio}})
-    if (!(ratio >= 0 && ratio <= 1))
-      throw UsageError(fmt::format("modality.{}.{} = {}: expected a share between 0 and 1",
-                                   config.name, key, ratio));
+    require(ratio >= 0 && ratio <= 1, "modality.{}.{} = {}: expected a share between 0 and 1",
+            config.name, key, ratio);
   rule.ratio = config.mask_ratio;
   rule.joint_ratio = config.joint_mask_ratio;
-  if (config.joint_mask != "complement" && config.joint_mask != "independent")
-    throw UsageError(
-        fmt::format("modality.{}.joint_mask = \"{}\": expected \"complement\" or \"independent\"",
-                    config.name, config.joint_mask));
-  rule.complement = config.joint_mask == "complement";
+  rule.complement = config.joint_mask == JointMask::complement;
   rule.end_mark = words;
   return rule;
 }
@@ -178,11 +174,11 @@ MaskSampler::MaskSampler(ModelConfig const& config, std::uint32_t seed)
 MaskFlags MaskSampler::own_mask(Rule const& rule, double ratio, MaskItem const& item,
                                 MaskDraws const& draws) {
   switch (rule.kind) {
-    case Kind::whole_word:
+    case MaskKind::whole_word:
       return whole_word_mask(item.word_start, ratio, draws);
-    case Kind::uniform:
+    case MaskKind::uniform:
       return uniform_mask(item.count, ratio, draws);
-    case Kind::block:
+    case MaskKind::block:
       return block_mask(item.count, ratio, draws);
   }
   return {};

@@ -12,6 +12,9 @@
 
 namespace accord {
 
+/// "uniform"
+char const* name_of(MaskKind kind);
+
 /// Where one mask takes its random numbers: its i-th draw is draws.word(position, stream, first +
 /// i).
 struct MaskDraws {
@@ -57,8 +60,8 @@ struct MaskItem {
 /// 20) + (s << 16).
 class MaskSampler {
  public:
-  /// \throws UsageError if a modality of a masked pass names an unknown kind of mask, or a ratio
-  /// outside [0, 1].
+  /// \throws UsageError if a modality without words has a mask of words, or one a ratio outside [0,
+  /// 1], or if a masked pass would mask nothing.
   MaskSampler(ModelConfig const& config, std::uint32_t seed);
 
   /// Appends the masks of one sample to masks[pass][segment], which it shapes on first use: flags
@@ -71,9 +74,8 @@ class MaskSampler {
   MaskFlags sample(std::uint64_t position, int pass, int segment, MaskItem const& item) const;
 
  private:
-  enum class Kind : std::uint8_t { whole_word, uniform, block };
   struct Rule {
-    Kind kind = Kind::uniform;
+    MaskKind kind = MaskKind::uniform;
     double ratio = 0, joint_ratio = 0;
     bool complement = true;  ///< in a joint pass
     bool end_mark = false;   ///< the sequence ends with one more token, never masked

@@ -2,9 +2,11 @@
 
 #include <cmath>
 
+#include "core/base/require.hpp"
 #include "core/model/interpolation.hpp"
 #include "core/model/modality/grid_positions.hpp"
 #include "core/model/modality/in_type.hpp"
+#include "core/model/modality/masks.hpp"
 #include "core/model/modality/patch_stem.hpp"
 #include "core/model/modality/placed_rows.hpp"
 
@@ -27,17 +29,52 @@ Index side_of_table(ParameterSpec const& parameter, Index rows) {
   return side;
 }
 
-std::vector<double> resize_table(ParameterSpec const& parameter, Index from_rows,
-                                 std::vector<double> const& values) {
-  Index const from = side_of_table(parameter, from_rows),
-              to = side_of_table(parameter, parameter.shape[0]);
-  return parameter.part.kind == ParameterPart::Kind::bias_table
-             ? resize_bias_table(values, from, to)
-             : resize_position_table(values, from, to);
-}
-
 class PatchAdapter final : public Adapter {
  public:
+  static constexpr char const* keys[] = {"size", "patch", "position_side", "stem"};
+
+  static void check(ModalityConfig const& config, Index embed_dim) {
+    std::string const at = "modality." + config.name;
+    require(config.size % config.patch == 0, "{0}.size = {1} is not a multiple of {0}.patch = {2}",
+            at, config.size, config.patch);
+    require(config.mask == MaskKind::uniform,
+            "{}.mask = \"{}\" needs words; patches are masked \"uniform\"", at,
+            name_of(config.mask));
+    if (config.stem != StemKind::hmlp) return;
+    require(config.patch == 16,
+            "{}.patch = {}: stem = \"hmlp\" makes patches of 16 pixels; use 16, or stem = \"mlp\"",
+            at, config.patch);
+    require(embed_dim % 4 == 0,
+            "model.embed_dim = {} must be a multiple of 4 for {}.stem = \"hmlp\"", embed_dim, at);
+  }
+
+  static AdapterFlops flops(ModalityConfig const& config, Index embed_dim, Index tokens) {
+    double const d = static_cast<double>(embed_dim), patches = static_cast<double>(tokens - 1);
+    if (config.stem == StemKind::mlp)
+      return {patches * 2 * static_cast<double>(config.patch * config.patch * 3) * d};
+    return {patches * 16 * 2 * 48 * d / 4, patches * (4 * 2 * d * d / 4 + 2 * d * d)};
+  }
+
+  static std::vector<Buffer> buffers(ModalityConfig const& config, bool position_bias) {
+    std::vector<Buffer> all;
+    if (position_bias)
+      all.push_back(bucket_buffer(grid_buckets({side_of(config), side_of(config)})));
+    Buffer& index = all.emplace_back();
+    index.name = "position_idx";
+    index.shape = {side_of(config) * side_of(config) + 1};
+    for (std::int32_t i = 0; i < index.shape[0]; ++i) index.values.push_back(i);
+    return all;
+  }
+
+  static std::vector<double> resize_table(ParameterSpec const& parameter, Index from_rows,
+                                          std::vector<double> const& values) {
+    Index const from = side_of_table(parameter, from_rows),
+                to = side_of_table(parameter, parameter.shape[0]);
+    return parameter.part.kind == ParameterPart::Kind::bias_table
+               ? resize_bias_table(values, from, to)
+               : resize_position_table(values, from, to);
+  }
+
   PatchAdapter(AdapterContext const& context, ModalityConfig const& config)
       : config_(config),
         dtype_(context.dtype),
@@ -111,38 +148,31 @@ class PatchAdapter final : public Adapter {
 }  // namespace
 
 AdapterFamily const patch_family = {
-    "patch",
-    [](AdapterContext const& context, ModalityConfig const& config) -> std::unique_ptr<Adapter> {
-      return std::make_unique<PatchAdapter>(context, config);
-    },
-    [](ModalityConfig const& config) {
-      return PositionTable{"pos_embed", side_of(config) * side_of(config) + 1};
-    },
-    [](ModalityConfig const& config) {
-      return grid_buckets({side_of(config), side_of(config)});
-    },
-    [](ModalityConfig const& config) {
-      return InputSpec{DType::uint8, config.size * config.size * 3};
-    },
-    [](ModalityConfig const& config, Index) { return side_of(config) * side_of(config) + 1; },
-    [](ModalityConfig const& config, bool position_bias) {
-      std::vector<Buffer> buffers;
-      if (position_bias)
-        buffers.push_back(bucket_buffer(grid_buckets({side_of(config), side_of(config)})));
-      Buffer& index = buffers.emplace_back();
-      index.name = "position_idx";
-      index.shape = {side_of(config) * side_of(config) + 1};
-      for (std::int32_t i = 0; i < index.shape[0]; ++i) index.values.push_back(i);
-      return buffers;
-    },
-    [](ModalityConfig const& config, Index embed_dim, Index tokens) {
-      double const d = static_cast<double>(embed_dim), patches = static_cast<double>(tokens - 1);
-      if (config.stem == "mlp")
-        return AdapterFlops{patches * 2 * static_cast<double>(config.patch * config.patch * 3) * d};
-      return AdapterFlops{patches * 16 * 2 * 48 * d / 4, patches * (4 * 2 * d * d / 4 + 2 * d * d)};
-    },
-    "uniform",
-    resize_table,
+    .name = "patch",
+    .keys = PatchAdapter::keys,
+    .defaults = [] { return ModalityConfig{.mask_ratio = 0.75, .joint_mask_ratio = 0.6875}; },
+    .check = PatchAdapter::check,
+    .items = ItemKind::picture,
+    .input =
+        [](ModalityConfig const& config) {
+          return InputSpec{DType::uint8, config.size * config.size * 3};
+        },
+    .tokens = [](ModalityConfig const& config,
+                 Index) { return side_of(config) * side_of(config) + 1; },
+    .prompt = "a photo of a {}",
+    .make = [](AdapterContext const& context, ModalityConfig const& config)
+        -> std::unique_ptr<Adapter> { return std::make_unique<PatchAdapter>(context, config); },
+    .buckets =
+        [](ModalityConfig const& config) {
+          return grid_buckets({side_of(config), side_of(config)});
+        },
+    .decoder_positions =
+        [](ModalityConfig const& config) {
+          return PositionTable{"pos_embed", side_of(config) * side_of(config) + 1};
+        },
+    .flops = PatchAdapter::flops,
+    .buffers = PatchAdapter::buffers,
+    .resize_table = PatchAdapter::resize_table,
 };
 
 }  // namespace accord

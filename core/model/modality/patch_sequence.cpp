@@ -1,7 +1,10 @@
 #include "core/model/modality/patch_sequence.hpp"
 
 #include <algorithm>
+#include <numeric>
 
+#include "core/base/require.hpp"
+#include "core/base/text.hpp"
 #include "core/model/modality/in_type.hpp"
 #include "core/model/modality/placed_rows.hpp"
 #include "core/nn/linear.hpp"
@@ -19,6 +22,10 @@ struct Cut {
         rows(is_video(config) ? config.frame[0] / side : 1),
         columns(is_video(config) ? config.frame[1] / side : 1) {}
 
+  static Index most_tokens(ModalityConfig const& config) {
+    Cut const cut(config);
+    return cut.patches(config.max_frames * cut.frame) + 1;
+  }
   static bool is_video(ModalityConfig const& config) { return config.frame.size() == 3; }
 
   Index patch_elements() const { return frames * side * side * channels; }
@@ -30,11 +37,6 @@ struct Cut {
   Index frames, channels, side;  ///< of a patch
   Index rows, columns;           ///< patches of a frame
 };
-
-Index most_patches(ModalityConfig const& config) {
-  Cut const cut(config);
-  return cut.patches(config.max_frames * cut.frame) + 1;
-}
 
 /// One item as rows of flattened patches. `to` is zeroed.
 template <class From, class To>
@@ -54,15 +56,61 @@ void cut_patches(Cut const& cut, From const* item, Index elements, To* to) {
 
 class PatchSequenceAdapter final : public Adapter {
  public:
+  static constexpr char const* keys[] = {"bucket_size", "patch", "frame", "patch_frames",
+                                         "max_frames",  "mean",  "std"};
+
+  static void check(ModalityConfig const& config, Index) {
+    std::string const at = "modality." + config.name;
+    bool const video = Cut::is_video(config);
+    require(
+        video || config.frame.size() == 1,
+        "{}.frame has {} entries; give the shape of one frame, [channels] of a series or [height, "
+        "width, channels] of a video",
+        at, config.frame.size());
+    require(config.max_frames > 0, "{}.max_frames is not set; give the longest item's", at);
+    double elements = static_cast<double>(config.max_frames);
+    for (Index const extent : config.frame) elements *= static_cast<double>(extent);
+    require(elements <= 0x1p30,
+            "{0}.max_frames = {1} frames of {0}.frame are {2:.3g} numbers; up to {3} are possible",
+            at, config.max_frames, elements, Index{1} << 30);
+    require(
+        config.patch_frames <= config.max_frames,
+        "{0}.patch_frames = {1} is more than {0}.max_frames = {2}: every patch would end in zeros",
+        at, config.patch_frames, config.max_frames);
+    require(video || config.patch == 1,
+            "{0}.patch = {1}: a series has none, {0}.patch_frames alone", at, config.patch);
+    if (video)
+      require(config.frame[0] % config.patch == 0 && config.frame[1] % config.patch == 0,
+              "{0}.patch = {1} does not divide the frame's {2} x {3} pixels; choose one of {4}", at,
+              config.patch, config.frame[0], config.frame[1],
+              joined(divisors_of(std::gcd(config.frame[0], config.frame[1]))));
+    auto const channels = static_cast<std::size_t>(config.frame.back());
+    for (auto const& [key, values] : {std::pair("mean", config.mean), {"std", config.std}})
+      require(values.empty() || values.size() == channels,
+              "{}.{} has {} entries for {} channels; give one for each", at, key, values.size(),
+              channels);
+    require(
+        config.mask != MaskKind::whole_word,
+        "{}.mask = \"whole_word\" needs words; patches are masked \"uniform\", or in \"block\"s",
+        at);
+    Index const possible = video ? max_grid_positions : max_log_positions;
+    require(
+        Cut::most_tokens(config) <= possible,
+        "{0}.max_frames = {1} makes {2} tokens; up to {3} are possible: raise {0}.patch_frames{4}",
+        at, config.max_frames, Cut::most_tokens(config), possible,
+        video ? " or " + at + ".patch" : "");
+  }
+
   PatchSequenceAdapter(AdapterContext const& context, ModalityConfig const& config)
       : config_(config),
         cut_(config),
         dtype_(context.dtype),
         store_(&context.scope.store()),
         cls_(context.scope.add({"cls_embedding", {1, 1, context.embed_dim}, embedding_init()})),
-        positions_(
-            context.scope.of(ParameterPart::Kind::position_table)
-                .add({"pos_embed", {most_patches(config), context.embed_dim}, embedding_init()})),
+        positions_(context.scope.of(ParameterPart::Kind::position_table)
+                       .add({"pos_embed",
+                             {Cut::most_tokens(config), context.embed_dim},
+                             embedding_init()})),
         projection_(add_linear(context.scope / "embed_patches", cut_.patch_elements(),
                                context.embed_dim)) {}
 
@@ -70,7 +118,7 @@ class PatchSequenceAdapter final : public Adapter {
   Index tokens(Index elements) const override {
     return patch_sequence_family.tokens(config_, elements);
   }
-  Index max_tokens() const override { return most_patches(config_); }
+  Index max_tokens() const override { return Cut::most_tokens(config_); }
 
   std::unique_ptr<Saved> prepare(Queue& queue, ModalityInput const& input) const override {
     auto saved = std::make_unique<PatchSequenceSaved>();
@@ -147,29 +195,39 @@ class PatchSequenceAdapter final : public Adapter {
 }  // namespace
 
 AdapterFamily const patch_sequence_family = {
-    "patch_sequence",
-    [](AdapterContext const& context, ModalityConfig const& config) -> std::unique_ptr<Adapter> {
+    .name = "patch_sequence",
+    .keys = PatchSequenceAdapter::keys,
+    .defaults =
+        [] { return ModalityConfig{.patch = 1, .mask_ratio = 0.75, .joint_mask_ratio = 0.6875}; },
+    .check = PatchSequenceAdapter::check,
+    .items = ItemKind::array,
+    .input =
+        [](ModalityConfig const&) {
+          return InputSpec{DType::float32, 0};
+        },
+    .tokens = [](ModalityConfig const& config,
+                 Index elements) { return Cut(config).patches(elements) + 1; },
+    .make = [](AdapterContext const& context,
+               ModalityConfig const& config) -> std::unique_ptr<Adapter> {
       return std::make_unique<PatchSequenceAdapter>(context, config);
     },
-    [](ModalityConfig const& config) {
-      return PositionTable{"pos_embed", most_patches(config)};
-    },
-    [](ModalityConfig const& config) {
-      Cut const cut(config);
-      Index const steps = (most_patches(config) - 1) / (cut.rows * cut.columns);
-      return Cut::is_video(config) ? grid_buckets({steps, cut.rows, cut.columns})
-                                   : log_buckets(steps + 1, config.bucket_size);
-    },
-    [](ModalityConfig const&) {
-      return InputSpec{DType::float32, 0};
-    },
-    [](ModalityConfig const& config, Index elements) { return Cut(config).patches(elements) + 1; },
-    [](ModalityConfig const&, bool) { return std::vector<Buffer>(); },
-    [](ModalityConfig const& config, Index embed_dim, Index tokens) {
-      Index const weights = Cut(config).patch_elements() * embed_dim;
-      return AdapterFlops{2 * static_cast<double>((tokens - 1) * weights)};
-    },
-    "uniform",
+    .buckets =
+        [](ModalityConfig const& config) {
+          Cut const cut(config);
+          Index const steps = (Cut::most_tokens(config) - 1) / (cut.rows * cut.columns);
+          return Cut::is_video(config) ? grid_buckets({steps, cut.rows, cut.columns})
+                                       : log_buckets(steps + 1, config.bucket_size);
+        },
+    .decoder_positions =
+        [](ModalityConfig const& config) {
+          return PositionTable{"pos_embed", Cut::most_tokens(config)};
+        },
+    .flops =
+        [](ModalityConfig const& config, Index embed_dim, Index tokens) {
+          Index const weights = Cut(config).patch_elements() * embed_dim;
+          return AdapterFlops{2 * static_cast<double>((tokens - 1) * weights)};
+        },
+    .buffers = [](ModalityConfig const&, bool) { return std::vector<Buffer>(); },
 };
 
 }  // namespace accord

@@ -1,5 +1,6 @@
 #include "core/model/modality/patch_stem.hpp"
 
+#include "core/base/require.hpp"
 #include "core/ops/activation.hpp"
 #include "core/ops/bias.hpp"
 #include "core/ops/gemm.hpp"
@@ -13,23 +14,21 @@ ConstView joined(ConstView x, Index windows) {
 
 }  // namespace
 
-PatchStem::PatchStem(ParameterScope const& scope, std::string const& kind, Index size, Index patch,
+PatchStem::PatchStem(ParameterScope const& scope, StemKind kind, Index size, Index patch,
                      Index embed_dim)
     : store_(&scope.store()), layout_{.size = size, .patch = patch, .kernel = patch} {
-  if (size % patch != 0)
-    throw UsageError(
-        fmt::format("{}: size {} is not a multiple of patch {}", scope.prefix(), size, patch));
-  if (kind == "mlp") {
+  require(size % patch == 0, "{}: size {} is not a multiple of patch {}", scope.prefix(), size,
+          patch);
+  if (kind == StemKind::mlp) {
     int const weight = scope.add(
         {"embed_images.weight", {embed_dim, 3, patch, patch}, convolution_init(3 * patch * patch)});
     convolutions_ = {{weight, -1, 1}};
     return;
   }
-  if (kind != "hmlp" || patch != 16 || embed_dim % 4 != 0)
-    throw UsageError(fmt::format(
-        "{}: stem \"{}\" with patch {} and width {}; there are \"hmlp\" (patch 16, width a "
-        "multiple of 4) and \"mlp\"",
-        scope.prefix(), kind, patch, embed_dim));
+  require(patch == 16 && embed_dim % 4 == 0,
+          "{}: an hMLP stem has patches of 16 pixels, not {}, and a width that is a multiple of 4, "
+          "not {}",
+          scope.prefix(), patch, embed_dim);
   layout_.kernel = 4;
   Index const channels = embed_dim / 4;
   struct Level {

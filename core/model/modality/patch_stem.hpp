@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/model/config.hpp"
 #include "core/nn/layer_norm.hpp"
 #include "core/nn/parameter_scope.hpp"
 #include "core/ops/patches.hpp"
@@ -23,8 +24,8 @@ class PatchStem {
     std::vector<Level> levels;  ///< all but the last convolution
   };
 
-  PatchStem(ParameterScope const& scope, std::string const& kind, Index size, Index patch,
-            Index embed_dim);
+  /// \throws UsageError for sizes that the kind cannot have
+  PatchStem(ParameterScope const& scope, StemKind kind, Index size, Index patch, Index embed_dim);
 
   /// pixels: as ops/patches.hpp   \returns [b * (size / patch)^2, d]
   Tensor forward(Queue& queue, ConstView pixels, Saved& saved) const;

@@ -1,3 +1,4 @@
+#include "core/base/text.hpp"
 #include "core/model/modality/convolution.hpp"
 #include "core/model/modality/patch.hpp"
 #include "core/model/modality/patch_sequence.hpp"
@@ -14,16 +15,18 @@ AdapterFamily const* const families[] = {&token_family, &patch_family, &convolut
 AdapterFamily const& adapter_family(std::string const& name) {
   for (AdapterFamily const* family : families)
     if (name == family->name) return *family;
-  std::string known;
-  for (std::string const& family : adapter_family_names())
-    known += (known.empty() ? "" : ", ") + family;
-  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name, known));
+  throw UsageError(fmt::format("modality adapter \"{}\" is unknown; there are: {}", name,
+                               joined(adapter_family_names())));
 }
 
 std::vector<std::string> adapter_family_names() {
   std::vector<std::string> names;
   for (AdapterFamily const* family : families) names.emplace_back(family->name);
   return names;
+}
+
+bool reads_text(ModalityConfig const& config) {
+  return !config.adapter.empty() && adapter_family(config.adapter).items == ItemKind::caption;
 }
 
 }  // namespace accord

@@ -1,5 +1,6 @@
 #include "core/model/modality/token.hpp"
 
+#include "core/base/require.hpp"
 #include "core/ops/rows.hpp"
 
 namespace accord {
@@ -12,6 +13,19 @@ Index longest(ModalityConfig const& config) { return config.max_tokens + 2; }
 
 class TokenAdapter final : public Adapter {
  public:
+  static constexpr char const* keys[] = {"vocabulary", "positions", "bucket_size"};
+
+  static void check(ModalityConfig const& config, Index) {
+    std::string const at = "modality." + config.name;
+    require(
+        longest(config) <= config.positions,
+        "{}.positions = {} is too few for data.max_tokens = {}: it takes two more, for the class "
+        "token and the end mark",
+        at, config.positions, config.max_tokens);
+    require(config.bucket_size % 2 == 0, "{}.bucket_size = {} must be even", at,
+            config.bucket_size);
+  }
+
   TokenAdapter(AdapterContext const& context, ModalityConfig const& config)
       : config_(config),
         store_(&context.scope.store()),
@@ -22,9 +36,7 @@ class TokenAdapter final : public Adapter {
                        .add({"embed_positions.weight",
                              {config.positions, context.embed_dim},
                              embedding_init()})) {
-    if (max_tokens() > config.positions)
-      throw UsageError(fmt::format("modality.{}: max_tokens = {} needs {} positions, there are {}",
-                                   config.name, config.max_tokens, max_tokens(), config.positions));
+    check(config, context.embed_dim);
   }
 
   InputSpec input() const override { return token_family.input(config_); }
@@ -104,26 +116,40 @@ class TokenAdapter final : public Adapter {
 }  // namespace
 
 AdapterFamily const token_family = {
-    "token",
-    [](AdapterContext const& context, ModalityConfig const& config) -> std::unique_ptr<Adapter> {
-      return std::make_unique<TokenAdapter>(context, config);
-    },
-    [](ModalityConfig const& config) {
-      return PositionTable{"embed_positions.weight", config.positions};
-    },
-    [](ModalityConfig const& config) { return log_buckets(longest(config), config.bucket_size); },
-    [](ModalityConfig const&) {
-      return InputSpec{DType::int32, 0};
-    },
-    [](ModalityConfig const&, Index elements) { return elements + 1; },
-    [](ModalityConfig const& config, bool position_bias) {
-      std::vector<Buffer> buffers;
-      if (position_bias)
-        buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
-      return buffers;
-    },
-    [](ModalityConfig const&, Index, Index) { return AdapterFlops{}; },
-    "whole_word",
+    .name = "token",
+    .keys = TokenAdapter::keys,
+    .defaults =
+        [] {
+          return ModalityConfig{.vocabulary = 0,
+                                .mask = MaskKind::whole_word,
+                                .mask_ratio = 0.15,
+                                .joint_mask_ratio = 0.4};
+        },
+    .check = TokenAdapter::check,
+    .items = ItemKind::caption,
+    .input =
+        [](ModalityConfig const&) {
+          return InputSpec{DType::int32, 0};
+        },
+    .tokens = [](ModalityConfig const&, Index elements) { return elements + 1; },
+    .make = [](AdapterContext const& context, ModalityConfig const& config)
+        -> std::unique_ptr<Adapter> { return std::make_unique<TokenAdapter>(context, config); },
+    .buckets =
+        [](ModalityConfig const& config) {
+          return log_buckets(longest(config), config.bucket_size);
+        },
+    .decoder_positions =
+        [](ModalityConfig const& config) {
+          return PositionTable{"embed_positions.weight", config.positions};
+        },
+    .flops = [](ModalityConfig const&, Index, Index) { return AdapterFlops{}; },
+    .buffers =
+        [](ModalityConfig const& config, bool position_bias) {
+          std::vector<Buffer> buffers;
+          if (position_bias)
+            buffers.push_back(bucket_buffer(log_buckets(max_log_positions, config.bucket_size)));
+          return buffers;
+        },
 };
 
 }  // namespace accord

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "app/config/schema.hpp"
 #include "core/base/error.hpp"
+#include "core/model/modality/adapter.hpp"
 
 using namespace accord;
 using namespace accord::app;
@@ -153,7 +155,7 @@ TEST(Config, AModalityOfArraysIsDescribedByItsFrames) {
   ModalityConfig const motion = parse_config(with_motion, "run.toml").model.modalities[1];
   EXPECT_EQ(motion.frame, std::vector<Index>{3});
   EXPECT_EQ(motion.patch, 1);
-  EXPECT_EQ(motion.mask, "uniform");
+  EXPECT_EQ(motion.mask, MaskKind::uniform);
   EXPECT_EQ(motion.mean, std::vector<double>{});
   EXPECT_EQ(motion.std, (std::vector<double>{1, 0.5, 2}));
   Config const video = parse_config(
@@ -162,6 +164,21 @@ TEST(Config, AModalityOfArraysIsDescribedByItsFrames) {
   EXPECT_EQ(video.model.modalities[1].frame, (std::vector<Index>{32, 24, 3}));
   std::string const printed = to_toml(video);
   EXPECT_EQ(to_toml(parse_config(printed, "printed")), printed);
+}
+
+TEST(Config, HasTheKeysThatFamiliesRead) {
+  Section const& modality = *std::ranges::find_if(
+      schema(), [](Section const& s) { return s.path == std::vector<std::string>{"modality"}; });
+  for (std::string const& family : adapter_family_names())
+    for (char const* key : adapter_family(family).keys) {
+      ASSERT_NE(modality.find(key), nullptr) << family << " reads " << key;
+      EXPECT_TRUE(modality.find(key)->belongs_to(family)) << key;
+    }
+  std::vector<std::string> of_all;
+  for (Key const& key : modality.keys)
+    if (key.adapters.empty()) of_all.push_back(key.name);
+  EXPECT_THAT(of_all, ::testing::ElementsAre("adapter", "mask", "mask_ratio", "joint_mask",
+                                             "joint_mask_ratio"));
 }
 
 TEST(Config, RefusesModalitiesThatNothingCanBeNamedAfter) {

@@ -20,7 +20,7 @@ TEST(AdapterFlops, AreThoseOfTheProducts) {
   AdapterFlops const of_picture = flops_of(picture, 10);  // 16, then 4 windows, then one
   EXPECT_EQ(of_picture.input, 9 * 2 * 16 * 48 * 4);
   EXPECT_EQ(of_picture.item, 9 * 2 * (4 * (4 * 4) * 4 + (4 * 4) * 16));
-  picture.stem = "mlp";
+  picture.stem = StemKind::mlp;
   EXPECT_EQ(flops_of(picture, 10).input, 9 * 2 * 16 * 16 * 3 * 16);
   EXPECT_EQ(flops_of(picture, 10).item, 0);
   ModalityConfig const series = testing::tiny_sequence_model_config({5}).modalities[1],

@@ -87,6 +87,7 @@ inline ModelConfig vision_language() {
   ModalityConfig& text = model.modalities[0];
   text.name = "text";
   text.adapter = "token";
+  text.mask = MaskKind::whole_word;
   text.vocabulary = 260;
   text.max_tokens = 20;
   text.mask_ratio = 0.15;
