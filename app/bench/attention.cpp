@@ -61,11 +61,10 @@ struct Operands {
 };
 
 void forward(Queue& queue, Operands& o) {
-  attention_forward(queue, o.plan, o.heads, o.qkv, {&o.bias, 1}, nullptr, o.out, o.lse);
+  attention_forward(queue, o.plan, o.heads, o.qkv, {&o.bias, 1}, o.out, o.lse);
 }
 void backward(Queue& queue, Operands& o) {
-  attention_backward(queue, o.plan, o.heads, o.dout, o.qkv, o.out, o.lse, {&o.bias, 1}, nullptr,
-                     o.dqkv);
+  attention_backward(queue, o.plan, o.heads, o.dout, o.qkv, o.out, o.lse, {&o.bias, 1}, o.dqkv);
 }
 
 // On cuda. Operands that the fused kernels take can go the other way too.

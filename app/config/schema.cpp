@@ -105,8 +105,7 @@ Section modality_section() {
               .at_least(4),
           key<M>("size", &M::size, "side of the square picture in pixels; a multiple of patch")
               .at_least(1),
-          key<M>("patch", &M::patch, "side of a patch in pixels; of a series 1")
-              .at_least(1),
+          key<M>("patch", &M::patch, "side of a patch in pixels; of a series 1").at_least(1),
           key<M>("position_side", &M::position_side,
                  "patches along a side of the position table, resized at each step where pictures "
                  "have others; 0: as many as they have, a table of another size is resized when "
@@ -115,42 +114,35 @@ Section modality_section() {
           choice<M, StemKind M::*, StemKind>(
               "stem", &M::stem, {{"hmlp", StemKind::hmlp}, {"mlp", StemKind::mlp}},
               "from pixels to tokens: three convolutions with norms, or one matrix"),
-          key<M>("sample_rate", &M::sample_rate, "samples per second of a signal")
-              .at_least(1),
+          key<M>("sample_rate", &M::sample_rate, "samples per second of a signal").at_least(1),
           key<M>("min_seconds", &M::min_seconds, "a shorter signal is repeated up to here")
               .at_least(0),
-          key<M>("max_seconds", &M::max_seconds, "a longer signal ends here")
-              .above(0),
+          key<M>("max_seconds", &M::max_seconds, "a longer signal ends here").above(0),
           key<M>("channels", &M::channels, "of the convolutions from samples to frames")
               .at_least(1),
           key<M>("kernels", &M::kernels, "samples, then frames, each of those convolutions sees")
               .at_least(1),
-          key<M>("strides", &M::strides, "by which each of them moves on")
-              .at_least(1),
+          key<M>("strides", &M::strides, "by which each of them moves on").at_least(1),
           key<M>("position_kernel", &M::position_kernel,
                  "frames each convolution of the positions sees")
               .at_least(1),
           key<M>("position_groups", &M::position_groups,
                  "channel groups of those; divides model.embed_dim")
               .at_least(1),
-          key<M>("position_layers", &M::position_layers, "how many of those there are")
-              .at_least(1),
+          key<M>("position_layers", &M::position_layers, "how many of those there are").at_least(1),
           key<M>("frame", &M::frame,
                  "shape of one frame: [channels] of a series, [height, width, channels] of a video")
               .at_least(1),
-          key<M>("patch_frames", &M::patch_frames, "frames that a patch covers")
-              .at_least(1),
-          key<M>("max_frames", &M::max_frames, "a longer series or video ends here")
-              .at_least(0),
+          key<M>("patch_frames", &M::patch_frames, "frames that a patch covers").at_least(1),
+          key<M>("max_frames", &M::max_frames, "a longer series or video ends here").at_least(0),
           key<M>("mean", &M::mean, "of each channel; subtracted from what is read; empty: 0"),
           key<M>("std", &M::std, "of each channel; what is left is divided by it; empty: 1")
               .above(0),
-          choice<M, MaskKind M::*, MaskKind>(
-              "mask", &M::mask,
-              {{name_of(MaskKind::whole_word), MaskKind::whole_word},
-               {name_of(MaskKind::uniform), MaskKind::uniform},
-               {name_of(MaskKind::block), MaskKind::block}},
-              "how tokens are chosen for masking"),
+          choice<M, MaskKind M::*, MaskKind>("mask", &M::mask,
+                                             {{name_of(MaskKind::whole_word), MaskKind::whole_word},
+                                              {name_of(MaskKind::uniform), MaskKind::uniform},
+                                              {name_of(MaskKind::block), MaskKind::block}},
+                                             "how tokens are chosen for masking"),
           key<M>("mask_ratio", &M::mask_ratio, "part masked when the modality stands alone")
               .at_least(0)
               .at_most(1),

@@ -84,7 +84,7 @@ void trace(Queue& queue, Reference& reference, ModelConfig const& config,
       compare(config.modalities[static_cast<std::size_t>(m)].name + "_adapter", m, p);
   for (Index layer = stack.layer_begin(); layer < stack.layer_end(); ++layer) {
     ResidualStream stream(std::move(x));
-    stack.block(layer).forward(queue, plan.attention(layer), plan.ffn(layer), bias, nullptr, stream,
+    stack.block(layer).forward(queue, plan.attention(layer), plan.ffn(layer), bias, stream,
                                Recompute::none, nullptr);
     x = std::move(stream).finish(queue);
     for (std::size_t p = 0; p < passes.size(); ++p) compare(fmt::format("layers.{}", layer), -1, p);

@@ -108,14 +108,13 @@ class HeadScaledAttention {
         out_(scope.store(), scope.add({"out_proj.weight", {d, d}, {}}),
              scope.add({"out_proj.bias", {d}, {}})) {}
 
-  Tensor forward(Queue& queue, ConstView x, AttentionPlan const& plan, DenseBias const* dense,
-                 Saved& saved) const {
+  Tensor forward(Queue& queue, ConstView x, AttentionPlan const& plan, Saved& saved) const {
     saved.qkv = qkv_.forward(queue, x);
     bias_forward(queue, store_->value(q_bias_), saved.qkv.view().columns(0, width_));
     bias_forward(queue, store_->value(v_bias_), saved.qkv.view().columns(2 * width_, width_));
     saved.out = Tensor(queue, x.dtype(), x.shape());
     saved.lse = Tensor(queue, accumulator_of(x.dtype()), Shape{x.rows(), heads_});
-    attention_forward(queue, plan, heads_, saved.qkv, {}, dense, saved.out, saved.lse);
+    attention_forward(queue, plan, heads_, saved.qkv, {}, saved.out, saved.lse);
     saved.scaled = Tensor(queue, x.dtype(), x.shape());
     copy(queue, saved.out, saved.scaled);
     scale_heads(queue, saved.scaled);
@@ -123,7 +122,7 @@ class HeadScaledAttention {
   }
 
   Tensor backward(Queue& queue, ConstView dy, ConstView x, AttentionPlan const& plan,
-                  DenseBias const* dense, Saved const& saved) const {
+                  Saved const& saved) const {
     Tensor dout = out_.backward(queue, dy, saved.scaled);
     std::vector<double> const d = as_doubles(queue, dout), out = as_doubles(queue, saved.out);
     std::vector<double> dfactors(static_cast<std::size_t>(heads_), 0.0);
@@ -133,7 +132,7 @@ class HeadScaledAttention {
     add(queue, dfactors_of(queue, dfactors), store_->gradient(factors_));
     scale_heads(queue, dout);
     Tensor dqkv(queue, x.dtype(), saved.qkv.shape());
-    attention_backward(queue, plan, heads_, dout, saved.qkv, saved.out, saved.lse, {}, dense, dqkv);
+    attention_backward(queue, plan, heads_, dout, saved.qkv, saved.out, saved.lse, {}, dqkv);
     ConstView const gradient = dqkv.view();
     bias_backward(queue, gradient.columns(0, width_), store_->gradient(q_bias_));
     bias_backward(queue, gradient.columns(2 * width_, width_), store_->gradient(v_bias_));
@@ -160,9 +159,9 @@ class HeadScaledAttention {
 };
 
 // Outputs with bias and padding and without either; gradients of both together.
-// run(x, plan, dense, dy): y and dx of one call
-using RunAttention = std::function<std::pair<Tensor, Tensor>(ConstView x, AttentionPlan const& plan,
-                                                             DenseBias const* dense, ConstView dy)>;
+// run(x, plan, dy): y and dx of one call
+using RunAttention =
+    std::function<std::pair<Tensor, Tensor>(ConstView x, AttentionPlan const& plan, ConstView dy)>;
 void compare_attention(Queue& queue, Reference& reference, ParameterStore& store,
                        RunAttention const& run) {
   std::vector<Index> const shape = reference.shape("inputs/x");
@@ -178,10 +177,9 @@ void compare_attention(Queue& queue, Reference& reference, ParameterStore& store
   std::vector<double> dx(static_cast<std::size_t>(x.size()), 0.0);
   for (bool biased : {true, false}) {
     std::string const name = biased ? "y" : "y_nobias";
-    BranchRows const branch = branch_rows(queue, reference, layout, biased);
-    DenseBias const dense{bias, dbias};
-    auto const [y, da] =
-        run(x, branch.attention, biased ? &dense : nullptr, rows("upstream/" + name));
+    BranchRows branch = branch_rows(queue, reference, layout, biased);
+    if (biased) branch.attention.dense = {bias, dbias};
+    auto const [y, da] = run(x, branch.attention, rows("upstream/" + name));
     reference.compare("outputs/" + name, layout.to_time(as_doubles(queue, y), d),
                       tolerance_of(Quantity::unit_output, reference.dtype()));
     std::vector<double> const part = as_doubles(queue, da);
@@ -201,14 +199,13 @@ void verify_normalised_attention(Reference& reference) {
                                 reference.integer("/heads"), TensorParallelRegion(self));
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store);
-  compare_attention(
-      queue, reference, store,
-      [&](ConstView x, AttentionPlan const& plan, DenseBias const* dense, ConstView dy) {
-        SelfAttention::Saved saved;
-        Tensor y = attention.forward(queue, x, plan, {}, dense, Recompute::none, saved);
-        Tensor dx = attention.backward(queue, dy, x, plan, {}, dense, saved);
-        return std::pair{std::move(y), std::move(dx)};
-      });
+  compare_attention(queue, reference, store,
+                    [&](ConstView x, AttentionPlan const& plan, ConstView dy) {
+                      SelfAttention::Saved saved;
+                      Tensor y = attention.forward(queue, x, plan, {}, Recompute::none, saved);
+                      Tensor dx = attention.backward(queue, dy, x, plan, {}, saved);
+                      return std::pair{std::move(y), std::move(dx)};
+                    });
 }
 
 void verify_head_scaled_attention(Reference& reference) {
@@ -219,14 +216,13 @@ void verify_head_scaled_attention(Reference& reference) {
                                       reference.integer("/heads"));
   store.allocate(queue, reference.dtype());
   load_reference_weights(queue, reference, store);
-  compare_attention(
-      queue, reference, store,
-      [&](ConstView x, AttentionPlan const& plan, DenseBias const* dense, ConstView dy) {
-        HeadScaledAttention::Saved saved;
-        Tensor y = attention.forward(queue, x, plan, dense, saved);
-        Tensor dx = attention.backward(queue, dy, x, plan, dense, saved);
-        return std::pair{std::move(y), std::move(dx)};
-      });
+  compare_attention(queue, reference, store,
+                    [&](ConstView x, AttentionPlan const& plan, ConstView dy) {
+                      HeadScaledAttention::Saved saved;
+                      Tensor y = attention.forward(queue, x, plan, saved);
+                      Tensor dx = attention.backward(queue, dy, x, plan, saved);
+                      return std::pair{std::move(y), std::move(dx)};
+                    });
 }
 
 }  // namespace
@@ -294,17 +290,17 @@ void verify_unit_layer(Queue&, Reference& reference) {
     return reference.tensor(queue, layout.to_rows(reference.values(dataset), d),
                             {layout.rows(), d});
   };
-  BranchRows const branch = branch_rows(queue, reference, layout, true);
+  BranchRows branch = branch_rows(queue, reference, layout, true);
   Tensor const bias = reference.tensor(queue, "inputs/bias");
   Tensor dbias(queue, reference.dtype(), bias.shape());
-  DenseBias const dense{bias, dbias};
+  branch.attention.dense = {bias, dbias};
   Block::Saved saved;
   ResidualStream stream(rows("inputs/x"));
-  block.forward(queue, branch, branch, {}, &dense, stream, Recompute::none, &saved);
+  block.forward(queue, branch, branch, {}, stream, Recompute::none, &saved);
   Tensor const y = std::move(stream).finish(queue);
   ResidualGradient gradient_of_stream{rows("upstream/y"), {}};
   gradient_of_stream.enter(queue, block.ffn_end(branch, saved));
-  block.backward(queue, branch, branch, {}, &dense, {}, gradient_of_stream, saved);
+  block.backward(queue, branch, branch, {}, {}, gradient_of_stream, saved);
   Tensor const& dx = gradient_of_stream.dx;
   Tolerance const gradient = tolerance_of(Quantity::unit_gradient, reference.dtype());
   reference.compare("outputs/y", layout.to_time(as_doubles(queue, y), d),

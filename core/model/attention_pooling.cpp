@@ -52,7 +52,7 @@ Tensor AttentionPooling::forward(Queue& queue, ConstView x, std::vector<Index> c
   value_.forward(queue, x, tokens.columns(2 * width_, width_));
   saved.out = Tensor(queue, x.dtype(), Shape{saved.qkv.rows(), width_});
   saved.lse = Tensor(queue, accumulator_of(x.dtype()), Shape{saved.qkv.rows(), heads_});
-  attention_forward(queue, saved.plan, heads_, saved.qkv, {}, nullptr, saved.out, saved.lse);
+  attention_forward(queue, saved.plan, heads_, saved.qkv, {}, saved.out, saved.lse);
   return out_.forward(queue, saved.out.view().rows(0, samples));
 }
 
@@ -64,8 +64,7 @@ Tensor AttentionPooling::backward(Queue& queue, ConstView dy, ConstView x,
   out_.backward_parameters(queue, dy, saved.out.view().rows(0, samples));
   out_.backward_input(queue, dy, dpooled);
   Tensor dqkv(queue, x.dtype(), saved.qkv.shape());
-  attention_backward(queue, saved.plan, heads_, dout, saved.qkv, saved.out, saved.lse, {}, nullptr,
-                     dqkv);
+  attention_backward(queue, saved.plan, heads_, dout, saved.qkv, saved.out, saved.lse, {}, dqkv);
   if (View const dquery = store_->gradient(query_)) {
     View const dqueries = dqkv.view().rows(0, samples).columns(0, width_);
     scale(queue, std::sqrt(static_cast<double>(width_) / static_cast<double>(heads_)), dqueries);

@@ -53,8 +53,8 @@ Index Block::flat_begin() const {
 }
 
 void Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                    std::span<PositionBias const> bias, DenseBias const* dense,
-                    ResidualStream& stream, Recompute recompute, Saved* saved) const {
+                    std::span<PositionBias const> bias, ResidualStream& stream, Recompute recompute,
+                    Saved* saved) const {
   Tensor* const kept_x = saved ? &saved->x : nullptr;
   if (recompute == Recompute::layer) saved = nullptr;  // of everything else
   Saved discarded;
@@ -63,8 +63,8 @@ void Block::forward(Queue& queue, BranchRows const& attention_rows, BranchRows c
 
   Tensor a = stream.norm(queue, attention_norm_, attention_rows, s.attention_norm, kept_x);
   Tensor branch = attention_rows.count > 0
-                      ? attention_.forward(queue, a, attention_rows.attention, bias, dense,
-                                           recompute, s.attention, attention_rows.shares)
+                      ? attention_.forward(queue, a, attention_rows.attention, bias, recompute,
+                                           s.attention, attention_rows.shares)
                       : no_rows(queue, a);
   if (!saved) s.attention = {};
   stream.add(std::move(branch), attention_rows, gamma(gamma_1_),
@@ -108,7 +108,7 @@ ResidualGradient::End Block::ffn_end(BranchRows const& ffn_rows, Saved const& sa
 }
 
 void Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                     std::span<PositionBias const> bias, DenseBias const* dense,
+                     std::span<PositionBias const> bias,
                      std::optional<ResidualGradient::End> const& before, ResidualGradient& gradient,
                      Saved& saved) const {
   Tensor d = ffn_rows.count > 0 ? ffn_backward(queue, ffn_rows, gradient.dbranch, saved)
@@ -121,8 +121,7 @@ void Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRows 
     if (!saved.attention_input)
       saved.attention_input = attention_norm_.recompute(queue, saved.x, attention_rows.rows);
     d = attention_.backward(queue, gradient.dbranch, saved.attention_input,
-                            attention_rows.attention, bias, dense, saved.attention,
-                            attention_rows.shares);
+                            attention_rows.attention, bias, saved.attention, attention_rows.shares);
   }
   gradient.leave(queue, d, attention_norm_, attention_rows, saved.x, saved.attention_norm, before);
   saved = {};

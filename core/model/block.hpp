@@ -34,14 +34,14 @@ class Block {
   /// Takes the stream through the layer; the FFN branch is what it ends with. `saved` null: nothing
   /// is kept (a pass without gradient).
   void forward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-               std::span<PositionBias const> bias, DenseBias const* dense, ResidualStream& stream,
-               Recompute recompute, Saved* saved) const;
+               std::span<PositionBias const> bias, ResidualStream& stream, Recompute recompute,
+               Saved* saved) const;
   /// The end of the FFN branch, in a layer whose forward saved this.
   ResidualGradient::End ffn_end(BranchRows const& ffn_rows, Saved const& saved) const;
   /// Takes the gradient back, from its entry into the FFN branch. `before`: the branch that the
   /// layer's first norm added, if it did. Consumes what was saved.
   void backward(Queue& queue, BranchRows const& attention_rows, BranchRows const& ffn_rows,
-                std::span<PositionBias const> bias, DenseBias const* dense,
+                std::span<PositionBias const> bias,
                 std::optional<ResidualGradient::End> const& before, ResidualGradient& gradient,
                 Saved& saved) const;
   /// Flat index of the block's first parameter: once its backward is done, every gradient from here

@@ -28,7 +28,7 @@ Tensor Stack::forward(Queue& queue, PackPlan const& plan, Biases const& biases, 
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     Index const layer = layer_begin_ + static_cast<Index>(i);
     blocks_[i].forward(queue, plan.attention(layer), plan.ffn(layer), bias_of(biases, layer),
-                       nullptr, stream, recompute, saved ? &saved->blocks[i] : nullptr);
+                       stream, recompute, saved ? &saved->blocks[i] : nullptr);
   }
   return std::move(stream).finish(queue);
 }
@@ -44,13 +44,12 @@ Tensor Stack::backward(Queue& queue, PackPlan const& plan, Biases const& biases,
     std::optional<ResidualGradient::End> before;  // unless the layer stands alone
     if (recompute == Recompute::layer) {
       ResidualStream stream(kept.x.view());
-      blocks_[i].forward(queue, attention_rows, ffn_rows, bias, nullptr, stream, Recompute::none,
-                         &kept);
+      blocks_[i].forward(queue, attention_rows, ffn_rows, bias, stream, Recompute::none, &kept);
     } else if (i > 0) {
       before.emplace(blocks_[i - 1].ffn_end(plan.ffn(layer - 1), saved.blocks[i - 1]));
     }
     if (!gradient.dbranch) gradient.enter(queue, blocks_[i].ffn_end(ffn_rows, kept));
-    blocks_[i].backward(queue, attention_rows, ffn_rows, bias, nullptr, before, gradient, kept);
+    blocks_[i].backward(queue, attention_rows, ffn_rows, bias, before, gradient, kept);
     if (ready) ready(blocks_[i].flat_begin());
   }
   return std::move(gradient.dx);

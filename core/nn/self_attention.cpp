@@ -42,8 +42,8 @@ SelfAttention::SelfAttention(ParameterScope const& scope, Index embed_dim, Index
 }
 
 Tensor SelfAttention::forward(Queue& queue, ConstView own, AttentionPlan const& plan,
-                              std::span<PositionBias const> bias, DenseBias const* dense,
-                              Recompute recompute, Saved& saved, RowShares const& shares) const {
+                              std::span<PositionBias const> bias, Recompute recompute, Saved& saved,
+                              RowShares const& shares) const {
   Tensor room;
   ConstView const a = region_.enter_forward(queue, own, shares, room);
   saved.qkv = qkv_.forward(queue, a);
@@ -51,7 +51,7 @@ Tensor SelfAttention::forward(Queue& queue, ConstView own, AttentionPlan const& 
   bias_forward(queue, store_->value(v_bias_), saved.qkv.view().columns(2 * width_, width_));
   saved.out = Tensor(queue, a.dtype(), Shape{a.rows(), width_});
   saved.lse = Tensor(queue, accumulator_of(a.dtype()), Shape{a.rows(), heads_});
-  attention_forward(queue, plan, heads_, saved.qkv, bias, dense, saved.out, saved.lse);
+  attention_forward(queue, plan, heads_, saved.qkv, bias, saved.out, saved.lse);
   Tensor normed = norm_.forward(queue, saved.out, {}, saved.norm);
   Tensor y = region_.leave_forward(queue, out_.forward(queue, normed), shares);
   bias_forward(queue, store_->value(out_bias_), y);
@@ -61,8 +61,7 @@ Tensor SelfAttention::forward(Queue& queue, ConstView own, AttentionPlan const& 
 
 Tensor SelfAttention::backward(Queue& queue, ConstView own_dy, ConstView own,
                                AttentionPlan const& plan, std::span<PositionBias const> bias,
-                               DenseBias const* dense, Saved const& saved,
-                               RowShares const& shares) const {
+                               Saved const& saved, RowShares const& shares) const {
   if (View dbias = store_->gradient(out_bias_)) bias_backward(queue, own_dy, dbias);
   Tensor room, dy_room;
   ConstView const a = region_.enter_forward(queue, own, shares, room);
@@ -74,7 +73,7 @@ Tensor SelfAttention::backward(Queue& queue, ConstView own_dy, ConstView own,
   }();
   norm_.backward(queue, dout, saved.out, {}, saved.norm, Write::overwrite, dout);
   Tensor dqkv(queue, a.dtype(), saved.qkv.shape());
-  attention_backward(queue, plan, heads_, dout, saved.qkv, saved.out, saved.lse, bias, dense, dqkv);
+  attention_backward(queue, plan, heads_, dout, saved.qkv, saved.out, saved.lse, bias, dqkv);
   ConstView const d = dqkv.view();
   if (View dbias = store_->gradient(q_bias_)) bias_backward(queue, d.columns(0, width_), dbias);
   if (View dbias = store_->gradient(v_bias_))

@@ -29,11 +29,11 @@ class SelfAttention {
   /// a [m, d]   bias by modality, heads of this rank; empty: none   \returns y [m, d]
   /// The plan is of all rows; where `shares` splits them, a and y are this rank's.
   Tensor forward(Queue& queue, ConstView a, AttentionPlan const& plan,
-                 std::span<PositionBias const> bias, DenseBias const* dense, Recompute recompute,
-                 Saved& saved, RowShares const& shares = {}) const;
+                 std::span<PositionBias const> bias, Recompute recompute, Saved& saved,
+                 RowShares const& shares = {}) const;
   /// \returns da [m, d]; adds to the gradients of parameters and bias tables.
   Tensor backward(Queue& queue, ConstView dy, ConstView a, AttentionPlan const& plan,
-                  std::span<PositionBias const> bias, DenseBias const* dense, Saved const& saved,
+                  std::span<PositionBias const> bias, Saved const& saved,
                   RowShares const& shares = {}) const;
 
  private:

@@ -23,7 +23,7 @@ Index check_plan(AttentionPlan const& plan, Index heads, ConstView qkv) {
 }
 
 void check_bias(Queue const& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
-                std::span<PositionBias const> bias, DenseBias const* dense) {
+                std::span<PositionBias const> bias) {
   DType const dtype = qkv.dtype();
   for (PositionBias const& b : bias) {
     if (!b.table) continue;
@@ -39,11 +39,10 @@ void check_bias(Queue const& queue, AttentionPlan const& plan, Index heads, Cons
                  "attention: gradient {} of a bias table {}", to_string(b.dtable.shape()),
                  to_string(b.table.shape()));
   }
-  if (dense) {
+  if (ConstView const values = plan.dense.values) {
     ACCORD_CHECK(queue.backend() == Backend::reference,
                  "attention: a dense bias is known to the reference backend only, not to {}",
                  name_of(queue.backend()));
-    ConstView const values = dense->values;
     ACCORD_CHECK(values.dtype() == dtype && values.rank() == 4 && values.contiguous() &&
                      values.extent(0) == plan.sequence_count() && values.extent(1) == heads &&
                      values.extent(2) == values.extent(3),
@@ -74,24 +73,23 @@ double product_flops(AttentionPlan const& plan, Index width) {
 }  // namespace
 
 void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
-                       std::span<PositionBias const> bias, DenseBias const* dense, View out,
-                       View lse) {
+                       std::span<PositionBias const> bias, View out, View lse) {
   Index const head_dim = check_plan(plan, heads, qkv);
-  check_bias(queue, plan, heads, qkv, bias, dense);
+  check_bias(queue, plan, heads, qkv, bias);
   ACCORD_CHECK(out.shape() == (Shape{qkv.rows(), heads * head_dim}) && out.dtype() == qkv.dtype(),
                "attention: qkv {} gives out {}", to_string(qkv.shape()), to_string(out.shape()));
   ACCORD_CHECK(lse.shape() == (Shape{qkv.rows(), heads}) && lse.contiguous() &&
                    lse.dtype() == accumulator_of(qkv.dtype()),
                "attention: qkv {} gives lse {}", to_string(qkv.shape()), to_string(lse.shape()));
   queue.count_flops(2 * product_flops(plan, heads * head_dim));
-  ACCORD_DISPATCH(queue, qkv.dtype(), attention_forward, plan, heads, qkv, bias, dense, out, lse);
+  ACCORD_DISPATCH(queue, qkv.dtype(), attention_forward, plan, heads, qkv, bias, out, lse);
 }
 
 void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView dout,
                         ConstView qkv, ConstView out, ConstView lse,
-                        std::span<PositionBias const> bias, DenseBias const* dense, View dqkv) {
+                        std::span<PositionBias const> bias, View dqkv) {
   Index const head_dim = check_plan(plan, heads, qkv);
-  check_bias(queue, plan, heads, qkv, bias, dense);
+  check_bias(queue, plan, heads, qkv, bias);
   ACCORD_CHECK(out.shape() == (Shape{qkv.rows(), heads * head_dim}) &&
                    dout.shape() == out.shape() && dqkv.shape() == qkv.shape(),
                "attention backward: dout {}, out {}, qkv {}, dqkv {}", to_string(dout.shape()),
@@ -104,14 +102,14 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
                    lse.dtype() == accumulator_of(qkv.dtype()),
                "attention backward: lse {} of qkv {}", to_string(lse.shape()),
                to_string(qkv.shape()));
-  if (dense)
-    ACCORD_CHECK(!dense->gradient || (dense->gradient.shape() == dense->values.shape() &&
-                                      dense->gradient.dtype() == dense->values.dtype()),
-                 "attention backward: gradient {} of a dense bias {}",
-                 to_string(dense->gradient.shape()), to_string(dense->values.shape()));
+  auto const& [values, gradient] = plan.dense;
+  ACCORD_CHECK(
+      !gradient || (gradient.shape() == values.shape() && gradient.dtype() == values.dtype()),
+      "attention backward: gradient {} of a dense bias {}", to_string(gradient.shape()),
+      to_string(values.shape()));
   queue.count_flops(5 * product_flops(plan, heads * head_dim));  // q k^T is computed again
   ACCORD_DISPATCH(queue, qkv.dtype(), attention_backward, plan, heads, dout, qkv, out, lse, bias,
-                  dense, dqkv);
+                  dqkv);
 }
 
 }  // namespace accord

@@ -19,6 +19,13 @@ struct AttentionSegment {
   int modality = 0;
 };
 
+/// A dense additive bias, for sequences of one equal length s: what reference files of single
+/// modules hold. Reference backend only.
+struct DenseBias {
+  ConstView values;  ///< [sequences, heads, s, s]
+  View gradient;     ///< overwritten in backward
+};
+
 /// Which rows attend to which: built on the host once per micro-batch and row list.
 struct AttentionPlan {
   std::vector<AttentionSegment> segments;
@@ -27,6 +34,7 @@ struct AttentionPlan {
                      ///< without bias
   Tensor keys;  ///< uint8 [rows]: 0 = no row attends to it (a padded key); empty: all do. A query
                 ///< always.
+  DenseBias dense = {};  ///< beside that of tables; without values: none
 
   Index sequence_count() const { return static_cast<Index>(sequences.size()) - 1; }
 };
@@ -38,13 +46,6 @@ struct PositionBias {
   View dtable;       ///< gradient, added to in backward, accumulator_of(dtype); empty when frozen
 };
 
-/// A dense additive bias, for sequences of one equal length s: what reference files of single
-/// modules hold. Reference backend only.
-struct DenseBias {
-  ConstView values;  ///< [sequences, heads, s, s]
-  View gradient;     ///< overwritten in backward
-};
-
 /// qkv [rows, 3 * heads * head_dim]: q | k | v, each head after head   bias: by modality, or empty
 /// (no bias at all)   out [rows, heads * head_dim]   lse [rows, heads] in accumulator_of(dtype):
 /// log-sum-exp of each query, for backward.
@@ -53,19 +54,17 @@ struct DenseBias {
 /// \throws Error if shapes, types or the plan's rows do not fit, or for a dense bias on another
 /// backend.
 void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
-                       std::span<PositionBias const> bias, DenseBias const* dense, View out,
-                       View lse);
+                       std::span<PositionBias const> bias, View out, View lse);
 /// Overwrites dqkv; adds to each dtable. Recomputes p from lse.
 void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView dout,
                         ConstView qkv, ConstView out, ConstView lse,
-                        std::span<PositionBias const> bias, DenseBias const* dense, View dqkv);
+                        std::span<PositionBias const> bias, View dqkv);
 
 ACCORD_BACKENDS(void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads,
-                                       ConstView qkv, std::span<PositionBias const> bias,
-                                       DenseBias const* dense, View out, View lse))
+                                       ConstView qkv, std::span<PositionBias const> bias, View out,
+                                       View lse))
 ACCORD_BACKENDS(void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads,
                                         ConstView dout, ConstView qkv, ConstView out, ConstView lse,
-                                        std::span<PositionBias const> bias, DenseBias const* dense,
-                                        View dqkv))
+                                        std::span<PositionBias const> bias, View dqkv))
 
 }  // namespace accord

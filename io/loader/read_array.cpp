@@ -28,9 +28,8 @@ class ArrayReader final : public ElementReader {
                    deviation = config_.std.empty() ? 1 : config_.std[i % channels];
       double const value = (array.values[i] - mean) / deviation;
       if (std::abs(value) > std::numeric_limits<float>::max())
-        throw DataError(
-            fmt::format("{} becomes {:.3g} by modality.{}.mean and std: beyond float32",
-                        array.values[i], value, config_.name));
+        throw DataError(fmt::format("{} becomes {:.3g} by modality.{}.mean and std: beyond float32",
+                                    array.values[i], value, config_.name));
       array.values[i] = static_cast<float>(value);
     }
     append_elements(input, DType::float32, array.values, place);

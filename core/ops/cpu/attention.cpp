@@ -346,8 +346,7 @@ void logits_of(AttentionPlan const& plan, typename Bias<T>::OfHead const& bias,
 
 template <class T>
 void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView qkv,
-                       std::span<PositionBias const> bias_tables, DenseBias const*, View out,
-                       View lse) {
+                       std::span<PositionBias const> bias_tables, View out, View lse) {
   Index const head_dim = qkv.columns() / (3 * heads), n_max = longest(plan);
   Index const rows = std::min(query_block, n_max);
   Bias<T> const bias(queue, plan, heads, bias_tables);
@@ -397,7 +396,7 @@ void attention_forward(Queue& queue, AttentionPlan const& plan, Index heads, Con
 template <class T>
 void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, ConstView dout,
                         ConstView qkv, ConstView out, ConstView lse,
-                        std::span<PositionBias const> bias_tables, DenseBias const*, View dqkv) {
+                        std::span<PositionBias const> bias_tables, View dqkv) {
   Index const head_dim = qkv.columns() / (3 * heads), n_max = longest(plan);
   Index const rows = std::min(query_block, n_max), part_size = n_max * head_dim;
   Bias<T> const bias(queue, plan, heads, bias_tables);
@@ -472,12 +471,11 @@ void attention_backward(Queue& queue, AttentionPlan const& plan, Index heads, Co
   if (histograms) bias.reduce(static_cast<Index>(chunks.size()), heads, histograms.view().as<T>());
 }
 
-#define ACCORD_INSTANTIATE(T)                                                                      \
-  template void attention_forward<T>(Queue&, AttentionPlan const&, Index, ConstView,               \
-                                     std::span<PositionBias const>, DenseBias const*, View, View); \
-  template void attention_backward<T>(Queue&, AttentionPlan const&, Index, ConstView, ConstView,   \
-                                      ConstView, ConstView, std::span<PositionBias const>,         \
-                                      DenseBias const*, View);
+#define ACCORD_INSTANTIATE(T)                                                                    \
+  template void attention_forward<T>(Queue&, AttentionPlan const&, Index, ConstView,             \
+                                     std::span<PositionBias const>, View, View);                 \
+  template void attention_backward<T>(Queue&, AttentionPlan const&, Index, ConstView, ConstView, \
+                                      ConstView, ConstView, std::span<PositionBias const>, View);
 ACCORD_INSTANTIATE(double)
 ACCORD_INSTANTIATE(float)
 #undef ACCORD_INSTANTIATE

@@ -25,14 +25,12 @@ std::vector<Token> tokens_of(AttentionPlan const& plan, Index sequence) {
 template <class T>
 class Scores {
  public:
-  Scores(AttentionPlan const& plan, Index heads, ConstView qkv, std::span<PositionBias const> bias,
-         DenseBias const* dense)
+  Scores(AttentionPlan const& plan, Index heads, ConstView qkv, std::span<PositionBias const> bias)
       : plan_(plan),
         heads_(heads),
         head_dim_(qkv.columns() / (3 * heads)),
         qkv_(qkv),
-        bias_(bias),
-        dense_(dense) {}
+        bias_(bias) {}
 
   Index head_dim() const { return head_dim_; }
   T scale() const { return T(1) / std::sqrt(static_cast<T>(head_dim_)); }
@@ -63,12 +61,12 @@ class Scores {
       ConstView const table = bias_[a.modality].table;
       logit += table.as<T>()[entry * table.stride() + head];
     }
-    if (dense_) logit += dense_->values.as<T>()[dense_index(sequence, head, i, j)];
+    if (plan_.dense.values) logit += plan_.dense.values.as<T>()[dense_index(sequence, head, i, j)];
     return logit;
   }
 
   Index dense_index(Index sequence, Index head, Index i, Index j) const {
-    Index const n = dense_->values.extent(2);
+    Index const n = plan_.dense.values.extent(2);
     return ((sequence * heads_ + head) * n + i) * n + j;
   }
 
@@ -77,16 +75,14 @@ class Scores {
   Index heads_, head_dim_;
   ConstView qkv_;
   std::span<PositionBias const> bias_;
-  DenseBias const* dense_;
 };
 
 }  // namespace
 
 template <class T>
 void attention_forward(Queue&, AttentionPlan const& plan, Index heads, ConstView qkv,
-                       std::span<PositionBias const> bias, DenseBias const* dense, View out,
-                       View lse) {
-  Scores<T> const scores(plan, heads, qkv, bias, dense);
+                       std::span<PositionBias const> bias, View out, View lse) {
+  Scores<T> const scores(plan, heads, qkv, bias);
   Index const head_dim = scores.head_dim();
   for (Index s = 0; s < plan.sequence_count(); ++s) {
     std::vector<Token> const tokens = tokens_of(plan, s);
@@ -113,8 +109,8 @@ void attention_forward(Queue&, AttentionPlan const& plan, Index heads, ConstView
 template <class T>
 void attention_backward(Queue&, AttentionPlan const& plan, Index heads, ConstView dout,
                         ConstView qkv, ConstView out, ConstView lse,
-                        std::span<PositionBias const> bias, DenseBias const* dense, View dqkv) {
-  Scores<T> const scores(plan, heads, qkv, bias, dense);
+                        std::span<PositionBias const> bias, View dqkv) {
+  Scores<T> const scores(plan, heads, qkv, bias);
   Index const head_dim = scores.head_dim();
   auto gradient = [&](int part, Index row, Index head) {
     return dqkv.as<T>() + row * dqkv.stride() + (part * heads + head) * head_dim;
@@ -146,19 +142,18 @@ void attention_backward(Queue&, AttentionPlan const& plan, Index heads, ConstVie
           if (Index const entry = scores.bucket(tokens[i], tokens[j]); entry >= 0)
             if (View const dtable = bias[tokens[i].modality].dtable)
               dtable.as<T>()[entry * dtable.stride() + head] += dlogit;
-          if (dense && dense->gradient)
-            dense->gradient.as<T>()[scores.dense_index(s, head, i, j)] = dlogit;
+          if (View const gradient_of_dense = plan.dense.gradient)
+            gradient_of_dense.as<T>()[scores.dense_index(s, head, i, j)] = dlogit;
         }
       }
   }
 }
 
-#define ACCORD_INSTANTIATE(T)                                                                      \
-  template void attention_forward<T>(Queue&, AttentionPlan const&, Index, ConstView,               \
-                                     std::span<PositionBias const>, DenseBias const*, View, View); \
-  template void attention_backward<T>(Queue&, AttentionPlan const&, Index, ConstView, ConstView,   \
-                                      ConstView, ConstView, std::span<PositionBias const>,         \
-                                      DenseBias const*, View);
+#define ACCORD_INSTANTIATE(T)                                                                    \
+  template void attention_forward<T>(Queue&, AttentionPlan const&, Index, ConstView,             \
+                                     std::span<PositionBias const>, View, View);                 \
+  template void attention_backward<T>(Queue&, AttentionPlan const&, Index, ConstView, ConstView, \
+                                      ConstView, ConstView, std::span<PositionBias const>, View);
 ACCORD_INSTANTIATE(double)
 ACCORD_INSTANTIATE(float)
 #undef ACCORD_INSTANTIATE

@@ -28,23 +28,23 @@ testing::MakeModule block(BlockSetting const& setting) {
                                                 std::vector<std::string>{"text", "image"}, region);
     auto const saved = std::make_shared<Block::Saved>();
     Index const layer = setting.layer;
-    return testing::TestedModule{
-        [=, recompute = setting.recompute](Queue& q, ConstView x) {
-          Tensor own(q, x.dtype(), x.shape());
-          copy(q, x, own);
-          ResidualStream stream(std::move(own));
-          module->forward(q, plan->attention(layer), plan->ffn(layer), biases->of(layer), nullptr,
-                          stream, recompute, saved.get());
-          return std::move(stream).finish(q);
-        },
-        [=](Queue& q, ConstView, ConstView dy) {
-          ResidualGradient gradient{Tensor(q, dy.dtype(), dy.shape()), {}};
-          copy(q, dy, gradient.dx);
-          gradient.enter(q, module->ffn_end(plan->ffn(layer), *saved));
-          module->backward(q, plan->attention(layer), plan->ffn(layer), biases->of(layer), nullptr,
-                           {}, gradient, *saved);
-          return std::move(gradient.dx);
-        }};
+    return testing::TestedModule{[=, recompute = setting.recompute](Queue& q, ConstView x) {
+                                   Tensor own(q, x.dtype(), x.shape());
+                                   copy(q, x, own);
+                                   ResidualStream stream(std::move(own));
+                                   module->forward(q, plan->attention(layer), plan->ffn(layer),
+                                                   biases->of(layer), stream, recompute,
+                                                   saved.get());
+                                   return std::move(stream).finish(q);
+                                 },
+                                 [=](Queue& q, ConstView, ConstView dy) {
+                                   ResidualGradient gradient{Tensor(q, dy.dtype(), dy.shape()), {}};
+                                   copy(q, dy, gradient.dx);
+                                   gradient.enter(q, module->ffn_end(plan->ffn(layer), *saved));
+                                   module->backward(q, plan->attention(layer), plan->ffn(layer),
+                                                    biases->of(layer), {}, gradient, *saved);
+                                   return std::move(gradient.dx);
+                                 }};
   };
 }
 

@@ -43,12 +43,12 @@ testing::MakeModule attention(Recompute recompute, bool with_bias = true) {
     };
     return testing::TestedModule{
         [=](Queue& q, ConstView a) {
-          Tensor y = module->forward(q, a, *plan, bias(), nullptr, recompute, *saved, shares);
+          Tensor y = module->forward(q, a, *plan, bias(), recompute, *saved, shares);
           EXPECT_EQ(static_cast<bool>(saved->normed), recompute == Recompute::none);
           return y;
         },
         [=](Queue& q, ConstView a, ConstView dy) {
-          return module->backward(q, dy, a, *plan, bias(), nullptr, *saved, shares);
+          return module->backward(q, dy, a, *plan, bias(), *saved, shares);
         }};
   };
 }

@@ -80,8 +80,8 @@ class Case {
     Tensor lse = Tensor::zeros(queue, sums, {rows, heads});
     Tensor dqkv = Tensor::zeros(queue, dtype, {rows, 3 * width});
     if (form == Form::chosen) {
-      attention_forward(queue, plan, heads, qkv, bias, nullptr, out, lse);
-      attention_backward(queue, plan, heads, dout, qkv, out, lse, bias, nullptr, dqkv);
+      attention_forward(queue, plan, heads, qkv, bias, out, lse);
+      attention_backward(queue, plan, heads, dout, qkv, out, lse, bias, dqkv);
     } else if constexpr (build::has_cuda) {
       cuda::unfused_attention_forward<BFloat16>(queue, plan, heads, qkv, bias, out, lse);
       cuda::unfused_attention_backward<BFloat16>(queue, plan, heads, dout, qkv, lse, bias, dqkv);
@@ -302,17 +302,17 @@ TEST(Attention, WithADenseBiasEqualsTheTableItWasGatheredFrom) {
       for (std::int32_t const b : bucket) values.push_back(table_values[b * heads + h]);
   Tensor const dense_values = tensor_of(queue, DType::float64, values, {sequences, heads, n, n});
   Tensor ddense(queue, DType::float64, {sequences, heads, n, n});
-  DenseBias const dense{dense_values, ddense};
 
   Tensor const qkv = accord::testing::random_tensor(queue, DType::float64, {rows, 3 * width}, 1);
   Tensor const dout = accord::testing::random_tensor(queue, DType::float64, {rows, width}, 2);
   Tensor out(queue, DType::float64, {rows, width}), lse(queue, DType::float64, {rows, heads});
   Tensor dqkv(queue, DType::float64, {rows, 3 * width});
-  attention_forward(queue, plan, heads, qkv, {&bias, 1}, nullptr, out, lse);
-  attention_backward(queue, plan, heads, dout, qkv, out, lse, {&bias, 1}, nullptr, dqkv);
+  attention_forward(queue, plan, heads, qkv, {&bias, 1}, out, lse);
+  attention_backward(queue, plan, heads, dout, qkv, out, lse, {&bias, 1}, dqkv);
   auto const want_out = values_of(queue, out), want_dqkv = values_of(queue, dqkv);
-  attention_forward(queue, plan, heads, qkv, {}, &dense, out, lse);
-  attention_backward(queue, plan, heads, dout, qkv, out, lse, {}, &dense, dqkv);
+  plan.dense = {dense_values, ddense};
+  attention_forward(queue, plan, heads, qkv, {}, out, lse);
+  attention_backward(queue, plan, heads, dout, qkv, out, lse, {}, dqkv);
   expect_near(values_of(queue, out), want_out, 1e-15, "out");
   expect_near(values_of(queue, dqkv), want_dqkv, 1e-15, "dqkv");
   std::vector<double> summed(buckets * heads);
@@ -324,7 +324,7 @@ TEST(Attention, WithADenseBiasEqualsTheTableItWasGatheredFrom) {
   expect_near(summed, values_of(queue, dtable), 1e-14, "dtable");
 
   Queue cpu(Backend::cpu);
-  EXPECT_THROW(attention_forward(cpu, plan, heads, qkv, {}, &dense, out, lse), Error);
+  EXPECT_THROW(attention_forward(cpu, plan, heads, qkv, {}, out, lse), Error);
 }
 
 TEST(Attention, OfNoSequencesDoesNothing) {
@@ -333,8 +333,8 @@ TEST(Attention, OfNoSequencesDoesNothing) {
     Tensor const qkv = Tensor::zeros(queue, DType::float64, {0, 3 * width});
     Tensor out(queue, DType::float64, {0, width}), lse(queue, DType::float64, {0, heads});
     Tensor dqkv(queue, DType::float64, {0, 3 * width});
-    attention_forward(queue, {}, heads, qkv, {}, nullptr, out, lse);
-    attention_backward(queue, {}, heads, out, qkv, out, lse, {}, nullptr, dqkv);
+    attention_forward(queue, {}, heads, qkv, {}, out, lse);
+    attention_backward(queue, {}, heads, out, qkv, out, lse, {}, dqkv);
   }
 }
 
@@ -346,5 +346,5 @@ TEST(Attention, RefusesAPlanThatLeavesTheRows) {
   Tensor const qkv = Tensor::zeros(queue, DType::float64, {4, 3 * width});
   Tensor out = Tensor::zeros(queue, DType::float64, {4, width});
   Tensor lse = Tensor::zeros(queue, DType::float64, {4, heads});
-  EXPECT_THROW(attention_forward(queue, plan, heads, qkv, {}, nullptr, out, lse), Error);
+  EXPECT_THROW(attention_forward(queue, plan, heads, qkv, {}, out, lse), Error);
 }
