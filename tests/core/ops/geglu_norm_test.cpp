@@ -15,19 +15,19 @@ using testing::Operands;
 class GegluNormTest : public testing::BackendTest {};
 ACCORD_TEST_ON_BACKENDS(GegluNormTest);
 
-enum class Affine { none, weight, both };
+enum class AffinePart { none, weight, both };
 enum class Gradient { beside, in_place };
 
 /// y, mean, rstd, dgate_up, and the gradients that there are. The gate reaches a little beyond
 /// where gelu bends.
-std::vector<View> forward_and_backward(Operands& operands, Shape shape, Affine affine,
+std::vector<View> forward_and_backward(Operands& operands, Shape shape, AffinePart affine,
                                        Gradient gradient) {
   Index const m = shape[0], f = shape[1];
   std::vector<double> values = testing::random_values(m * 2 * f, 1);
   for (double& value : values) value *= 4;
   View const gate_up = operands.values({m, 2 * f}, values);
-  View const weight = affine == Affine::none ? View{} : operands.random({f}, 2);
-  View const bias = affine == Affine::both ? operands.random({f}, 3) : View{};
+  View const weight = affine == AffinePart::none ? View{} : operands.random({f}, 2);
+  View const bias = affine == AffinePart::both ? operands.random({f}, 3) : View{};
   View const y = operands.unset(shape), mean = operands.sums().unset({m}),
              rstd = operands.sums().unset({m});
   View const dweight = weight ? operands.sums().random({f}, 4) : View{};
@@ -45,7 +45,7 @@ std::vector<View> forward_and_backward(Operands& operands, Shape shape, Affine a
 TEST_P(GegluNormTest, MatchesReference) {
   for (Shape shape : testing::matrix_shapes) {
     if (shape[1] == 1) continue;  // the gradient is zero but for rounding
-    for (Affine affine : {Affine::none, Affine::weight, Affine::both})
+    for (AffinePart affine : {AffinePart::none, AffinePart::weight, AffinePart::both})
       expect_like_reference(
           [&](Operands& o) { return forward_and_backward(o, shape, affine, Gradient::beside); },
           to_string(shape));
@@ -56,7 +56,7 @@ TEST_P(GegluNormTest, MayWriteTheGradientOverItsInput) {
   for (Shape shape : {Shape{5, 37}, Shape{300, 40}})
     expect_like_reference(
         [&](Operands& o) {
-          return forward_and_backward(o, shape, Affine::both, Gradient::in_place);
+          return forward_and_backward(o, shape, AffinePart::both, Gradient::in_place);
         },
         to_string(shape));
 }
