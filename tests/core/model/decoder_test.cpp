@@ -118,55 +118,61 @@ TEST(Decoder, BackwardGivesNoGradientToFrozenParameters) {
                               "decoder_text_embed.", "image_mask_head."});
 }
 
-/// Rows that hold their own number, so that one sees where each goes.
+/// Rows that hold their own number, so that one sees where each goes; pads stay empty.
 TEST(Decoder, PutsWhatTheEncoderKeptBackInItsPlace) {
-  ModelConfig const config = small_config();
-  MicroBatch const batch = testing::tiny_batch(config, 0, decoded_samples);
-  auto const passes = resolve_passes(config);
-  Queue queue(Backend::reference);
-  SelfCommunicator self;
-  ParameterStore store;
-  ParameterScope::Rules const rules;
-  Decoder const module(ParameterScope(store, rules), config, DType::float64,
-                       TensorParallelRegion(self));
-  store.allocate(queue, DType::float64);
-  auto const fill = [&](std::string const& name, auto const& value_of) {
-    View const values = store.value(store.find(name));
-    for (Index i = 0; i < values.size(); ++i) values.as<double>()[i] = value_of(i);
-  };
-  // Behind each embedding's first column: the row of the encoder's pack. Mask token and positions
-  // tell their own tale in the second and third.
-  for (char const* name : {"text", "image"}) {
-    fill(fmt::format("decoder_{}_embed.weight", name), [](Index i) { return i == 0 ? 1.0 : 0.0; });
-    fill(fmt::format("{}_mask_token", name), [](Index i) { return i == 1 ? 1.0 : 0.0; });
-    PositionTable const table =
-        adapter_family(find_modality(config, name) == 0 ? "token" : "patch")
-            .decoder_positions(
-                config.modalities[static_cast<std::size_t>(find_modality(config, name))]);
-    fill(fmt::format("decoder_wrapper.{}_adapter.{}", name, table.name),
-         [](Index i) { return i % 6 == 2 ? static_cast<double>(i / 6) : 0.0; });
-  }
-  Pack const encoder = encoder_pack(config, batch, 0);
-  Tensor features = Tensor::zeros(queue, DType::float64, Shape{encoder.rows, feature_width});
-  for (Index row = 0; row < encoder.rows; ++row)
-    features.view().as<double>()[row * feature_width] = static_cast<double>(1 + row);
-  Decoder::State const state = module.plan(queue, batch, passes, encoder, 0);
-  auto const x = testing::values_of(queue, module.assemble(queue, features, state));
-  for (PackedSequence const& sequence : state.plan.pack().sequences)
-    for (AttentionSegment const& to : sequence.segments) {
-      AttentionSegment const from = encoder.segment(sequence.pass, to.modality, sequence.sample);
-      Index next = from.row;
-      for (Index position = 0; position < to.length; ++position) {
-        double const* const got = &x[static_cast<std::size_t>((to.row + position) * 6)];
-        bool const kept = next < from.row + from.length &&
-                          encoder.positions[static_cast<std::size_t>(next)] == position;
-        EXPECT_EQ(got[0], kept ? static_cast<double>(1 + next) : 0.0);
-        EXPECT_EQ(got[1], kept ? 0.0 : 1.0);
-        EXPECT_EQ(got[2], static_cast<double>(position));
-        next += kept;
-      }
-      EXPECT_EQ(next, from.row + from.length);
+  for (Index const pad_pool : {Index{0}, decoded_samples}) {
+    ModelConfig config = small_config();
+    config.parity.decoder_key_mask = pad_pool == 0;
+    MicroBatch const batch = testing::tiny_batch(config, 0, decoded_samples);
+    Queue queue(Backend::reference);
+    SelfCommunicator self;
+    ParameterStore store;
+    ParameterScope::Rules const rules;
+    Decoder const module(ParameterScope(store, rules), config, DType::float64,
+                         TensorParallelRegion(self));
+    store.allocate(queue, DType::float64);
+    auto const fill = [&](std::string const& name, auto const& value_of) {
+      View const values = store.value(store.find(name));
+      for (Index i = 0; i < values.size(); ++i) values.as<double>()[i] = value_of(i);
+    };
+    // In the first column the row of the encoder's pack, in the second the mask token, in the third
+    // the position.
+    for (ModalityConfig const& modality : config.modalities) {
+      std::string const& name = modality.name;
+      fill("decoder_" + name + "_embed.weight", [](Index i) { return i == 0 ? 1.0 : 0.0; });
+      fill(name + "_mask_token", [](Index i) { return i == 1 ? 1.0 : 0.0; });
+      fill("decoder_wrapper." + name + "_adapter." +
+               adapter_family(modality.adapter).decoder_positions(modality).name,
+           [](Index i) { return i % 6 == 2 ? static_cast<double>(1 + i / 6) : 0.0; });
     }
+    Pack const encoder = encoder_pack(config, batch, pad_pool);
+    Tensor features = Tensor::zeros(queue, DType::float64, Shape{encoder.rows, feature_width});
+    for (Index row = 0; row < encoder.rows; ++row)
+      features.view().as<double>()[row * feature_width] = static_cast<double>(1 + row);
+    Decoder::State const state =
+        module.plan(queue, batch, resolve_passes(config), encoder, pad_pool);
+    Pack const& pack = state.plan.pack();
+    EXPECT_EQ(pack.padded, pad_pool > 0);
+    auto const x = testing::values_of(queue, module.assemble(queue, features, state));
+    for (PackedSequence const& sequence : pack.sequences)
+      for (AttentionSegment const& to : sequence.segments) {
+        AttentionSegment const from = encoder.segment(sequence.pass, to.modality, sequence.sample);
+        Index next = from.row;
+        for (Index position = 0; position < to.length; ++position) {
+          auto const row = static_cast<std::size_t>(to.row + position);
+          bool const real = pack.real[row];
+          bool const kept = real && next < from.row + from.length &&
+                            encoder.real[static_cast<std::size_t>(next)] &&
+                            encoder.positions[static_cast<std::size_t>(next)] == position;
+          EXPECT_EQ(x[row * 6], kept ? static_cast<double>(1 + next) : 0.0);
+          EXPECT_EQ(x[row * 6 + 1], real && !kept ? 1.0 : 0.0);
+          EXPECT_EQ(x[row * 6 + 2], real ? static_cast<double>(1 + position) : 0.0);
+          next += kept;
+        }
+        for (; next < from.row + from.length; ++next)
+          EXPECT_FALSE(encoder.real[static_cast<std::size_t>(next)]);
+      }
+  }
 }
 
 }  // namespace
