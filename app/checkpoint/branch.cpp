@@ -22,8 +22,7 @@ bool renumber(std::vector<Modality>& modalities, std::vector<Modality> const& ke
 }
 
 bool remains(ObjectiveConfig& objective, std::vector<Modality> const& kept, DecoderPart decoder) {
-  if (objective.kind == ObjectiveConfig::Kind::denoise && decoder == DecoderPart::without)
-    return false;
+  if (objective_family(objective.kind).decodes && decoder == DecoderPart::without) return false;
   std::vector<Modality> own{objective.modality};
   if (objective.modality >= 0 && !renumber(own, kept)) return false;
   objective.modality = own.front();

@@ -55,7 +55,8 @@ Config merged_config(Config const& stage1, Config const& stage2) {
                     [&](ObjectiveConfig const& o) { return o.name == objective.name; });
       merged.model.objectives.push_back(std::move(objective));
     }
-  if (!denoises(stage2.model)) merged.model.decoder = stage1.model.decoder;
+  if (!has_objective(stage2.model, &ObjectiveFamily::decodes))
+    merged.model.decoder = stage1.model.decoder;
   return merged;
 }
 

@@ -9,7 +9,7 @@
 #include "app/cli/text.hpp"
 #include "app/config/config.hpp"
 #include "core/base/require.hpp"
-#include "core/model/modality/adapter.hpp"
+#include "core/model/objective.hpp"
 #include "io/dataset/item_kind.hpp"
 
 namespace accord::app {
@@ -49,38 +49,7 @@ void check_objective(ObjectiveConfig const& objective, ModelConfig const& model)
           "{}.student is not set; list the modalities, as in [\"image\"]", at);
   require(distinct(objective.student) && distinct(objective.teacher),
           "{}: a modality is listed twice", at);
-  auto const contains = [](std::vector<Modality> const& modalities, Modality m) {
-    return std::find(modalities.begin(), modalities.end(), m) != modalities.end();
-  };
-  switch (objective.kind) {
-    case ObjectiveConfig::Kind::contrast:
-      require(objective.student.size() == 1 && objective.teacher.size() == 1 &&
-                  objective.student != objective.teacher,
-              "{}: a contrast is between two modalities: one in student, another in teacher", at);
-      break;
-    case ObjectiveConfig::Kind::denoise:
-      require(model.decoder.layers > 0, "{}: a denoise term needs a decoder; give [model.decoder]",
-              at);
-      require(!objective.teacher.empty(),
-              "{}.teacher is not set; list the modalities, as in [\"image\"]", at);
-      require(objective.modality >= 0,
-              "{}.modality is not set; say whose tokens of the joint sequence are predicted", at);
-      require(contains(objective.student, objective.modality) &&
-                  contains(objective.teacher, objective.modality),
-              "{}.modality = \"{}\" must be among its student and its teacher", at,
-              model.modalities[static_cast<std::size_t>(objective.modality)].name);
-      break;
-    case ObjectiveConfig::Kind::classify:
-      require(objective.teacher.empty(), "{}.teacher: a classification has none; labels teach it",
-              at);
-      require(objective.modality >= 0 && contains(objective.student, objective.modality),
-              "{}.modality is not set; say which of its modalities the head reads", at);
-      require(objective.class_names.empty() || objective.classes == 0 ||
-                  static_cast<Index>(objective.class_names.size()) == objective.classes,
-              "{0}.class_names names {1} classes, but {0}.classes = {2}", at,
-              objective.class_names.size(), objective.classes);
-      break;
-  }
+  objective_family(objective.kind).check(objective, model);
 }
 
 }  // namespace
@@ -92,10 +61,9 @@ void check(Config const& config) {
   require(!model.modalities.empty(), "there is no [[modality]]");
   for (ModalityConfig const& modality : model.modalities) check_modality(modality, model);
   for (ObjectiveConfig const& objective : model.objectives) check_objective(objective, model);
-  require(std::count_if(model.objectives.begin(), model.objectives.end(),
-                        [](ObjectiveConfig const& o) {
-                          return o.kind == ObjectiveConfig::Kind::classify;
-                        }) <= 1,
+  require(std::count_if(
+              model.objectives.begin(), model.objectives.end(),
+              [](ObjectiveConfig const& o) { return objective_family(o.kind).labelled; }) <= 1,
           "there are several classify terms; keep one: samples have one set of labels");
 
   TrainConfig const& train = config.train;
@@ -106,7 +74,7 @@ void check(Config const& config) {
   require(train.global_batch > 0,
           "train.global_batch is not set; give the samples per step over all ranks");
   Index const pool = model.loss.denoising_pool;
-  if (denoises(model)) {
+  if (has_objective(model, &ObjectiveFamily::decodes)) {
     require(
         train.global_batch % pool == 0,
         "train.global_batch = {} is not a multiple of loss.denoising_pool = {}; change one of them",
@@ -119,10 +87,7 @@ void check(Config const& config) {
   require(train.global_batch % std::max<Index>(train.micro_batch, 1) == 0,
           "train.micro_batch = {} does not divide train.global_batch = {}", train.micro_batch,
           train.global_batch);
-  require(train.global_batch > 1 || !std::any_of(model.objectives.begin(), model.objectives.end(),
-                                                 [](ObjectiveConfig const& o) {
-                                                   return o.kind == ObjectiveConfig::Kind::contrast;
-                                                 }),
+  require(train.global_batch > 1 || !has_objective(model, &ObjectiveFamily::embeds),
           "train.global_batch = 1: a contrast needs at least two samples");
   require(config.schedule.min_learning_rate <= config.schedule.learning_rate,
           "schedule.min_learning_rate = {} is above schedule.learning_rate = {}",
@@ -207,7 +172,8 @@ void check_layout(Config const& config, int world_size, Backend backend) {
           world_size, parallel.pipeline, parallel.tensor, model_ranks);
   Index const data_parallel = world_size / model_ranks;
   Index const batch = config.train.global_batch;
-  Index const unit = denoises(config.model) ? config.model.loss.denoising_pool : 1;
+  Index const unit =
+      has_objective(config.model, &ObjectiveFamily::decodes) ? config.model.loss.denoising_pool : 1;
   // batch is a multiple of unit: check() saw to it.
   require(batch / unit % data_parallel == 0,
           "train.global_batch = {}{} cannot be shared by {} data-parallel ranks; use one of {}",

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/error.hpp"
+#include "core/model/objective.hpp"
 #include "io/file/file.hpp"
 #include "io/shard/dataset_index.hpp"
 #include "io/text/lines.hpp"
@@ -12,7 +13,7 @@
 namespace accord::app {
 
 void use_classes(Config& config) {
-  int const o = find_classification(config.model);
+  int const o = find_objective(config.model, &ObjectiveFamily::labelled);
   if (o < 0) return;
   ObjectiveConfig& objective = config.model.objectives[static_cast<std::size_t>(o)];
   for (DataSource const& source : training_sources(config.data)) {

@@ -9,9 +9,9 @@
 
 namespace accord::app {
 
-/// Gives the classify term, if there is one, the classes that the training data name, as far as the
-/// configuration leaves them open. \throws UsageError when the two differ, DataError when nobody
-/// says how many classes there are
+/// Gives the labelled objective, if there is one, the classes that the training data name, as far
+/// as the configuration leaves them open. \throws UsageError when the two differ, DataError when
+/// nobody says how many classes there are
 void use_classes(Config& config);
 
 /// Names of the classes of a dataset: those of index.json, or the lines of `file` if given.

@@ -9,8 +9,8 @@
 #include "app/config/binding.hpp"
 #include "app/config/presets.hpp"
 #include "core/base/error.hpp"
-#include "core/model/modality/adapter.hpp"
 #include "core/model/modality/masks.hpp"
+#include "core/model/objective.hpp"
 
 namespace accord::app {
 namespace {
@@ -203,19 +203,18 @@ Section objective_section() {
   modality.set = [](Config& config, void* table, Value const& value) {
     static_cast<O*>(table)->modality = modality_named(config, std::get<std::string>(value));
   };
+  std::vector<std::string> kinds, summaries;
+  for (ObjectiveFamily const* family : objective_families()) {
+    kinds.emplace_back(family->name);
+    summaries.push_back(fmt::format("{}: {}", family->name, family->summary));
+  }
   O unset;
   unset.modality = -1;  // told apart from the first modality until loading has filled it in
   return array_section(
       {"objective"}, [](Config& c) -> std::vector<O>& { return c.model.objectives; },
       "The terms of the loss. A term's metric is `<name>_loss`.",
       {
-          choice<O, O::Kind O::*, O::Kind>(
-              "kind", &O::kind,
-              {{"contrast", O::Kind::contrast},
-               {"denoise", O::Kind::denoise},
-               {"classify", O::Kind::classify}},
-              "contrast of two modalities over the global batch, masked "
-              "denoising contrast, or classification"),
+          key<O>("kind", &O::kind, joined(summaries, "; ")).one_of(kinds),
           modalities_key("student", &O::student,
                          "modalities of the pass that learns (denoise: masked)"),
           modalities_key(

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/error.hpp"
+#include "core/model/objective.hpp"
 
 namespace accord::app {
 namespace {
@@ -19,7 +20,7 @@ void add_contrasted(ModelConfig& model, ModelConfig const& other) {
   for (ObjectiveConfig objective : other.objectives) {
     bool const known = std::ranges::any_of(
         model.objectives, [&](ObjectiveConfig const& o) { return o.name == objective.name; });
-    if (objective.kind != ObjectiveConfig::Kind::contrast || known) continue;
+    if (!objective_family(objective.kind).embeds || known) continue;
     for (std::vector<Modality>* side : {&objective.student, &objective.teacher})
       for (Modality& m : *side) m = added(m);
     objective.modality = objective.student.front();
@@ -45,7 +46,8 @@ Config stored_config(io::OpenCheckpoint const& checkpoint) {
 Config whole_config(io::OpenCheckpoint const& checkpoint) {
   Config config = stored_config(checkpoint);
   // A fine-tuned model's shared layers have moved away from what it carries.
-  if (config.model.layer_position_bias || find_classification(config.model) >= 0) return config;
+  if (config.model.layer_position_bias || has_objective(config.model, &ObjectiveFamily::labelled))
+    return config;
   if (std::string const& carried = checkpoint.manifest.documents.run.carried_configuration;
       !carried.empty())
     add_contrasted(config.model, read(carried, checkpoint).model);

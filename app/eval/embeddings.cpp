@@ -73,8 +73,8 @@ Embeddings Embedder::embed(io::Dataset const& dataset, Modality modality,
 
 Embeddings Embedder::classify(io::Dataset const& dataset,
                               std::function<void(Index, Index)> const& progress) {
-  ObjectiveConfig const& objective =
-      config_.model.objectives[static_cast<std::size_t>(find_classification(config_.model))];
+  ObjectiveConfig const& objective = config_.model.objectives[static_cast<std::size_t>(
+      find_objective(config_.model, &ObjectiveFamily::labelled))];
   if (objective.student.size() > 1)
     throw DataError(fmt::format(
         "objective.{} reads several modalities of a sample at once; only heads that read one can "

@@ -122,7 +122,8 @@ Modality classified_modality(Inference const& model, io::Dataset const& dataset,
 void require_same_classes(Inference const& model, io::Dataset const& dataset) {
   ModelConfig const& config = model.config().model;
   ObjectiveConfig const& head =
-      config.objectives[static_cast<std::size_t>(find_classification(config))];
+      config
+          .objectives[static_cast<std::size_t>(find_objective(config, &ObjectiveFamily::labelled))];
   if (dataset.index().classes != head.class_names)
     throw DataError(fmt::format(
         "{}: its {} classes are not the {} that the model's head knows, in the same order; "
@@ -133,7 +134,8 @@ void require_same_classes(Inference const& model, io::Dataset const& dataset) {
 void evaluate_classification(Inference& model, io::Dataset const& dataset, bool first,
                              EvalOptions const& options) {
   ModelConfig const& config = model.config().model;
-  bool const zero_shot = find_classification(config) < 0 || !options.templates.empty();
+  bool const zero_shot =
+      !has_objective(config, &ObjectiveFamily::labelled) || !options.templates.empty();
   std::vector<std::string> templates;
   ClassScores scores;
   if (zero_shot) {

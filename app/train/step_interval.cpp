@@ -1,6 +1,6 @@
 #include "app/train/step_interval.hpp"
 
-#include "core/model/names.hpp"
+#include <algorithm>
 
 namespace accord::app {
 
@@ -40,20 +40,17 @@ io::MetricsLine metrics_line(StepReport const& report, IntervalFigures const& in
                           {"loss", report.loss}};
   for (std::size_t o = 0; o < model.objectives.size(); ++o)
     line.emplace_back(model.objectives[o].name + "_loss", report.terms[o]);
-  for (std::size_t o = 0; o < model.objectives.size(); ++o) {
-    ObjectiveConfig const& objective = model.objectives[o];
-    if (objective.kind == ObjectiveConfig::Kind::classify)
-      line.emplace_back(objective.name + "_accuracy", report.accuracy[2 * o]);
-    if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
-    Modality const a = objective.student.front(), b = objective.teacher.front();
-    line.emplace_back(direction_name(model, a, b) + "_accuracy", report.accuracy[2 * o]);
-    line.emplace_back(direction_name(model, b, a) + "_accuracy", report.accuracy[2 * o + 1]);
-  }
+  std::vector<std::string> const counts = count_names(model), scalars = scalar_names(model);
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    line.emplace_back(counts[i], report.accuracy[i]);
+  if (std::ranges::find(scalars, "logit_scale") == scalars.end())
+    line.emplace_back("logit_scale", 0.0);  // outside tools look for it in every run
+  for (std::size_t i = 0; i < scalars.size(); ++i)
+    line.emplace_back(scalars[i], report.scalars[i]);
   double const seconds = interval.step_seconds;
   double const rate = 1e-12 / (seconds * static_cast<double>(interval.steps) * ranks);
   line.insert(line.end(),
-              {{"logit_scale", report.logit_scale},
-               {"grad_norm", report.grad_norm},
+              {{"grad_norm", report.grad_norm},
                {"learning_rate", report.learning_rate},
                {"step_seconds", seconds},
                {"data_wait_seconds", interval.data_wait_seconds},

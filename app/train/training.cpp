@@ -323,7 +323,7 @@ StepReport Training::step() {
   for (double& correct : report.accuracy)
     correct /= static_cast<double>(config_.train.global_batch);
   report.loss = total_loss(config_.model, report.terms);
-  report.logit_scale = figures.logit_scale;
+  report.scalars = std::move(figures.scalars);
 
   if (!update.finite)
     throw Error(fmt::format(

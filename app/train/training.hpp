@@ -23,11 +23,9 @@ struct StepReport {
   std::uint64_t epoch = 0;  ///< epochs completed before this step
   double loss = 0;
   std::vector<double> terms;     ///< [objective] unweighted
-  std::vector<double> accuracy;  ///< [objective * 2] contrast: part of the rows whose best match is
-                                 ///< theirs, both ways; classify: part of the samples predicted
-                                 ///< right, and nothing
-  double logit_scale = 0;
-  double grad_norm = 0;  ///< before clipping
+  std::vector<double> accuracy;  ///< parts of the global batch, as count_names() lists them
+  std::vector<double> scalars;   ///< as scalar_names() lists them
+  double grad_norm = 0;          ///< before clipping
   double learning_rate = 0;
   double data_wait_seconds = 0;  ///< of this rank, if it reads
   double model_flops = 0;        ///< this rank's part: real tokens, every branch, nothing twice

@@ -193,7 +193,7 @@ void verify_model(Queue& queue, Reference& reference) {
   Modality const a = config.objectives[0].student[0], b = config.objectives[0].teacher[0];
   reference.compare("outputs/terms/" + official_count(config, a, b), {figures.correct[0]}, {});
   reference.compare("outputs/terms/" + official_count(config, b, a), {figures.correct[1]}, {});
-  reference.compare("outputs/calls/logit_scale_exp", {figures.logit_scale},
+  reference.compare("outputs/calls/logit_scale_exp", {figures.scalars.front()},
                     tolerance_of(Quantity::model_output, reference.dtype()));
 
   double const global = reference.values("grads/global_norm").front();

@@ -123,8 +123,7 @@ ModalityConfig reference_signal(Reference const& reference, std::string const& p
 }
 
 std::string official_term(ObjectiveConfig const& objective, ModelConfig const& config) {
-  bool const alone =
-      objective.kind == ObjectiveConfig::Kind::denoise && objective.student.size() == 1;
+  bool const alone = objective_family(objective.kind).decodes && objective.student.size() == 1;
   return (alone ? "dcl_" + config.modalities[static_cast<std::size_t>(objective.modality)].name
                 : objective.name) +
          "_loss";
@@ -138,7 +137,6 @@ std::string official_count(ModelConfig const& config, Modality a, Modality b) {
 }
 
 ModelConfig reference_model_config(Reference const& reference, Index pool) {
-  using Kind = ObjectiveConfig::Kind;
   std::string const encoder = "/model/encoder";
   ModelConfig config;
   config.encoder = stack(reference, encoder);
@@ -156,11 +154,11 @@ ModelConfig reference_model_config(Reference const& reference, Index pool) {
   auto denoise = [&](std::string const& name, std::string const& alpha,
                      std::vector<Modality> const& student, std::vector<Modality> const& teacher,
                      Modality modality) {
-    config.objectives.push_back({"dcl_" + name, Kind::denoise, weight("dcl_" + alpha + "_alpha"),
-                                 student, teacher, modality});
+    config.objectives.push_back(
+        {"dcl_" + name, "denoise", weight("dcl_" + alpha + "_alpha"), student, teacher, modality});
   };
   if (other == find("audio")) {
-    config.objectives = {{"atc", Kind::contrast, 1, {other}, {text}, other}};
+    config.objectives = {{"atc", "contrast", 1, {other}, {text}, other}};
     denoise("audio_audio", "audio", {other}, joint, other);
     denoise("al_text", "al_text", joint, joint, text);
     denoise("al_audio", "al_audio", joint, joint, other);
@@ -169,7 +167,7 @@ ModelConfig reference_model_config(Reference const& reference, Index pool) {
                                  "stage 2")
                         .model.frozen;
   } else {
-    config.objectives = {{"itc", Kind::contrast, 1, {other}, {text}, other}};
+    config.objectives = {{"itc", "contrast", 1, {other}, {text}, other}};
     denoise("text_text", "text", {text}, {text}, text);
     denoise("image_image", "image", {other}, {other}, other);
     denoise("vl_text", "vl_text", joint, joint, text);

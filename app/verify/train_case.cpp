@@ -54,8 +54,8 @@ void verify_train(Queue& queue, Reference& reference) {
     Modality const a = config.objectives[0].student[0], b = config.objectives[0].teacher[0];
     got[official_count(config, a, b)].push_back(figures.correct[0]);
     got[official_count(config, b, a)].push_back(figures.correct[1]);
-    got["logit_scale_exp"].push_back(figures.logit_scale);
-    got["logit_scale"].push_back(as_doubles(queue, store.value(model.logit_scale())).front());
+    got["logit_scale_exp"].push_back(figures.scalars.front());
+    got["logit_scale"].push_back(as_doubles(queue, store.value(store.find("logit_scale"))).front());
     got["grad_norm"].push_back(update.grad_norm);
     got["lr"].push_back(rate);
   }
@@ -141,7 +141,7 @@ void verify_dist_model(Queue&, Reference& reference) {
         reference.compare("outputs/official/" + counts[i],
                           per_rank([&](StepFigures const& one) { return one.correct[i]; }), {});
       reference.compare("outputs/official/logit_scale_exp",
-                        per_rank([](StepFigures const& one) { return one.logit_scale; }),
+                        per_rank([](StepFigures const& one) { return one.scalars.front(); }),
                         tolerance_of(Quantity::model_output, reference.dtype()));
     } else {
       auto mean = [&](std::vector<double> const& values) {

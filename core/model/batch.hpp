@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/config.hpp"
+#include "core/model/passes.hpp"
 
 namespace accord {
 

@@ -8,34 +8,34 @@
 namespace accord {
 
 BatchContrast::BatchContrast(Queue& queue, Model& model, StepOptions const& options, Index samples)
-    : queue_(queue),
-      model_(model),
-      gradient_(options.contrast_gradient),
-      compare_passes_(options.compare_passes),
-      z_(model.config().modalities.size()),
-      dz_(model.config().modalities.size()) {
-  if (model.logit_scale() >= 0) scale_ = Tensor(queue, accumulator_of(model.dtype()), Shape{1});
+    : queue_(queue), model_(model), options_(options) {
+  embeddings_.z.resize(model.config().modalities.size());
+  embeddings_.dz.resize(model.config().modalities.size());
+  auto const scalars = static_cast<Index>(scalar_names(model.config()).size());
+  if (scalars > 0) scalars_ = Tensor(queue, accumulator_of(model.dtype()), Shape{scalars});
   Shape const shape{samples, model.config().encoder.embed_dim};
   for (Pass const& pass : model.passes())
     if (pass.contrasted) {
       auto const m = static_cast<std::size_t>(pass.modalities.front());
-      z_[m] = Tensor(queue, model.dtype(), shape);
-      if (pass.gradient) dz_[m] = Tensor::zeros(queue, accumulator_of(model.dtype()), shape);
+      embeddings_.z[m] = Tensor(queue, model.dtype(), shape);
+      if (pass.gradient)
+        embeddings_.dz[m] = Tensor::zeros(queue, accumulator_of(model.dtype()), shape);
     }
 }
 
 void BatchContrast::keep(MicroStep const& step, Index begin, Index count) {
-  for (std::size_t m = 0; m < z_.size(); ++m)
-    if (z_[m])
-      copy(queue_, step.embeddings(static_cast<Modality>(m)), z_[m].view().rows(begin, count));
+  for (std::size_t m = 0; m < embeddings_.z.size(); ++m)
+    if (Tensor& z = embeddings_.z[m])
+      copy(queue_, step.embeddings(static_cast<Modality>(m)), z.view().rows(begin, count));
 }
 
 void BatchContrast::expect_kept(MicroStep const& step, Index begin, Index count,
                                 int micro_batch) const {
   if (model_.dtype() != DType::float64) return;
-  for (std::size_t m = 0; m < z_.size(); ++m) {
-    if (!z_[m]) continue;
-    auto const kept = to_host<double>(queue_, z_[m].view().rows(begin, count));
+  for (std::size_t m = 0; m < embeddings_.z.size(); ++m) {
+    Tensor const& z = embeddings_.z[m];
+    if (!z) continue;
+    auto const kept = to_host<double>(queue_, z.view().rows(begin, count));
     auto const again = to_host<double>(queue_, step.embeddings(static_cast<Modality>(m)));
     double largest = 0;
     for (std::size_t i = 0; i < kept.size(); ++i)
@@ -48,49 +48,28 @@ void BatchContrast::expect_kept(MicroStep const& step, Index begin, Index count,
   }
 }
 
-void BatchContrast::run(Communicator& data_group, View terms, View correct) {
-  if (model_.logit_scale() < 0) return;  // nothing is contrasted
-  ModelConfig const& config = model_.config();
-  ParameterStore& store = model_.parameters();
-  DType const statistics = accumulator_of(model_.dtype());
-  Tensor dscale = Tensor::zeros(queue_, statistics, Shape{1});
-  logit_scale_forward(queue_, store.value(model_.logit_scale()), scale_);
-  for (std::size_t o = 0; o < config.objectives.size(); ++o) {
-    ObjectiveConfig const& objective = config.objectives[o];
-    if (objective.kind != ObjectiveConfig::Kind::contrast) continue;
-    auto const a = static_cast<std::size_t>(objective.student.front());
-    auto const b = static_cast<std::size_t>(objective.teacher.front());
-    // A modality may stand in several contrasts: each one's gradient is added to what is there. One
-    // that does not train has none.
-    auto const gradient_of = [&](std::size_t m) {
-      return dz_[m] ? Tensor(queue_, statistics, z_[m].shape()) : Tensor();
-    };
-    Tensor da = gradient_of(a), db = gradient_of(b);
-    ContrastResult const result = contrast_ring(
-        queue_, data_group, z_[a], z_[b], scale_,
-        {gradient_, config.loss.contrast_label_smoothing, objective.weight, config.loss.tile}, da,
-        db, dscale);
-    if (da) add(queue_, da, dz_[a]);
-    if (db) add(queue_, db, dz_[b]);
-    add(queue_, result.loss, terms.rows(static_cast<Index>(o), 1));
-    add(queue_, result.a2b_correct, correct.rows(static_cast<Index>(2 * o), 1));
-    add(queue_, result.b2a_correct, correct.rows(static_cast<Index>(2 * o) + 1, 1));
+void BatchContrast::run(Communicator& data_group, StepSums const& sums) {
+  Index first = 0;
+  for (auto const& [family, objective] : model_.batch_objectives()) {
+    auto const count = static_cast<Index>(family->scalars.size());
+    objective->run(queue_, data_group, options_, embeddings_, sums,
+                   count > 0 ? scalars_.view().rows(first, count) : View());
+    first += count;
   }
-  if (View dtau = store.gradient(model_.logit_scale()))
-    logit_scale_backward(queue_, dscale, scale_, dtau);
-  if (!compare_passes_)
-    for (Tensor& z : z_) z = {};
+  if (!options_.compare_passes)
+    for (Tensor& z : embeddings_.z) z = {};
 }
 
-double BatchContrast::scale() const {
-  if (!scale_) return 0;
-  return scale_.dtype() == DType::float64 ? to_host<double>(queue_, scale_).front()
-                                          : to_host<float>(queue_, scale_).front();
+std::vector<double> BatchContrast::scalars() const {
+  if (!scalars_) return {};
+  if (scalars_.dtype() == DType::float64) return to_host<double>(queue_, scalars_);
+  std::vector<float> const values = to_host<float>(queue_, scalars_);
+  return {values.begin(), values.end()};
 }
 
 std::vector<ConstView> BatchContrast::gradients(Index begin, Index count) const {
   std::vector<ConstView> dz;
-  for (Tensor const& gradient : dz_)
+  for (Tensor const& gradient : embeddings_.dz)
     dz.push_back(gradient ? gradient.view().rows(begin, count) : ConstView{});
   return dz;
 }

@@ -10,7 +10,7 @@ namespace accord {
 /// each micro-batch's backward asks for them. Lives where the last chunk of the model is.
 class BatchContrast {
  public:
-  /// \param samples  of this replica; the model outlives this
+  /// \param samples  of this replica. All else outlives this.
   BatchContrast(Queue& queue, Model& model, StepOptions const& options, Index samples);
 
   /// Keeps the embeddings of samples [begin, begin + count), which `step` has computed.
@@ -21,23 +21,22 @@ class BatchContrast {
   void expect_kept(MicroStep const& step, Index begin, Index count, int micro_batch) const;
 
   /// Collective over the data-parallel group, ranks in the order of the global batch. Adds this
-  /// replica's share to terms [objectives] and correct [2 * objectives], and to the gradient of
-  /// logit_scale. Lets go of the embeddings unless passes are compared.
-  void run(Communicator& data_group, View terms, View correct);
+  /// replica's shares to `sums`, and to the gradients of what the terms learn. Lets go of the
+  /// embeddings unless passes are compared.
+  void run(Communicator& data_group, StepSums const& sums);
 
   /// [Modality] gradient of the embeddings of samples [begin, begin + count), after run(); empty
   /// where not contrasted.
   std::vector<ConstView> gradients(Index begin, Index count) const;
-  /// exp(tau) as used, after run(); 0 where nothing is contrasted. Waits for the queue.
-  double scale() const;
+  /// Learnt scalars as used, after run(), as scalar_names() lists them. Waits for the queue.
+  std::vector<double> scalars() const;
 
  private:
   Queue& queue_;
   Model& model_;
-  ContrastGradient gradient_;
-  bool compare_passes_;
-  std::vector<Tensor> z_, dz_;  ///< [Modality] [samples, d], empty where not contrasted
-  Tensor scale_;
+  StepOptions const& options_;
+  BatchEmbeddings embeddings_;
+  Tensor scalars_;  ///< empty where there are none
 };
 
 }  // namespace accord

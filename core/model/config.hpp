@@ -90,9 +90,8 @@ enum class Pooling : std::uint8_t {
 
 /// One [[objective]]: a term of the loss, L = sum weight * term (design.md, I1).
 struct ObjectiveConfig {
-  enum class Kind : std::uint8_t { contrast, denoise, classify };
-  std::string name;  ///< metric "<name>_loss"
-  Kind kind = Kind::contrast;
+  std::string name;               ///< metric "<name>_loss"
+  std::string kind = "contrast";  ///< one of objective_families() (objective.hpp)
   double weight = 1;
   /// contrast: the two modalities, student[0] against teacher[0]; metrics "<a>2<b>_accuracy" and
   /// back. denoise: student = modalities of the masked pass, teacher = those of the unmasked one,
@@ -139,36 +138,12 @@ struct ModelConfig {
       no_decay;  ///< names that are not decayed beside biases and 1-D tensors (spec 4.2, Q7)
 };
 
-/// Whether some objective is a denoising one: samples come in pools then, and there is a decoder.
-bool denoises(ModelConfig const& config);
 /// -1 when there is none of that name.
 int find_modality(ModelConfig const& config, std::string const& name);
-
-/// Index of the classify objective, -1 when there is none.
-int find_classification(ModelConfig const& config);
-
-/// One forward through the encoder of every sample: which modalities, masked or whole, with or
-/// without gradient.
-struct Pass {
-  std::vector<Modality> modalities;  ///< ascending
-  bool masked = false;
-  bool gradient = false;    ///< some term sends a gradient into it
-  bool contrasted = false;  ///< its class-token outputs enter a contrast (unimodal, unmasked)
-  friend bool operator==(Pass const&, Pass const&) = default;
-};
 
 /// Whether some parameter of the encoder that the pass of a modality goes through trains, its
 /// projection included. Judged by groups of parameters: a group counts as frozen when one entry of
 /// `frozen` covers it.
 bool trains(ModelConfig const& config, Modality modality);
-
-/// The passes that the objectives need. A contrasted one sends a gradient back where its modality
-/// trains (stage 2: the text's does not). Order, which random draws depend on: unmasked passes,
-/// unimodal ones first, then masked ones likewise; within each by modality. Stage 1: text, image,
-/// text+image, and the same three masked.
-std::vector<Pass> resolve_passes(ModelConfig const& config);
-/// Index of the pass of these modalities. \throws Error if there is none.
-int find_pass(std::vector<Pass> const& passes, std::vector<Modality> const& modalities,
-              bool masked);
 
 }  // namespace accord

@@ -78,6 +78,12 @@ std::vector<PositionBias> Encoder::position_biases(Index layer) const {
   return biases;
 }
 
+Encoder::Half const& Encoder::State::half_of(int pass) const {
+  for (PackedSequence const& sequence : with_gradient.plan.pack().sequences)
+    if (sequence.pass == pass) return with_gradient;
+  return without_gradient;
+}
+
 Encoder::State Encoder::plan(Queue& queue, MicroBatch const& batch, std::vector<Pass> const& passes,
                              std::vector<int> const& with_gradient,
                              std::vector<int> const& without_gradient, DropPath const& drop,

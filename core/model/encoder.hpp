@@ -34,6 +34,9 @@ class Encoder {
     int chunk = 0;
     std::vector<std::unique_ptr<Adapter::Saved>> items;  ///< [Modality]
     Half with_gradient, without_gradient;
+
+    /// The pack that holds a pass.
+    Half const& half_of(int pass) const;
   };
 
   /// \param chunks  those of this rank, ascending

@@ -26,15 +26,10 @@ Tensor EvaluationStep::embeddings(Modality modality) const {
 }
 
 Tensor EvaluationStep::logits() const {
-  ClassifyHead const* head = model_.classify_head();
-  ACCORD_CHECK(head, "the model has no classification head");
-  ModelConfig const& config = model_.config();
-  ObjectiveConfig const& objective =
-      config.objectives[static_cast<std::size_t>(find_classification(config))];
+  MicroBatchObjective const* objective = model_.labelled_objective();
+  ACCORD_CHECK(objective, "the model has no head that answers");
   Encoder::Half const& half = encoder_.without_gradient;
-  ClassifyHead::Saved saved =
-      head->plan(queue_, half.plan.pack(), 0, objective.modality, batch_.samples());
-  return head->forward(queue_, half.features, saved);
+  return objective->answers(queue_, half.plan.pack(), half.features, batch_.samples());
 }
 
 }  // namespace accord

@@ -22,7 +22,7 @@ class EvaluationStep {
   // The last chunk.
   /// The normalised embeddings of one modality of the pass: z [b, d].
   Tensor embeddings(Modality modality) const;
-  /// The logits of the classify objective, whose students the pass holds: [b, classes].
+  /// The logits of the labelled objective, whose students the pass holds: [b, classes].
   Tensor logits() const;
 
  private:

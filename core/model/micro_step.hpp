@@ -1,32 +1,14 @@
 #pragma once
 
-#include "core/base/build.hpp"
-#include "core/loss/contrastive.hpp"
-#include "core/loss/denoising.hpp"
 #include "core/model/model.hpp"
 
 namespace accord {
 
-/// What a training step needs to know beside the model and the data.
-struct StepOptions {
-  Index global_batch = 0;
-  std::uint32_t seed = 0;
-  Recompute recompute = Recompute::none;
-  bool skip_branches =
-      true;  ///< false: compute dropped branches and multiply by 0 (a plain step, for comparison)
-  bool pad = false;  ///< pad each pool's sequences to one length (likewise)
-  ContrastGradient contrast_gradient = ContrastGradient::exact;
-  /// Where the data are gone over twice: compare the embeddings of both passes (float64).
-  bool compare_passes = build::debug;
-};
-
 /// The figures of a step, summed over its micro-batches.
 struct StepFigures {
-  std::vector<double> terms;  ///< [objective] unweighted loss terms
-  /// [objective * 2] contrast: rows whose best match is theirs, both directions; classify: right
-  /// predictions, and nothing
-  std::vector<double> correct;
-  double logit_scale = 0;  ///< exp(tau) as used; 0 without a contrast
+  std::vector<double> terms;    ///< [objective] unweighted loss terms
+  std::vector<double> correct;  ///< samples right, as count_names() lists what
+  std::vector<double> scalars;  ///< learnt scalars as used, as scalar_names() lists them
 };
 
 /// L = sum of weight x term, from terms summed over all ranks.
@@ -59,36 +41,19 @@ class MicroStep {
   // The last chunk: losses, and their gradient behind the last layer.
   /// z [b, d] of a contrasted modality; empty if no objective contrasts it.
   ConstView embeddings(Modality m) const { return contrast_[static_cast<std::size_t>(m)].z; }
-
-  /// Decoder and denoising terms. losses [objectives] += each term's share, unweighted.
-  void denoise(View losses);
-  /// Classification, after denoise(). losses [objectives] += its share, unweighted;
-  /// correct [2 * objectives] += right predictions, at the objective's first place.
-  void classify(View losses, View correct);
+  /// The terms of this micro-batch alone, added to `sums`.
   /// dz: [Modality] gradient of the embeddings, empty where there is none
-  Tensor losses_backward(std::vector<ConstView> const& dz);
+  /// \returns the gradient behind the last layer of all terms
+  Tensor losses(StepSums const& sums, std::vector<ConstView> const& dz);
 
   /// Consumes the gradient of the chunk's output, adds to those of its parameters, and returns that
   /// of its input (none on the first).
   Tensor backward(Tensor doutput, Stack::Ready const& ready);
 
   Encoder::State const& encoder_state() const { return encoder_; }
-  Decoder::State const& decoder_state() const { return decoder_; }
 
  private:
-  struct Denoise {
-    std::size_t objective;
-    Decoder::Student student;
-    Tensor teacher_rows;
-    bool teacher_has_gradient;  ///< which pack the teacher's rows lie in
-    DenoisePlan plan;
-  };
-  struct Classify {
-    std::size_t objective;
-    ClassifyHead::Saved head;
-  };
-  Encoder::Half const& half_of(int pass) const;
-  Denoise plan_denoise(std::size_t objective) const;
+  LossInput loss_input() const { return {batch_, encoder_, options_}; }
 
   Queue& queue_;
   Model const& model_;
@@ -96,12 +61,9 @@ class MicroStep {
   MicroBatch const& batch_;
   LayerChunk const& chunk_;
   Encoder::State encoder_;
-  Decoder::State decoder_;
-  std::vector<Projection::Saved> contrast_;  ///< [Modality]
-  std::vector<int> contrast_pass_;           ///< [Modality], -1: none
-  std::vector<Denoise> denoise_;
-  std::optional<Classify> classify_;
-  Tensor dfeatures_;
+  std::vector<Projection::Saved> contrast_;                              ///< [Modality]
+  std::vector<int> contrast_pass_;                                       ///< [Modality], -1: none
+  std::vector<std::unique_ptr<MicroBatchObjective::Saved>> objectives_;  ///< [kind]
 };
 
 }  // namespace accord

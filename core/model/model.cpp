@@ -1,8 +1,5 @@
 #include "core/model/model.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "core/model/parameter_names.hpp"
 
 namespace accord {
@@ -24,21 +21,18 @@ Model::Model(Queue& queue, ModelConfig const& config, DType dtype, Communicator&
   ParameterScope const scope = ParameterScope(store_, rules_).at_depth(config_.encoder.layers + 1);
   encoder_.emplace(queue, scope / official::encoder, config_, dtype, region, chunks_);
   if (chunks_.back().last) {
-    if (denoises(config_)) decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
-    if (embeds(config_)) {
+    if (has_objective(config_, &ObjectiveFamily::decodes))
+      decoder_.emplace(scope, config_, dtype, TensorParallelRegion(alone_));
+    if (embeds(config_))
       for (ModalityConfig const& modality : config_.modalities)
         projections_.emplace_back(scope, modality.name, config_.encoder.embed_dim);
-      logit_scale_ = scope.of(ParameterPart::Kind::temperature)
-                         .add({.name = official::logit_scale,
-                               .shape = {},
-                               .init = constant_init(std::log(1 / 0.07)),
-                               .bounds = {0, std::log(100.0)}});  // quirk Q13
-    }
-    if (int const o = find_classification(config_); o >= 0) {
-      ObjectiveConfig const& objective = config_.objectives[static_cast<std::size_t>(o)];
-      classify_head_.emplace((scope / official::classify_head).of(ParameterPart::Kind::class_head),
-                             config_.encoder.embed_dim, config_.encoder.heads, objective.pooling,
-                             objective.classes);
+    for (ObjectiveFamily const* family : objective_families()) {
+      if (!holds(config_, *family)) continue;
+      ObjectiveContext const context{scope, config_, passes_, terms_of(config_, *family),
+                                     decoder()};
+      if (family->make) micro_batch_objectives_.push_back({family, family->make(context)});
+      if (family->make_over_batch)
+        batch_objectives_.push_back({family, family->make_over_batch(context)});
     }
   }
   if (build == Build::allocated) store_.allocate(queue, dtype);
@@ -58,11 +52,10 @@ void Model::initialise(Queue& queue, InitMode mode, std::uint32_t seed) {
   encoder_->fix_initial_values(queue);
 }
 
-bool embeds(ModelConfig const& config) {
-  return find_classification(config) < 0 ||
-         std::any_of(
-             config.objectives.begin(), config.objectives.end(),
-             [](ObjectiveConfig const& o) { return o.kind == ObjectiveConfig::Kind::contrast; });
+MicroBatchObjective const* Model::labelled_objective() const {
+  for (auto const& [family, objective] : micro_batch_objectives_)
+    if (family->labelled) return objective.get();
+  return nullptr;
 }
 
 Tensor class_token_rows(Queue& queue, Pack const& pack, int pass, Modality modality,

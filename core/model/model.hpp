@@ -3,19 +3,17 @@
 #include <optional>
 
 #include "core/comm/self_communicator.hpp"
-#include "core/model/classify_head.hpp"
-#include "core/model/decoder.hpp"
-#include "core/model/encoder.hpp"
+#include "core/model/objective.hpp"
 #include "core/model/projection.hpp"
 #include "core/tensor/initial_values.hpp"
 
 namespace accord {
 
 /// The part of ONE-PEACE that one rank holds: chunks of the encoder, and with the last chunk what
-/// the objectives need: projections and logit_scale (but for classification alone), decoder and
-/// mask heads for denoising, a classification head; with all parameters in one store under the
-/// official names (spec 1.11). The encoder's layers are split over the tensor group; what surrounds
-/// them, adapters, heads and decoder, every rank of it holds and computes alike.
+/// the objectives need: projections, a decoder, and what each kind of objective holds; with all
+/// parameters in one store under the official names (spec 1.11). The encoder's layers are split
+/// over the tensor group; what surrounds them, adapters, heads and decoder, every rank of it holds
+/// and computes alike.
 class Model {
  public:
   /// \param tensor_group  ranks that share each layer; must outlive the model
@@ -40,15 +38,23 @@ class Model {
   ParameterStore& parameters() { return store_; }
   DType dtype() const { return dtype_; }
   Encoder const& encoder() const { return *encoder_; }
-  /// Null without a denoise objective, or without the last chunk.
+  /// Null where no objective decodes, or without the last chunk.
   Decoder const* decoder() const { return decoder_ ? &*decoder_ : nullptr; }
   Projection const& projection(Modality m) const {
     return projections_[static_cast<std::size_t>(m)];
   }
-  /// Parameter id; -1 where it does not embed, or without the last chunk.
-  int logit_scale() const { return logit_scale_; }
-  /// Null without a classify objective, or without the last chunk.
-  ClassifyHead const* classify_head() const { return classify_head_ ? &*classify_head_ : nullptr; }
+  // By kind, in the registry's order; none without the last chunk.
+  template <class Objective>
+  struct OfKind {
+    ObjectiveFamily const* family;
+    std::unique_ptr<Objective> objective;
+  };
+  std::vector<OfKind<MicroBatchObjective>> const& micro_batch_objectives() const {
+    return micro_batch_objectives_;
+  }
+  std::vector<OfKind<BatchObjective>> const& batch_objectives() const { return batch_objectives_; }
+  /// The one that learns from labels; null where none does, or without the last chunk.
+  MicroBatchObjective const* labelled_objective() const;
 
   void initialise(Queue& queue, InitMode mode, std::uint32_t seed);
 
@@ -67,13 +73,9 @@ class Model {
   std::optional<Encoder> encoder_;
   std::optional<Decoder> decoder_;
   std::vector<Projection> projections_;  ///< [Modality], or none
-  std::optional<ClassifyHead> classify_head_;
-  int logit_scale_ = -1;
+  std::vector<OfKind<MicroBatchObjective>> micro_batch_objectives_;
+  std::vector<OfKind<BatchObjective>> batch_objectives_;
 };
-
-/// Whether a model has projections and logit_scale: all have but one that only classifies, as in
-/// the official code.
-bool embeds(ModelConfig const& config);
 
 /// Rows of the class tokens of a pass, one per sample, in the pack that holds it.
 Tensor class_token_rows(Queue& queue, Pack const& pack, int pass, Modality modality, Index samples);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/check.hpp"
+#include "core/model/objective.hpp"
 #include "io/loader/columns.hpp"
 #include "io/loader/permutation.hpp"
 
@@ -21,9 +22,9 @@ std::vector<Modality> used_modalities(ModelConfig const& model) {
   return {used.begin(), used.end()};
 }
 
-/// Of the classify term; 0: there is none.
+/// Of the labelled objective; 0: there is none.
 Index classes_of(ModelConfig const& model) {
-  int const o = find_classification(model);
+  int const o = find_objective(model, &ObjectiveFamily::labelled);
   return o < 0 ? 0 : model.objectives[static_cast<std::size_t>(o)].classes;
 }
 

@@ -18,7 +18,8 @@ std::vector<Tensor> Evaluation::embed(std::vector<MicroBatch> const& micro_batch
 std::vector<Tensor> Evaluation::classify(std::vector<MicroBatch> const& micro_batches) {
   ModelConfig const& config = model_.config();
   ObjectiveConfig const& objective =
-      config.objectives[static_cast<std::size_t>(find_classification(config))];
+      config
+          .objectives[static_cast<std::size_t>(find_objective(config, &ObjectiveFamily::labelled))];
   return run(micro_batches, {.modalities = objective.student},
              [](EvaluationStep const& step) { return step.logits(); });
 }

@@ -20,7 +20,7 @@ class Evaluation {
   // first stage only). By micro-batch, on the last stage; nothing on the others.
   /// The normalised embeddings of one modality's items: z [b, d].
   std::vector<Tensor> embed(std::vector<MicroBatch> const& micro_batches, Modality modality);
-  /// The logits of the classify objective: [b, classes].
+  /// The logits of the labelled objective: [b, classes].
   std::vector<Tensor> classify(std::vector<MicroBatch> const& micro_batches);
 
  private:

@@ -31,10 +31,13 @@ class TrainStep::Run {
                                 static_cast<int>(model_.chunks().size()))),
         links_(queue_, groups_) {
     for (MicroBatch const& batch : micro_batches) begin_.push_back(begin_.back() + batch.samples());
-    auto const objectives = static_cast<Index>(model_.config().objectives.size());
+    ModelConfig const& config = model_.config();
     DType const statistics = accumulator_of(model_.dtype());
-    terms_ = Tensor::zeros(queue_, statistics, Shape{objectives});
-    correct_ = Tensor::zeros(queue_, statistics, Shape{2 * objectives});
+    auto const zeros = [&](std::size_t count) {
+      return Tensor::zeros(queue_, statistics, Shape{static_cast<Index>(count)});
+    };
+    terms_ = zeros(config.objectives.size());
+    correct_ = zeros(count_names(config).size());
     if (model_.chunks().back().last) contrast_.emplace(queue_, model_, options_, begin_.back());
   }
 
@@ -48,7 +51,7 @@ class TrainStep::Run {
           MicroStep step = micro_step(at, MicroStep::Passes::contrasted);
           if (forward(at, step)) contrast_->keep(step, begin_of(at), count_of(at));
         }
-    if (contrast_) contrast_->run(*groups_.data, terms_, correct_);
+    if (contrast_) contrast_->run(*groups_.data, sums());
   }
 
   /// Forwards with activations and backwards, in the schedule's order.
@@ -70,7 +73,9 @@ class TrainStep::Run {
 
   /// The replica's figures, on all its ranks: the last stage knows them.
   StepFigures figures() {
-    std::vector<double> all;
+    std::vector<double> all,
+        scalars = contrast_ ? contrast_->scalars()
+                            : std::vector<double>(scalar_names(model_.config()).size());
     auto const append = [&](Tensor const& values) {
       if (values.dtype() == DType::float64) {
         std::vector<double> const doubles = to_host<double>(queue_, values);
@@ -82,13 +87,14 @@ class TrainStep::Run {
     };
     append(terms_);
     append(correct_);
-    all.push_back(contrast_ ? contrast_->scale() : 0);
+    all.insert(all.end(), scalars.begin(), scalars.end());
     groups_.pipeline->broadcast(queue_, view_of(all), groups_.pipeline->size() - 1);
     auto const terms = all.begin() + terms_.size(), correct = terms + correct_.size();
-    return {{all.begin(), terms}, {terms, correct}, *correct};
+    return {{all.begin(), terms}, {terms, correct}, {correct, all.end()}};
   }
 
  private:
+  StepSums sums() { return {terms_, correct_}; }
   MicroBatch const& batch_of(StageStep const& at) const {
     return micro_batches_[static_cast<std::size_t>(at.micro_batch)];
   }
@@ -118,9 +124,7 @@ class TrainStep::Run {
     TraceSpan const span = traced("backward", at);
     Tensor doutput;
     if (chunk_of(at).last) {
-      step.denoise(terms_);
-      step.classify(terms_, correct_);
-      doutput = step.losses_backward(contrast_->gradients(begin_of(at), count_of(at)));
+      doutput = step.losses(sums(), contrast_->gradients(begin_of(at), count_of(at)));
     } else {
       doutput = links_.receive(Direction::backward, model_.dtype(), step.output_gradient_shape());
     }
@@ -135,7 +139,7 @@ class TrainStep::Run {
       return;
     }
     contrast_->keep(step, begin_of(at), count_of(at));
-    contrast_->run(*groups_.data, terms_, correct_);
+    contrast_->run(*groups_.data, sums());
   }
 
   /// Whether step i adds for the last time to the gradients of its chunk and of all behind it.

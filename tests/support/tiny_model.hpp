@@ -10,7 +10,6 @@ namespace accord::testing {
 
 /// Stage 1: text and image, width 16, `layers` layers, all five objectives.
 inline ModelConfig tiny_model_config(Index layers = 3, double drop_path = 0.4) {
-  using Kind = ObjectiveConfig::Kind;
   ModelConfig config;
   config.encoder = {.embed_dim = 16,
                     .layers = layers,
@@ -37,27 +36,27 @@ inline ModelConfig tiny_model_config(Index layers = 3, double drop_path = 0.4) {
                        .joint_mask_ratio = 0.6};
   config.modalities = {text, image};
   config.objectives = {
-      {.name = "itc", .kind = Kind::contrast, .weight = 1, .student = {1}, .teacher = {0}},
+      {.name = "itc", .kind = "contrast", .weight = 1, .student = {1}, .teacher = {0}},
       {.name = "dcl_text_text",
-       .kind = Kind::denoise,
+       .kind = "denoise",
        .weight = 0.5,
        .student = {0},
        .teacher = {0},
        .modality = 0},
       {.name = "dcl_image_image",
-       .kind = Kind::denoise,
+       .kind = "denoise",
        .weight = 1,
        .student = {1},
        .teacher = {1},
        .modality = 1},
       {.name = "dcl_vl_text",
-       .kind = Kind::denoise,
+       .kind = "denoise",
        .weight = 0.5,
        .student = {0, 1},
        .teacher = {0, 1},
        .modality = 0},
       {.name = "dcl_vl_image",
-       .kind = Kind::denoise,
+       .kind = "denoise",
        .weight = 0.5,
        .student = {0, 1},
        .teacher = {0, 1},
@@ -80,7 +79,7 @@ inline ModelConfig tiny_finetune_config(Index layers, Pooling pooling) {
   config.loss.classify_label_smoothing = 0.1;
   config.objectives.resize(1);
   ObjectiveConfig classify{.name = "class",
-                           .kind = ObjectiveConfig::Kind::classify,
+                           .kind = "classify",
                            .weight = 0.7,
                            .student = {1},
                            .teacher = {},
@@ -94,7 +93,6 @@ inline ModelConfig tiny_finetune_config(Index layers, Pooling pooling) {
 
 /// Stage 2: text and audio, of the same sizes; text and the shared layers are frozen.
 inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 0.4) {
-  using Kind = ObjectiveConfig::Kind;
   ModelConfig config = tiny_model_config(layers, drop_path);
   config.modalities[0].joint_mask = JointMask::independent;
   config.modalities[1] = {.name = "audio",
@@ -115,10 +113,10 @@ inline ModelConfig tiny_audio_model_config(Index layers = 3, double drop_path = 
                           .joint_mask = JointMask::independent,
                           .joint_mask_ratio = 0.45};
   config.objectives = {
-      {.name = "atc", .kind = Kind::contrast, .weight = 1, .student = {1}, .teacher = {0}},
-      {"dcl_audio_audio", Kind::denoise, 1, {1}, {0, 1}, 1},
-      {"dcl_al_text", Kind::denoise, 0.5, {0, 1}, {0, 1}, 0},
-      {"dcl_al_audio", Kind::denoise, 0.5, {0, 1}, {0, 1}, 1},
+      {.name = "atc", .kind = "contrast", .weight = 1, .student = {1}, .teacher = {0}},
+      {"dcl_audio_audio", "denoise", 1, {1}, {0, 1}, 1},
+      {"dcl_al_text", "denoise", 0.5, {0, 1}, {0, 1}, 0},
+      {"dcl_al_audio", "denoise", 0.5, {0, 1}, {0, 1}, 1},
   };
   std::string const layer = "encoder_wrapper.fusion_model.layers.*.";
   config.frozen = {"text_proj.",
@@ -218,7 +216,7 @@ inline MicroBatch tiny_batch(ModelConfig const& config, std::uint64_t first, Ind
       }
     }
     sampler.append(p, items, batch.masks);
-    if (int const o = find_classification(config); o >= 0) {
+    if (int const o = find_objective(config, &ObjectiveFamily::labelled); o >= 0) {
       ObjectiveConfig const& objective = config.objectives[static_cast<std::size_t>(o)];
       auto const classes = static_cast<std::uint32_t>(objective.classes);
       if (objective.pooling == Pooling::attention)

@@ -57,8 +57,8 @@ TEST(MetricsLine, NamesTheFiguresOfEveryObjective) {
   report.epoch = 1;
   report.loss = 4;
   report.terms = {0.5, 0.25};
-  report.accuracy = {0.125, 0.375, 0.75, 0};
-  report.logit_scale = 14;
+  report.accuracy = {0.125, 0.375, 0.75};
+  report.scalars = {14};
   report.grad_norm = 2;
   report.learning_rate = 1e-3;
   IntervalFigures interval;

@@ -47,7 +47,9 @@ void expect_steps_near(std::vector<StepReport> const& got, std::vector<StepRepor
     EXPECT_EQ(got[s].step, want[s].step);
     near(got[s].loss, want[s].loss, at + "loss");
     near(got[s].grad_norm, want[s].grad_norm, at + "grad_norm");
-    near(got[s].logit_scale, want[s].logit_scale, at + "logit_scale");
+    ASSERT_EQ(got[s].scalars.size(), want[s].scalars.size());
+    for (std::size_t i = 0; i < want[s].scalars.size(); ++i)
+      near(got[s].scalars[i], want[s].scalars[i], at + "scalar " + std::to_string(i));
     EXPECT_EQ(got[s].learning_rate, want[s].learning_rate);
     for (std::size_t o = 0; o < want[s].terms.size(); ++o)
       near(got[s].terms[o], want[s].terms[o], at + "term " + std::to_string(o));

@@ -20,7 +20,7 @@ std::map<std::string, ParameterSpec> parameters() {
   config.modalities.push_back(testing::tiny_sequence_model_config({3}).modalities[1]);
   config.modalities.back().name = "layer_embed_2";  // a name that the grammar's own words are in
   config.objectives.push_back({.name = "class",
-                               .kind = ObjectiveConfig::Kind::classify,
+                               .kind = "classify",
                                .student = {1},
                                .teacher = {},
                                .modality = 1,

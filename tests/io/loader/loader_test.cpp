@@ -283,7 +283,7 @@ TEST_F(LoaderTest, RefusesWhatCannotBeRead) {
 
 TEST_F(LoaderTest, LeavesOutModalitiesThatNoPassReads) {
   SampleConfig samples = samples_of(dataset_, 8);
-  samples.model.objectives = {{"label", ObjectiveConfig::Kind::classify, 1, {1}, {}, 1}};
+  samples.model.objectives = {{"label", "classify", 1, {1}, {}, 1}};
   samples.tokenizer = nullptr;
   MicroBatch const batch = Loader(samples, {8, 0, 1, 1, 0}).next();
   EXPECT_TRUE(batch.lengths[0].empty());

@@ -99,11 +99,10 @@ inline ModelConfig vision_language() {
   image.patch = 4;
   image.mask_ratio = 0.75;
   image.joint_mask_ratio = 0.6875;
-  using Kind = ObjectiveConfig::Kind;
-  model.objectives = {{"itc", Kind::contrast, 1, {0}, {1}, 0},
-                      {"text", Kind::denoise, 1, {0}, {0}, 0},
-                      {"image", Kind::denoise, 1, {1}, {1}, 1},
-                      {"joint", Kind::denoise, 1, {0, 1}, {0, 1}, 0}};
+  model.objectives = {{"itc", "contrast", 1, {0}, {1}, 0},
+                      {"text", "denoise", 1, {0}, {0}, 0},
+                      {"image", "denoise", 1, {1}, {1}, 1},
+                      {"joint", "denoise", 1, {0, 1}, {0, 1}, 0}};
   return model;
 }
 

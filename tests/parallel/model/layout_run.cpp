@@ -113,7 +113,7 @@ LayoutResult run_layout(GroupCommunicator& ranks, Layout const& layout, LayoutRu
   for (int i = 0; i < run.steps; ++i) {
     auto const [figures, update] = trainer.step(batches_of(run, i, groups, layout.micro_batches),
                                                 learning_rate_at(schedule, i));
-    result.steps.push_back({figures.terms, figures.correct, figures.logit_scale, update.grad_norm,
+    result.steps.push_back({figures.terms, figures.correct, figures.scalars, update.grad_norm,
                             gather(TensorKind::gradient)});
   }
   result.parameters = gather(TensorKind::weight);
@@ -167,7 +167,10 @@ LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want,
       errors.term =
           std::max(errors.term, relative(g.terms[o], w.terms[o], fmt::format("term {}", o)));
     EXPECT_EQ(g.correct, w.correct) << at;
-    errors.term = std::max(errors.term, relative(g.logit_scale, w.logit_scale, "logit_scale"));
+    EXPECT_EQ(g.scalars.size(), w.scalars.size());
+    for (std::size_t i = 0; i < std::min(g.scalars.size(), w.scalars.size()); ++i)
+      errors.term =
+          std::max(errors.term, relative(g.scalars[i], w.scalars[i], fmt::format("scalar {}", i)));
     errors.norm = std::max(errors.norm, relative(g.grad_norm, w.grad_norm, "grad_norm"));
     auto const [worst, name] = compare(g.gradients, w.gradients, tolerance.gradient,
                                        tolerance.gradient_floor * w.grad_norm, at + " gradient of");

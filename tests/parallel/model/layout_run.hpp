@@ -45,8 +45,8 @@ struct LayoutRun {
 
 struct LayoutResult {
   struct Step {
-    std::vector<double> terms, correct;  ///< of the global batch
-    double logit_scale = 0, grad_norm = 0;
+    std::vector<double> terms, correct, scalars;  ///< of the global batch
+    double grad_norm = 0;
     std::map<std::string, LogicalTensor> gradients;
   };
   std::vector<Step> steps;

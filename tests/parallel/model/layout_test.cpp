@@ -80,15 +80,14 @@ TEST(PatchSequenceLayouts, EqualOneRank) {
 
 // Three modalities, each aligned with each, and a sequence of all of them.
 TEST(ThreeModalityLayouts, EqualOneRank) {
-  using Kind = ObjectiveConfig::Kind;
   LayoutRun run{.model = accord::testing::tiny_sequence_model_config({3}, 2), .steps = 2};
   run.model.modalities.push_back(accord::testing::tiny_model_config().modalities[1]);
-  run.model.objectives = {{"mtc", Kind::contrast, 1, {1}, {0}},
-                          {"itc", Kind::contrast, 1, {2}, {0}},
-                          {"imc", Kind::contrast, 0.5, {2}, {1}},
-                          {"dcl_motion_all", Kind::denoise, 1, {1}, {0, 1, 2}, 1},
-                          {"dcl_all_motion", Kind::denoise, 0.5, {0, 1, 2}, {0, 1, 2}, 1},
-                          {"dcl_all_image", Kind::denoise, 0.5, {0, 1, 2}, {1, 2}, 2}};
+  run.model.objectives = {{"mtc", "contrast", 1, {1}, {0}},
+                          {"itc", "contrast", 1, {2}, {0}},
+                          {"imc", "contrast", 0.5, {2}, {1}},
+                          {"dcl_motion_all", "denoise", 1, {1}, {0, 1, 2}, 1},
+                          {"dcl_all_motion", "denoise", 0.5, {0, 1, 2}, {0, 1, 2}, 1},
+                          {"dcl_all_image", "denoise", 0.5, {0, 1, 2}, {1, 2}, 2}};
   Layout const layout{
       .mesh = {.data = 2, .pipeline = 2, .tensor = 2}, .sequence = true, .micro_batches = 2};
   expect_equal(run_layout(layout, run), run_layout(Layout{}, run));

@@ -64,11 +64,10 @@ ModelConfig stage_one() {
   config.modalities[1].adapter = "patch";
   config.modalities[1].mask_ratio = 0.75;
   config.modalities[1].joint_mask_ratio = 0.6875;
-  using Kind = ObjectiveConfig::Kind;
-  config.objectives = {{"itc", Kind::contrast, 1, {0}, {1}, 0},
-                       {"text", Kind::denoise, 1, {0}, {0}, 0},
-                       {"image", Kind::denoise, 1, {1}, {1}, 1},
-                       {"joint", Kind::denoise, 1, {0, 1}, {0, 1}, 0}};
+  config.objectives = {{"itc", "contrast", 1, {0}, {1}, 0},
+                       {"text", "denoise", 1, {0}, {0}, 0},
+                       {"image", "denoise", 1, {1}, {1}, 1},
+                       {"joint", "denoise", 1, {0, 1}, {0, 1}, 0}};
   return config;
 }
 

@@ -1,4 +1,4 @@
-#include "core/model/classify_head.hpp"
+#include "core/objective/classify_head.hpp"
 
 #include <gtest/gtest.h>
 

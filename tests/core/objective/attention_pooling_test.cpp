@@ -1,4 +1,4 @@
-#include "core/model/attention_pooling.hpp"
+#include "core/objective/attention_pooling.hpp"
 
 #include <gtest/gtest.h>
 

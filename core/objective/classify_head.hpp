@@ -2,10 +2,10 @@
 
 #include <optional>
 
-#include "core/model/attention_pooling.hpp"
 #include "core/model/config.hpp"
 #include "core/model/pack.hpp"
 #include "core/nn/layer_norm.hpp"
+#include "core/objective/attention_pooling.hpp"
 
 namespace accord {
 
