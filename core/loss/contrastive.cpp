@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/trace.hpp"
+#include "core/loss/ring.hpp"
 #include "core/ops/check.hpp"
 #include "core/ops/contrast.hpp"
 #include "core/ops/elementwise.hpp"
@@ -71,28 +72,6 @@ class Sides {
   Index rows_;
   bool a_, b_;
 };
-
-int next_of(Communicator const& group) { return (group.rank() + 1) % group.size(); }
-int previous_of(Communicator const& group) {
-  return (group.rank() + group.size() - 1) % group.size();
-}
-
-/// Calls visit(owner, block) for the block of this rank, of rank - 1, ...: the next one arrives
-/// while visit() computes. blocks[0] holds this rank's at the start; blocks[1] is not used by a
-/// group of one.
-template <class Visit>
-void turn(Queue& queue, Communicator& group, Tensor (&blocks)[2], Visit&& visit) {
-  int const size = group.size();
-  for (int hop = 0; hop < size; ++hop) {
-    Tensor const& here = blocks[hop % 2];
-    std::unique_ptr<Request> arriving;
-    if (hop + 1 < size)
-      arriving = group.start_send_receive(queue, here, next_of(group), blocks[(hop + 1) % 2],
-                                          previous_of(group));
-    visit((group.rank() - hop + size) % size, here.view());
-    if (arriving) arriving->wait(queue);
-  }
-}
 
 /// Sums of the keys' gradients on their way round the ring. The sum of a block is one hop behind
 /// its features: it arrives while this rank computes its own share of it.

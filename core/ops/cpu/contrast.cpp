@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/parallel_for.hpp"
+#include "core/ops/cpu/key_tiles.hpp"
 #include "core/ops/cpu/math.hpp"
 #include "core/ops/gemm.hpp"
 #include "core/ops/matrix.hpp"
@@ -12,24 +13,7 @@
 namespace accord::cpu {
 namespace {
 
-constexpr Index query_block = 512;  // rows of products held at once, times shape.tile columns
-constexpr Index row_grain = 16;     // rows of a tile worth a thread
-
-/// Calls visit(first query, queries, first key, products) for one block after another; `products`
-/// [queries, keys of the tile] = q k^T.
-template <class T, class Visit>
-void for_each_block(Queue& queue, ConstView q, ConstView k, Index tile, Visit&& visit) {
-  Tensor workspace(queue, dtype_of<T>, {std::min(q.rows(), query_block), std::min(k.rows(), tile)});
-  for (Index key = 0; key < k.rows(); key += tile)
-    for (Index query = 0; query < q.rows(); query += query_block) {
-      Index const keys = std::min(tile, k.rows() - key);
-      Index const queries = std::min(query_block, q.rows() - query);
-      View const products = workspace.view().rows(0, queries).columns(0, keys);
-      accord::gemm(queue, Transpose::no, q.rows(query, queries), Transpose::yes, k.rows(key, keys),
-                   products);
-      visit(query, queries, key, products);
-    }
-}
+constexpr Index row_grain = 16;  // rows of a tile worth a thread
 
 }  // namespace
 
@@ -42,37 +26,37 @@ void contrast_forward(Queue& queue, ConstView q, ConstView k, ConstView scale_vi
   T* const target = state.target.view().as<T>();
   T* const total = state.total.view().as<T>();
   std::int64_t* const best = state.best_index.view().as<std::int64_t>();
-  for_each_block<T>(queue, q, k, shape.tile,
-                    [&](Index query, Index queries, Index key, View products) {
-                      Matrix<T> const rows(products);
-                      Index const n = rows.columns(), first = shape.key_begin + key;
-                      parallel_for(queries, row_grain, [&](Index begin, Index end) {
-                        for (Index r = begin; r < end; ++r) {
-                          Index const i = query + r;
-                          T* const x = rows[r];
-                          T largest = scale * x[0], logits = 0;
+  for_each_tile<T>(queue, q, k, shape.tile,
+                   [&](Index query, Index queries, Index key, View products) {
+                     Matrix<T> const rows(products);
+                     Index const n = rows.columns(), first = shape.key_begin + key;
+                     parallel_for(queries, row_grain, [&](Index begin, Index end) {
+                       for (Index r = begin; r < end; ++r) {
+                         Index const i = query + r;
+                         T* const x = rows[r];
+                         T largest = scale * x[0], logits = 0;
 #pragma omp simd reduction(max : largest) reduction(+ : logits)
-                          for (Index j = 0; j < n; ++j) {
-                            x[j] *= scale;
-                            logits += x[j];
-                            largest = x[j] > largest ? x[j] : largest;
-                          }
-                          total[i] += logits;
-                          Index const wanted = targets.as<std::int64_t>()[i] - first;
-                          if (wanted >= 0 && wanted < n) target[i] = x[wanted];
-                          if (largest >= max[i]) {
-                            Index const index = first + (std::find(x, x + n, largest) - x);
-                            if (largest > max[i] || index < best[i]) best[i] = index;
-                          }
-                          T const reference = std::max(max[i], largest);
-                          T exponentials = 0;
+                         for (Index j = 0; j < n; ++j) {
+                           x[j] *= scale;
+                           logits += x[j];
+                           largest = x[j] > largest ? x[j] : largest;
+                         }
+                         total[i] += logits;
+                         Index const wanted = targets.as<std::int64_t>()[i] - first;
+                         if (wanted >= 0 && wanted < n) target[i] = x[wanted];
+                         if (largest >= max[i]) {
+                           Index const index = first + (std::find(x, x + n, largest) - x);
+                           if (largest > max[i] || index < best[i]) best[i] = index;
+                         }
+                         T const reference = std::max(max[i], largest);
+                         T exponentials = 0;
 #pragma omp simd reduction(+ : exponentials)
-                          for (Index j = 0; j < n; ++j) exponentials += fast_exp(x[j] - reference);
-                          sum[i] = sum[i] * std::exp(max[i] - reference) + exponentials;
-                          max[i] = reference;
-                        }
-                      });
-                    });
+                         for (Index j = 0; j < n; ++j) exponentials += fast_exp(x[j] - reference);
+                         sum[i] = sum[i] * std::exp(max[i] - reference) + exponentials;
+                         max[i] = reference;
+                       }
+                     });
+                   });
 }
 
 template <class T>
@@ -105,38 +89,38 @@ void contrast_backward(Queue& queue, ConstView q, ConstView k, ConstView scale_v
   T const extra = static_cast<T>(1 - shape.label_smoothing) - others;  // the target's share beyond
   T const* const lse = lse_view.as<T>();
   std::vector<double> dscale_of(static_cast<std::size_t>(q.rows()), 0.0);
-  for_each_block<T>(queue, q, k, shape.tile,
-                    [&](Index query, Index queries, Index key, View products) {
-                      Matrix<T> const rows(products);
-                      Index const n = rows.columns(), first = shape.key_begin + key;
-                      parallel_for(queries, row_grain, [&](Index begin, Index end) {
-                        for (Index r = begin; r < end; ++r) {
-                          Index const i = query + r;
-                          T* const x = rows[r];
-                          Index const wanted = targets.as<std::int64_t>()[i] - first;
-                          bool const has_target = wanted >= 0 && wanted < n;
-                          T const target_product = has_target ? x[wanted] : T(0);
-                          T sum = 0;
+  for_each_tile<T>(queue, q, k, shape.tile,
+                   [&](Index query, Index queries, Index key, View products) {
+                     Matrix<T> const rows(products);
+                     Index const n = rows.columns(), first = shape.key_begin + key;
+                     parallel_for(queries, row_grain, [&](Index begin, Index end) {
+                       for (Index r = begin; r < end; ++r) {
+                         Index const i = query + r;
+                         T* const x = rows[r];
+                         Index const wanted = targets.as<std::int64_t>()[i] - first;
+                         bool const has_target = wanted >= 0 && wanted < n;
+                         T const target_product = has_target ? x[wanted] : T(0);
+                         T sum = 0;
 #pragma omp simd reduction(+ : sum)
-                          for (Index j = 0; j < n; ++j) {
-                            T const product = x[j];
-                            x[j] = weight * (fast_exp(scale * product - lse[i]) - others);
-                            sum += x[j] * product;
-                          }
-                          if (has_target) {
-                            x[wanted] -= weight * extra;
-                            sum -= weight * extra * target_product;
-                          }
-                          dscale_of[i] += sum;
-                        }
-                      });
-                      if (dq)
-                        accord::gemm(queue, Transpose::no, products, Transpose::no, k.rows(key, n),
-                                     dq.rows(query, queries), 1, scale);
-                      if (dk)
-                        accord::gemm(queue, Transpose::yes, products, Transpose::no,
-                                     q.rows(query, queries), dk.rows(key, n), 1, scale);
-                    });
+                         for (Index j = 0; j < n; ++j) {
+                           T const product = x[j];
+                           x[j] = weight * (fast_exp(scale * product - lse[i]) - others);
+                           sum += x[j] * product;
+                         }
+                         if (has_target) {
+                           x[wanted] -= weight * extra;
+                           sum -= weight * extra * target_product;
+                         }
+                         dscale_of[i] += sum;
+                       }
+                     });
+                     if (dq)
+                       accord::gemm(queue, Transpose::no, products, Transpose::no, k.rows(key, n),
+                                    dq.rows(query, queries), 1, scale);
+                     if (dk)
+                       accord::gemm(queue, Transpose::yes, products, Transpose::no,
+                                    q.rows(query, queries), dk.rows(key, n), 1, scale);
+                   });
   if (!dscale) return;
   double sum = 0;
   for (double const d : dscale_of) sum += d;

@@ -1,29 +1,10 @@
 #include "core/ops/contrast.hpp"
 
-#include "core/ops/cuda/launch.cuh"
+#include "core/ops/cuda/key_tiles.cuh"
 #include "core/ops/gemm.hpp"
 
 namespace accord::cuda {
 namespace {
-
-constexpr Index query_block = 4096;  // rows of products held at once, times shape.tile columns
-
-/// Calls visit(first query, queries, first key, products) for one block after another; `products`
-/// [queries, keys of the tile] = q k^T in float32.
-template <class Visit>
-void for_each_block(Queue& queue, ConstView q, ConstView k, Index tile, Visit&& visit) {
-  Tensor workspace(queue, DType::float32,
-                   {std::min(q.rows(), query_block), std::min(k.rows(), tile)});
-  for (Index key = 0; key < k.rows(); key += tile)
-    for (Index query = 0; query < q.rows(); query += query_block) {
-      Index const keys = std::min(tile, k.rows() - key);
-      Index const queries = std::min(query_block, q.rows() - query);
-      View const products = workspace.view().rows(0, queries).columns(0, keys);
-      accord::gemm(queue, Transpose::no, q.rows(query, queries), Transpose::yes, k.rows(key, keys),
-                   products);
-      visit(query, queries, key, products);
-    }
-}
 
 struct State {
   float *max, *sum, *target, *total;
@@ -36,20 +17,10 @@ State state_of(ContrastState& state, Index query) {
           state.best_index.view().as<std::int64_t>() + query};
 }
 
-/// The larger logit, and of equal ones the smaller index.
-__device__ void keep_better(float& logit, int& index, float other, int other_index) {
-  if (other > logit || (other == logit && other_index < index)) {
-    logit = other;
-    index = other_index;
-  }
-}
-
 // One block per query folds its logits of the tile into the running statistics.
 __global__ void contrast_forward_kernel(Index keys, Index first, Rows<float const> products,
                                         float const* __restrict__ scale,
                                         std::int64_t const* __restrict__ targets, State state) {
-  __shared__ float best_logit[most_threads];
-  __shared__ int best_key[most_threads];
   Index const i = blockIdx.x;
   float const* const row = products[i];
   float const factor = *scale;
@@ -63,16 +34,7 @@ __global__ void contrast_forward_kernel(Index keys, Index first, Rows<float cons
       at = static_cast<int>(j);
     }
   }
-  best_logit[threadIdx.x] = largest;
-  best_key[threadIdx.x] = at;
-  for (int half = static_cast<int>(blockDim.x) / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (static_cast<int>(threadIdx.x) < half)
-      keep_better(best_logit[threadIdx.x], best_key[threadIdx.x], best_logit[threadIdx.x + half],
-                  best_key[threadIdx.x + half]);
-  }
-  __syncthreads();
-  largest = best_logit[0];
+  block_best(largest, at);
   float const before = state.max[i], reference = fmaxf(before, largest);
   float exponentials = 0;
   for (Index j = threadIdx.x; j < keys; j += blockDim.x)
@@ -83,7 +45,7 @@ __global__ void contrast_forward_kernel(Index keys, Index first, Rows<float cons
   state.total[i] += logits;
   Index const wanted = targets[i] - first;
   if (wanted >= 0 && wanted < keys) state.target[i] = factor * row[wanted];
-  Index const index = first + best_key[0];
+  Index const index = first + at;
   if (largest > before || (largest == before && index < state.best_index[i]))
     state.best_index[i] = index;
   state.sum[i] = state.sum[i] * expf(before - reference) + exponentials;
@@ -131,32 +93,17 @@ __global__ void contrast_backward_kernel(Index keys, Index first, Rows<float con
   if (threadIdx.x == 0) dscale_of[i] += sum;
 }
 
-__global__ void add_up_kernel(Index count, float const* __restrict__ values, float* sum) {
-  double total = 0;
-  for (Index i = threadIdx.x; i < count; i += blockDim.x) total += values[i];
-  total = block_sum(total);
-  if (threadIdx.x == 0) *sum += static_cast<float>(total);
-}
-
-/// Threads that a block needs for a row of `keys`: a power of two, for its tree.
-int tree_threads(Index keys) {
-  int threads = 32;
-  while (threads < most_threads && threads < keys) threads *= 2;
-  return threads;
-}
-
 }  // namespace
 
 template <class T>
 void contrast_forward(Queue& queue, ConstView q, ConstView k, ConstView scale, ConstView targets,
                       ContrastShape const& shape, ContrastState& state) {
-  for_each_block(queue, q, k, shape.tile,
-                 [&](Index query, Index queries, Index key, View products) {
-                   launch(queue, "contrast_forward", {queries, tree_threads(products.columns()), 0},
-                          contrast_forward_kernel, products.columns(), shape.key_begin + key,
-                          Rows<float const>(products), scale.as<float>(),
-                          targets.as<std::int64_t>() + query, state_of(state, query));
-                 });
+  for_each_tile(queue, q, k, shape.tile, [&](Index query, Index queries, Index key, View products) {
+    launch(queue, "contrast_forward", {queries, tree_threads(products.columns()), 0},
+           contrast_forward_kernel, products.columns(), shape.key_begin + key,
+           Rows<float const>(products), scale.as<float>(), targets.as<std::int64_t>() + query,
+           state_of(state, query));
+  });
 }
 template void contrast_forward<float>(Queue&, ConstView, ConstView, ConstView, ConstView,
                                       ContrastShape const&, ContrastState&);
@@ -187,22 +134,21 @@ void contrast_backward(Queue& queue, ConstView q, ConstView k, ConstView scale, 
   Tensor dscale_of = Tensor::zeros(queue, DType::float32, {q.rows()});
   Tensor scaled(queue, dtype_of<T>,
                 {std::min(q.rows(), query_block), std::min(k.rows(), shape.tile)});
-  for_each_block(
-      queue, q, k, shape.tile, [&](Index query, Index queries, Index key, View products) {
-        Index const keys = products.columns();
-        View const d = scaled.view().rows(0, queries).columns(0, keys);
-        launch(queue, "contrast_backward", {queries, tree_threads(keys), 0},
-               contrast_backward_kernel<T>, keys, shape.key_begin + key,
-               Rows<float const>(products), scale.as<float>(), targets.as<std::int64_t>() + query,
-               lse.as<float>() + query, weight, 1 - shape.label_smoothing, shape.others_share(),
-               Rows<T>(d), dscale_of.view().as<float>() + query);
-        if (dq)
-          accord::gemm(queue, Transpose::no, d, Transpose::no, k.rows(key, keys),
-                       dq.rows(query, queries), 1);
-        if (dk)
-          accord::gemm(queue, Transpose::yes, d, Transpose::no, q.rows(query, queries),
-                       dk.rows(key, keys), 1);
-      });
+  for_each_tile(queue, q, k, shape.tile, [&](Index query, Index queries, Index key, View products) {
+    Index const keys = products.columns();
+    View const d = scaled.view().rows(0, queries).columns(0, keys);
+    launch(queue, "contrast_backward", {queries, tree_threads(keys), 0},
+           contrast_backward_kernel<T>, keys, shape.key_begin + key, Rows<float const>(products),
+           scale.as<float>(), targets.as<std::int64_t>() + query, lse.as<float>() + query, weight,
+           1 - shape.label_smoothing, shape.others_share(), Rows<T>(d),
+           dscale_of.view().as<float>() + query);
+    if (dq)
+      accord::gemm(queue, Transpose::no, d, Transpose::no, k.rows(key, keys),
+                   dq.rows(query, queries), 1);
+    if (dk)
+      accord::gemm(queue, Transpose::yes, d, Transpose::no, q.rows(query, queries),
+                   dk.rows(key, keys), 1);
+  });
   if (dscale && q.rows() > 0)
     launch(queue, "contrast_backward", {1, most_threads, 0}, add_up_kernel, q.rows(),
            dscale_of.view().as<float>(), dscale.as<float>());
