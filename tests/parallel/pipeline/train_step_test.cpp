@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <string_view>
 
 #include "core/base/trace.hpp"
@@ -106,6 +107,30 @@ class StepTest : public ::testing::Test {
   std::vector<std::string> names_;
 };
 
+ModelConfig dense(ModelConfig config) {
+  config.encoder.drop_path = 0;
+  return config;
+}
+
+// Of a denoising term: queries against the candidates of their pools.
+double logits_of(ObjectiveConfig const& objective, StepSizes const& sizes) {
+  int const pass = find_pass(sizes.passes(), objective.student, true);
+  auto const& members = sizes.pass(pass).modalities;
+  auto const segment = static_cast<std::size_t>(
+      std::find(members.begin(), members.end(), objective.modality) - members.begin());
+  Index const pool = sizes.config().loss.denoising_pool;
+  double products = 0;
+  for (Index begin = 0; begin < sizes.samples(); begin += pool) {
+    Index queries = 0, candidates = 0;
+    for (Index s = begin; s < begin + pool; ++s) {
+      queries += sizes.hidden(pass, segment, s);
+      candidates += sizes.length(objective.modality, s) - 1;
+    }
+    products += static_cast<double>(queries * candidates);
+  }
+  return 2 * products * static_cast<double>(sizes.config().encoder.embed_dim);
+}
+
 }  // namespace
 
 // The teachers are constants of the official gradient but not of the loss, so with denoising only
@@ -132,6 +157,42 @@ TEST_F(StepTest, GradientsReachWhatTrainsAboveFrozenConvolutions) {
   config.decoder.layers = 0;
   config.frozen.push_back("encoder_wrapper.audio_adapter.embed_audios.0.");
   expect_step_gradients_match_finite_differences(config, 3);
+}
+
+// What a dense step executes, product by product, is what the formula says, and what its ops
+// compute again: the scores of attention in every backward, the logits of both contrasts.
+TEST_F(StepTest, ExecutesTheOperationsOfTheModel) {
+  struct Case {
+    char const* name;
+    ModelConfig config;
+  };
+  for (auto const& [name, config] :
+       {Case{"stage 1", tiny_model_config(2, 0)}, Case{"stage 2", tiny_audio_model_config(2, 0)},
+        Case{"series", tiny_sequence_model_config({2}, 2, 0)},
+        Case{"class of a picture", dense(tiny_finetune_config(2, Pooling::attention))},
+        Case{"classes of a pair", dense(tiny_finetune_config(2, Pooling::class_token))}}) {
+    constexpr Index samples = 4;
+    MicroBatch const batch = tiny_batch(config, 0, samples);
+    std::vector<Pass> const passes = resolve_passes(config);
+    StepSizes const sizes(config, passes, batch, samples);
+    auto const d = static_cast<double>(config.encoder.embed_dim);
+    auto const scores = [&](StackConfig const& stack, std::vector<Index> const& tokens) {
+      auto const all = static_cast<double>(std::accumulate(tokens.begin(), tokens.end(), Index{0}));
+      return 2 * all * all * static_cast<double>(stack.layers * stack.embed_dim);
+    };
+    double again = 0;
+    for (int p = 0; p < static_cast<int>(passes.size()); ++p)
+      for (Index s = 0; s < samples; ++s) {
+        if (sizes.pass(p).gradient) again += scores(config.encoder, sizes.kept(p, s));
+        if (sizes.pass(p).masked) again += scores(config.decoder, sizes.whole(p, s));
+      }
+    for (ObjectiveConfig const& objective : config.objectives) {
+      if (objective.kind == "contrast") again += 2 * 2 * samples * samples * d;
+      if (objective.kind == "denoise") again += logits_of(objective, sizes);
+    }
+    double const want = model_flops(config, passes, batch, samples) + again;
+    EXPECT_NEAR(run(config, Backend::cpu, samples, samples).flops, want, 1e-9 * want) << name;
+  }
 }
 
 // What freezing saves a step is what the formula says, product by product.
