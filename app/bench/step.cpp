@@ -47,7 +47,8 @@ char const* part_of(std::vector<Trace::Span> const& spans, Trace::Span const& sp
   if (is_one_of({"gemm"})) return "matrix products";
   if (is_one_of({"attention"})) return "attention";
   if (is_one_of({"grouped_convolution"})) return "convolutions";
-  if (is_one_of({"contrast", "cross_entropy", "binary_cross_entropy", "normalize", "logit_scale"}))
+  if (is_one_of({"contrast", "sigmoid_contrast", "cross_entropy", "binary_cross_entropy",
+                 "normalize", "logit_scale"}))
     return "losses";
   if (is_one_of({"upload", "to_host"})) return "transfers";
   return "norms and elementwise";

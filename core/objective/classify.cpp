@@ -80,15 +80,18 @@ std::vector<Pass> classified_passes(ObjectiveConfig const& objective, ModelConfi
   return {{.modalities = objective.student, .masked = false, .gradient = true}};
 }
 
+/// The head's matrices; with pooling by attention also keys and values of the tokens, one output,
+/// and the query against them.
 double classification_flops(ObjectiveConfig const& objective, StepSizes const& sizes) {
   auto const d = static_cast<double>(sizes.config().encoder.embed_dim),
              samples = static_cast<double>(sizes.samples());
-  double flops = 3 * 2 * samples * 2 * d *
-                 (d + static_cast<double>(objective.classes));  // the head's two matrices
+  double const ways = sizes.ways({official::classify_head}, true);
+  double flops = ways * 2 * samples * 2 * d * (d + static_cast<double>(objective.classes));
   if (objective.pooling == Pooling::attention)
-    for (Index s = 0; s < sizes.samples(); ++s)  // keys and values of the tokens, one output
-      flops +=
-          3 * 2 * d * d * (2 * static_cast<double>(sizes.length(objective.modality, s) - 1) + 1);
+    for (Index s = 0; s < sizes.samples(); ++s) {
+      auto const tokens = static_cast<double>(sizes.length(objective.modality, s) - 1);
+      flops += ways * 2 * d * d * (2 * tokens + 1) + 3 * 2 * 2 * tokens * d;
+    }
   return flops;
 }
 

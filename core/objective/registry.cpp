@@ -2,11 +2,13 @@
 #include "core/objective/classify.hpp"
 #include "core/objective/contrast.hpp"
 #include "core/objective/denoise.hpp"
+#include "core/objective/sigmoid_contrast.hpp"
 
 namespace accord {
 namespace {
 
-ObjectiveFamily const* const families[] = {&contrast_family, &denoise_family, &classify_family};
+ObjectiveFamily const* const families[] = {&contrast_family, &denoise_family, &classify_family,
+                                           &sigmoid_contrast_family};
 
 }  // namespace
 

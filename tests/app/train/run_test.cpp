@@ -90,6 +90,27 @@ TEST_F(Run, KeepsItsScheduleAndItsEpochWhenDataAreAppended) {
   EXPECT_NE(got.at(4).at("loss"), want.at(4).at("loss"));  // the next epoch has the new ones
 }
 
+// What a sigmoid contrast learns beside the model is saved and taken up with it.
+TEST_F(Run, BySigmoidGoesOnWhereItStopped) {
+  std::string const sigmoid =
+      "--set objective.itc.kind=sigmoid_contrast --set train.steps=4 --set train.dtype=float64 ";
+  ASSERT_EQ(train("whole", sigmoid), 0) << text_of(log_);
+  ASSERT_EQ(train("stopped", sigmoid + "--set train.stop_after_step=2"), 75) << text_of(log_);
+  ASSERT_EQ(train("stopped", sigmoid), 0) << text_of(log_);
+  auto const want = metrics("whole"), got = metrics("stopped");
+  ASSERT_EQ(want.size(), 4u);
+  for (auto const& [step, line] : want)
+    for (auto const& [field, value] : line.items())
+      if (!is_timing(field)) {
+        EXPECT_EQ(got.at(step).at(field), value) << field << " of step " << step;
+      }
+  EXPECT_NEAR(want.at(1).at("logit_scale").get<double>(), 10, 1e-12);
+  EXPECT_EQ(want.at(1).at("logit_bias"), -10);
+  EXPECT_NE(want.at(4).at("logit_scale"), want.at(2).at("logit_scale"));
+  EXPECT_NE(want.at(4).at("logit_bias"), want.at(2).at("logit_bias"));
+  EXPECT_TRUE(want.at(4).contains("i2t_accuracy") && want.at(4).contains("t2i_accuracy"));
+}
+
 TEST_F(Run, ListsTheSamplesItReplacedAlsoWhenItWasInterrupted) {
   io::DatasetIndex const index = io::read_index(data_);
   io::Extent const blob = index.shards[0].modalities[0].bytes;

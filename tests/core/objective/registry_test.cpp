@@ -61,6 +61,18 @@ TEST(Objectives, AddUpTheirFiguresSideBySide) {
   EXPECT_EQ(terms[0].first_count, 1);
 }
 
+TEST(Objectives, PutTheKindBeforeTheNameOfAScalarThatTwoKindsHave) {
+  ModelConfig config = accord::testing::tiny_model_config();
+  config.objectives[0].kind = "sigmoid_contrast";
+  EXPECT_THAT(scalar_names(config), ElementsAre("logit_scale", "logit_bias"));
+  EXPECT_FALSE(has(config, "logit_scale"));
+  EXPECT_TRUE(has(config, "sigmoid_contrast.logit_scale"));
+  EXPECT_TRUE(has(config, "sigmoid_contrast.logit_bias"));
+  config.objectives.push_back(accord::testing::tiny_model_config().objectives[0]);
+  EXPECT_THAT(scalar_names(config),
+              ElementsAre("logit_scale", "sigmoid_contrast_logit_scale", "logit_bias"));
+}
+
 // As the official models do: one without a head of its own embeds, and learns a temperature.
 TEST(Objectives, DecideWhichPartsAModelHas) {
   ModelConfig const classifies = with_only("classify");

@@ -16,7 +16,7 @@ namespace {
 constexpr int most_ranks = 8;
 
 // A cell's value on each axis.
-using Values = std::array<int, 9>;
+using Values = std::array<int, 10>;
 
 Values values_of(LayoutCell const& cell) {
   Layout const& layout = cell.layout;
@@ -28,7 +28,8 @@ Values values_of(LayoutCell const& cell) {
           static_cast<int>(layout.schedule),
           layout.micro_batches,
           static_cast<int>(cell.gradient),
-          cell.stage};
+          cell.stage,
+          cell.kind == "contrast" ? 0 : 1};
 }
 
 // Axis, value, axis, value.
@@ -50,7 +51,8 @@ std::set<Pair> pairs_of(std::vector<LayoutCell> const& cells) {
   return pairs;
 }
 
-bool legal(Layout const& layout) {
+bool legal(Layout const& layout, std::string const& kind) {
+  if (kind != "contrast" && layout.zero != Zero::sharded) return false;
   MeshShape const& mesh = layout.mesh;
   if (mesh.data * mesh.pipeline * mesh.tensor > most_ranks) return false;
   if (layout.sequence && mesh.tensor == 1) return false;
@@ -70,7 +72,7 @@ Index parts_of(LayoutCell const& cell) {
 std::string to_string(LayoutCell const& cell) {
   return to_string(cell.layout) +
          (cell.gradient == ContrastGradient::exact ? " exact" : " anchor") +
-         (cell.stage == 1 ? "" : " stage2");
+         (cell.stage == 1 ? "" : " stage2") + (cell.kind == "contrast" ? "" : " " + cell.kind);
 }
 
 LayoutRun matrix_run(LayoutCell const& cell) {
@@ -78,12 +80,20 @@ LayoutRun matrix_run(LayoutCell const& cell) {
   ModelConfig model =
       cell.stage == 1 ? testing::tiny_model_config(parts) : testing::tiny_audio_model_config(parts);
   model.encoder.heads = parts;
+  for (ObjectiveConfig& objective : model.objectives)
+    if (objective.kind == "contrast") {
+      objective.kind = cell.kind;
+      // A sum over all pairs: weighed down to the size of the softmax's mean, or its gradient
+      // drowns the other terms', and what is left of them is rounding.
+      if (cell.kind != "contrast") objective.weight /= 64;
+    }
   return {.model = std::move(model), .global_batch = 64, .gradient = cell.gradient};
 }
 
 LayoutResult const& one_rank(LayoutCell const& cell) {
-  static std::map<std::tuple<Index, ContrastGradient, int>, LayoutResult> results;
-  auto const [result, added] = results.try_emplace({parts_of(cell), cell.gradient, cell.stage});
+  static std::map<std::tuple<Index, ContrastGradient, int, std::string>, LayoutResult> results;
+  auto const [result, added] =
+      results.try_emplace({parts_of(cell), cell.gradient, cell.stage, cell.kind});
   if (added) result->second = run_layout(Layout{}, matrix_run(cell));
   return result->second;
 }
@@ -107,16 +117,17 @@ std::vector<LayoutCell> all_cells() {
               for (int micro_batches : {1, 2, 4})
                 for (ContrastGradient gradient :
                      {ContrastGradient::exact, ContrastGradient::anchor})
-                  for (int stage : {1, 2}) {
-                    Layout layout{.mesh = {data, pipeline, tensor},
-                                  .sequence = sequence,
-                                  .zero = zero,
-                                  .micro_batches = micro_batches,
-                                  .schedule = schedule};
-                    // On four stages half of the chunks hold no layer.
-                    if (schedule == ScheduleKind::interleaved) layout.chunks = 2;
-                    if (legal(layout)) cells.push_back({layout, gradient, stage});
-                  }
+                  for (int stage : {1, 2})
+                    for (char const* kind : {"contrast", "sigmoid_contrast"}) {
+                      Layout layout{.mesh = {data, pipeline, tensor},
+                                    .sequence = sequence,
+                                    .zero = zero,
+                                    .micro_batches = micro_batches,
+                                    .schedule = schedule};
+                      // On four stages half of the chunks hold no layer.
+                      if (schedule == ScheduleKind::interleaved) layout.chunks = 2;
+                      if (legal(layout, kind)) cells.push_back({layout, gradient, stage, kind});
+                    }
   return cells;
 }
 

@@ -11,7 +11,8 @@ namespace accord::parallel {
 struct LayoutCell {
   Layout layout;
   ContrastGradient gradient = ContrastGradient::exact;
-  int stage = 1;  ///< 2: sounds join, what stage 1 trained is frozen
+  int stage = 1;                  ///< 2: sounds join, what stage 1 trained is frozen
+  std::string kind = "contrast";  ///< of what is compared over the global batch
 };
 std::string to_string(LayoutCell const& cell);
 
@@ -25,7 +26,8 @@ LayoutResult const& one_rank(LayoutCell const& cell);
 void expect_equals_one_rank(LayoutCell const& cell);
 
 /// Data x pipeline x tensor x sequence x ZeRO x schedule x micro-batches x gradient mode x
-/// training stage.
+/// training stage x kind of contrast; the sigmoid contrast with ZeRO 1 alone, which it does not
+/// meet.
 std::vector<LayoutCell> all_cells();
 /// A covering array of strength two: each pair of values that occurs in all_cells() occurs here.
 /// Greedy: always the first of the cells that cover the most pairs still missing.

@@ -107,6 +107,18 @@ class StepTest : public ::testing::Test {
   std::vector<std::string> names_;
 };
 
+ModelConfig by_sigmoid(ModelConfig config) {
+  for (ObjectiveConfig& objective : config.objectives)
+    if (objective.kind == "contrast") objective.kind = "sigmoid_contrast";
+  return config;
+}
+
+// What stage 2 freezes, with a modality that is embedded by one product.
+ModelConfig frozen_text(ModelConfig config) {
+  config.frozen = tiny_audio_model_config().frozen;
+  return config;
+}
+
 ModelConfig dense(ModelConfig config) {
   config.encoder.drop_path = 0;
   return config;
@@ -144,7 +156,8 @@ TEST_F(StepTest, GradientsMatchFiniteDifferences) {
 TEST_F(StepTest, ContrastGradientsMatchFiniteDifferences) {
   for (ModelConfig config :
        {tiny_model_config(2), tiny_audio_model_config(2), tiny_sequence_model_config({2}, 2),
-        tiny_sequence_model_config({4, 2, 3}, 2)}) {
+        tiny_sequence_model_config({4, 2, 3}, 2), by_sigmoid(tiny_model_config(2)),
+        by_sigmoid(tiny_audio_model_config(2))}) {
     config.objectives.resize(1);
     config.decoder.layers = 0;
     expect_step_gradients_match_finite_differences(config, 3);
@@ -160,14 +173,18 @@ TEST_F(StepTest, GradientsReachWhatTrainsAboveFrozenConvolutions) {
 }
 
 // What a dense step executes, product by product, is what the formula says, and what its ops
-// compute again: the scores of attention in every backward, the logits of both contrasts.
+// compute again: the scores of attention in every backward, the logits of both contrasts. Beyond
+// that, the attention of a pooling asks for all tokens, and positions are resized by a product.
 TEST_F(StepTest, ExecutesTheOperationsOfTheModel) {
   struct Case {
     char const* name;
     ModelConfig config;
   };
   for (auto const& [name, config] :
-       {Case{"stage 1", tiny_model_config(2, 0)}, Case{"stage 2", tiny_audio_model_config(2, 0)},
+       {Case{"stage 1", tiny_model_config(2, 0)},
+        Case{"stage 2", frozen_text(tiny_sequence_model_config({2}, 2, 0))},
+        Case{"sigmoid", by_sigmoid(tiny_model_config(2, 0))},
+        Case{"sigmoid, stage 2", by_sigmoid(frozen_text(tiny_sequence_model_config({2}, 2, 0)))},
         Case{"series", tiny_sequence_model_config({2}, 2, 0)},
         Case{"class of a picture", dense(tiny_finetune_config(2, Pooling::attention))},
         Case{"classes of a pair", dense(tiny_finetune_config(2, Pooling::class_token))}}) {
@@ -188,7 +205,19 @@ TEST_F(StepTest, ExecutesTheOperationsOfTheModel) {
       }
     for (ObjectiveConfig const& objective : config.objectives) {
       if (objective.kind == "contrast") again += 2 * 2 * samples * samples * d;
+      // The matrix of pairs, once more for the other side.
+      if (objective.kind == "sigmoid_contrast") again += 2 * samples * samples * d;
       if (objective.kind == "denoise") again += logits_of(objective, sizes);
+      if (objective.kind == "classify" && objective.pooling == Pooling::attention)
+        for (Index s = 0; s < samples; ++s) {
+          auto const tokens = static_cast<double>(sizes.length(objective.modality, s) - 1);
+          again += 7 * 2 * (tokens + 1) * (tokens + 1) * d - 3 * 2 * 2 * tokens * d;
+        }
+    }
+    for (ModalityConfig const& modality : config.modalities) {
+      double const table = static_cast<double>(modality.position_side * modality.position_side),
+                   side = static_cast<double>(modality.size / modality.patch);
+      again += 2 * 2 * table * side * side * d;  // forward, and for the table's gradient
     }
     double const want = model_flops(config, passes, batch, samples) + again;
     EXPECT_NEAR(run(config, Backend::cpu, samples, samples).flops, want, 1e-9 * want) << name;
@@ -290,7 +319,8 @@ TEST_F(StepTest, OfCudaInBfloat16DiffersByRoundingAlone) {
 }
 
 TEST_F(StepTest, MicroBatchesChangeNothing) {
-  for (ModelConfig const& config : {tiny_model_config(), tiny_audio_model_config()})
+  for (ModelConfig const& config :
+       {tiny_model_config(), tiny_audio_model_config(), by_sigmoid(tiny_model_config())})
     for (ContrastGradient gradient : {ContrastGradient::exact, ContrastGradient::anchor}) {
       StepOptions const options{.contrast_gradient = gradient};
       Outcome const whole = run(config, Backend::cpu, 8, 8, options);
