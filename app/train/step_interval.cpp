@@ -41,12 +41,10 @@ io::MetricsLine metrics_line(StepReport const& report, IntervalFigures const& in
   for (std::size_t o = 0; o < model.objectives.size(); ++o)
     line.emplace_back(model.objectives[o].name + "_loss", report.terms[o]);
   std::vector<std::string> const counts = count_names(model), scalars = scalar_names(model);
-  for (std::size_t i = 0; i < counts.size(); ++i)
-    line.emplace_back(counts[i], report.accuracy[i]);
+  for (std::size_t i = 0; i < counts.size(); ++i) line.emplace_back(counts[i], report.accuracy[i]);
   if (std::ranges::find(scalars, "logit_scale") == scalars.end())
     line.emplace_back("logit_scale", 0.0);  // outside tools look for it in every run
-  for (std::size_t i = 0; i < scalars.size(); ++i)
-    line.emplace_back(scalars[i], report.scalars[i]);
+  for (std::size_t i = 0; i < scalars.size(); ++i) line.emplace_back(scalars[i], report.scalars[i]);
   double const seconds = interval.step_seconds;
   double const rate = 1e-12 / (seconds * static_cast<double>(interval.steps) * ranks);
   line.insert(line.end(),

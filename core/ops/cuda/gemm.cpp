@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/base/cuda_check.hpp"
-#include "core/ops/cuda/gemm_algorithms.hpp"
 #include "core/ops/bias.hpp"
+#include "core/ops/cuda/gemm_algorithms.hpp"
 #include "core/ops/cuda/launch.hpp"
 #include "core/ops/elementwise.hpp"
 #include "core/tensor/tensor.hpp"
