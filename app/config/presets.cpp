@@ -35,7 +35,7 @@ vocabulary = 50264
 
 namespace {
 
-/// Text and pictures (spec 2.3).
+/// Text and pictures (docs/model.md 2.3).
 constexpr std::string_view stage_1 = R"(
 [[modality]]
 name = "text"
@@ -85,7 +85,7 @@ modality = "image"
 weight = 0.5
 )";
 
-/// Sounds join what text and the shared layers already know (spec 2.4).
+/// Sounds join what text and the shared layers already know (docs/model.md 2.4).
 constexpr std::string_view stage_2 = R"(
 [train]
 frozen = [

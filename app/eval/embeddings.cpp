@@ -90,7 +90,7 @@ Embeddings Embedder::rows_of_items(
     std::function<std::vector<Tensor>(std::vector<MicroBatch> const&)> const& rows_of,
     std::function<void(Index, Index)> const& progress) {
   bool const reads = groups_.replica->rank() == 0;
-  // Evaluation pictures are resized, not cropped (spec 3.3).
+  // Evaluation pictures are resized, not cropped (docs/model.md 3.3).
   std::vector<io::PictureOptions> const pictures(config_.model.modalities.size(),
                                                  {io::CropSpec{}, config_.data.alpha});
   io::ItemDecoder const decoder(config_.model, {modality}, tokenizer_, pictures,

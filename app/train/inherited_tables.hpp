@@ -1,6 +1,6 @@
 #pragma once
 // Tensors of a new model that its source holds for another grid of patches, or once for all layers:
-// what `train.init_from` makes of them (spec section 6).
+// what `train.init_from` makes of them (docs/model.md 6).
 
 #include <string>
 #include <vector>

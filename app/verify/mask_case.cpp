@@ -15,7 +15,7 @@ namespace accord::app {
 namespace {
 
 constexpr std::uint32_t mask_seed = 3407;
-// The published shares, which the files do not repeat (spec 3.5).
+// The published shares, which the files do not repeat (docs/model.md 3.5).
 constexpr double text_share = 0.15, joint_text_share = 0.4, al_text_share = 0.4, image_share = 0.75,
                  joint_image_share = 0.6875;
 

@@ -1,6 +1,6 @@
 #pragma once
-// How well scores of classes agree with what samples are (spec 5.4). Scores may be logits or
-// similarities: only their order counts.
+// How well scores of classes agree with what samples are (docs/model.md 5.4). Scores may be logits
+// or similarities: only their order counts.
 
 #include <cstdint>
 #include <span>

@@ -1,5 +1,6 @@
 #pragma once
-// Retrieval: how often one of the right candidates is among the first 1, 5 or 10 (spec 5.1).
+// Retrieval: how often one of the right candidates is among the first 1, 5 or 10
+// (docs/model.md 5.1).
 
 #include <cstdint>
 #include <span>

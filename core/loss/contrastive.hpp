@@ -1,6 +1,6 @@
 #pragma once
-// Cross-modal contrast over the global batch (spec 2.1), features travelling a ring of ranks
-// (design.md, I2).
+// Cross-modal contrast over the global batch (docs/model.md 2.1), features travelling a ring of
+// ranks (docs/model.md 9.2).
 
 #include "core/comm/communicator.hpp"
 #include "core/tensor/tensor.hpp"
@@ -9,7 +9,7 @@ namespace accord {
 
 enum class ContrastGradient : std::uint8_t {
   exact,   ///< of the loss over the global batch: through queries and keys
-  anchor,  ///< the official code's: the other side's features are constants (spec 2.1)
+  anchor,  ///< the official code's: the other side's features are constants (docs/model.md 2.1)
 };
 
 struct ContrastOptions {

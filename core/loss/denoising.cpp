@@ -29,10 +29,11 @@ void check_pools(ConstView student, ConstView teacher, DenoisePlan const& plan) 
                  "denoising: a pool of queries [{}, {}) of {} and keys [{}, {}) of {}",
                  pool.query_begin, pool.query_begin + pool.queries, student.rows(), pool.key_begin,
                  pool.key_begin + pool.keys, teacher.rows());
-    ACCORD_CHECK(pool.queries == 0 || pool.keys > 1,
-                 "denoising: {} queries with {} candidate: a pool needs at least two (spec Q12); "
-                 "a larger loss.denoising_pool has more",
-                 pool.queries, pool.keys);
+    ACCORD_CHECK(
+        pool.queries == 0 || pool.keys > 1,
+        "denoising: {} queries with {} candidate: a pool needs at least two (docs/model.md Q12); "
+        "a larger loss.denoising_pool has more",
+        pool.queries, pool.keys);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Masked denoising contrast (spec 2.2): a masked token's predicted feature against the teacher's
-// features of its pool.
+// Masked denoising contrast (docs/model.md 2.2): a masked token's predicted feature against the
+// teacher's features of its pool.
 
 #include <vector>
 
@@ -8,7 +8,7 @@
 
 namespace accord {
 
-/// Samples whose teacher features are one another's candidates (design.md, I1): ranges of the
+/// Samples whose teacher features are one another's candidates (docs/model.md 9.1): ranges of the
 /// packed rows.
 struct DenoisePool {
   Index query_begin = 0, queries = 0;

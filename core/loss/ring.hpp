@@ -1,5 +1,5 @@
 #pragma once
-// The ring of ranks that features travel (design.md, I2).
+// The ring of ranks that features travel (docs/model.md 9.2).
 
 #include <memory>
 

@@ -1,6 +1,6 @@
 #pragma once
 // Pairwise sigmoid loss over the global batch (arXiv 2303.15343), features travelling the same ring
-// of ranks as those of the softmax contrast (design.md, I2).
+// of ranks as those of the softmax contrast (docs/model.md 9.2).
 
 #include "core/loss/contrastive.hpp"
 

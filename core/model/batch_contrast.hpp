@@ -5,9 +5,9 @@
 
 namespace accord {
 
-/// The contrast terms of one step (design.md, I2): collects the embeddings of all micro-batches of
-/// a replica, compares them with those of all replicas, and holds the embeddings' gradients until
-/// each micro-batch's backward asks for them. Lives where the last chunk of the model is.
+/// The contrast terms of one step (docs/model.md 9.2): collects the embeddings of all micro-batches
+/// of a replica, compares them with those of all replicas, and holds the embeddings' gradients
+/// until each micro-batch's backward asks for them. Lives where the last chunk of the model is.
 class BatchContrast {
  public:
   /// \param samples  of this replica. All else outlives this.

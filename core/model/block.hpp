@@ -11,8 +11,8 @@
 
 namespace accord {
 
-/// One transformer layer (spec 1.8): pre-norm, attention shared by all modalities, a feed-forward
-/// branch per modality, LayerScale and stochastic depth on both branches.
+/// One transformer layer (docs/model.md 1.8): pre-norm, attention shared by all modalities, a
+/// feed-forward branch per modality, LayerScale and stochastic depth on both branches.
 ///   x += scale1 * gamma_1 * attention(norm(x));   x += scale2 * gamma_2 * ffn_m(norm(x))
 /// Branches run on their BranchRows only; other rows pass through. Under sequence parallelism the
 /// stream and all that is saved of it are this rank's rows.

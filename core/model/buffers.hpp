@@ -1,7 +1,8 @@
 #pragma once
-// What the official modules keep beside their parameters (spec 1.11, buffers): index matrices and a
-// version, which follow from the configuration. Nothing here is computed from them; they are
-// compared when a foreign checkpoint is read and written where the official code expects them.
+// What the official modules keep beside their parameters (docs/model.md 1.11, buffers): index
+// matrices and a version, which follow from the configuration. Nothing here is computed from them;
+// they are compared when a foreign checkpoint is read and written where the official code expects
+// them.
 
 #include <string>
 #include <vector>

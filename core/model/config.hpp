@@ -14,7 +14,8 @@ namespace accord {
 /// sequence.
 using Modality = int;
 
-/// One transformer stack (spec 1.8). The decoder has no LayerScale, DropPath or position bias.
+/// One transformer stack (docs/model.md 1.8). The decoder has no LayerScale, DropPath or position
+/// bias.
 struct StackConfig {
   Index embed_dim = 0;
   Index layers = 0;
@@ -41,20 +42,21 @@ struct ModalityConfig {
   std::string name = "";     ///< "text": prefix of parameter names, metrics, shard groups
   std::string adapter = "";  ///< a family of modality/registry.cpp
 
-  // token (spec 1.2); positions and bucket_size are convolution's too, bucket_size a series'
+  // token (docs/model.md 1.2); positions and bucket_size are convolution's too, bucket_size a
+  // series'
   Index vocabulary = 50264;
   Index positions = 514;    ///< rows of the absolute position table (convolution: the decoder's)
   Index max_tokens = 70;    ///< tokens per item before the end mark
   Index bucket_size = 256;  ///< log buckets of the relative-position bias (convolution: 512)
 
-  // patch (spec 1.3); `patch` is a video's too
+  // patch (docs/model.md 1.3); `patch` is a video's too
   Index size = 256;  ///< side of the square input, pixels
   Index patch = 16;
   Index position_side = 0;  ///< patches along a side of the position table, which is resized at run
                             ///< time where pictures have others; 0: as many as they have
   StemKind stem = StemKind::hmlp;
 
-  // convolution (spec 1.4)
+  // convolution (docs/model.md 1.4)
   Index sample_rate = 16000;                         ///< samples per second
   double min_seconds = 1;                            ///< shorter items are repeated up to here
   double max_seconds = 15;                           ///< longer ones end here
@@ -72,7 +74,7 @@ struct ModalityConfig {
   /// Of each channel: the input is (x - mean) / std; empty: as it is.
   std::vector<double> mean = {}, std = {};
 
-  // masks (spec 3.5)
+  // masks (docs/model.md 3.5)
   MaskKind mask = MaskKind::uniform;
   double mask_ratio = 0;  ///< alone
   JointMask joint_mask = JointMask::complement;
@@ -82,13 +84,13 @@ struct ModalityConfig {
 /// Of a patch sequence: elements of one frame.
 Index frame_elements(ModalityConfig const& config);
 
-/// What a classification head reads of a pass (spec section 6).
+/// What a classification head reads of a pass (docs/model.md 6).
 enum class Pooling : std::uint8_t {
   attention,    ///< the tokens of a modality, but not its class token
   class_token,  ///< that alone
 };
 
-/// One [[objective]]: a term of the loss, L = sum weight * term (design.md, I1).
+/// One [[objective]]: a term of the loss, L = sum weight * term (docs/model.md 9.1).
 struct ObjectiveConfig {
   std::string name;               ///< metric "<name>_loss"
   std::string kind = "contrast";  ///< one of objective_families() (objective.hpp)
@@ -106,13 +108,13 @@ struct ObjectiveConfig {
       {};  ///< of the data, by class number; empty: they name none
 };
 
-/// Switches that reproduce the official code where the default deliberately differs ([parity], spec
-/// section 7).
+/// Switches that reproduce the official code where the default deliberately differs ([parity],
+/// docs/model.md 7).
 struct ParityConfig {
   bool decoder_key_mask = true;  ///< false: padded keys take part in decoder attention (Q4)
   bool audio_pad_zero = true;    ///< false: positional convolutions see padded frames (Q5, Q6)
   bool adam_epsilon_corrected =
-      true;  ///< false: epsilon beside the uncorrected square root (spec 4.1 a)
+      true;  ///< false: epsilon beside the uncorrected square root (docs/model.md 4.1 a)
 };
 
 struct LossConfig {
@@ -133,9 +135,9 @@ struct ModelConfig {
   std::vector<ObjectiveConfig> objectives;
   LossConfig loss;
   ParityConfig parity;
-  std::vector<std::string> frozen;  ///< prefixes (begins_with()) of parameters that do not train
-  std::vector<std::string>
-      no_decay;  ///< names that are not decayed beside biases and 1-D tensors (spec 4.2, Q7)
+  std::vector<std::string> frozen;    ///< prefixes (begins_with()) of parameters that do not train
+  std::vector<std::string> no_decay;  ///< names that are not decayed beside biases and 1-D tensors
+                                      ///< (docs/model.md 4.2, Q7)
 };
 
 /// -1 when there is none of that name.

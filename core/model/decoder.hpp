@@ -4,9 +4,9 @@
 
 namespace accord {
 
-/// The masked passes' decoder (spec 1.9): kept encoder outputs, projected, go back to their places
-/// among mask tokens; positions are added; a few layers without bias, LayerScale or DropPath
-/// follow; a head per modality predicts features.
+/// The masked passes' decoder (docs/model.md 1.9): kept encoder outputs, projected, go back to
+/// their places among mask tokens; positions are added; a few layers without bias, LayerScale or
+/// DropPath follow; a head per modality predicts features.
 class Decoder {
  public:
   /// How the rows of one modality are filled.

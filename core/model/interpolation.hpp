@@ -16,12 +16,12 @@ struct AxisMap {
   double at(Index i, Index j) const { return weights[static_cast<std::size_t>(i * from + j)]; }
 };
 
-/// Absolute positions (spec 1.3): cubic convolution with coefficient -0.75, half-pixel centres,
-/// clamped at the border, no antialiasing: torch.nn.functional.interpolate(mode = "bicubic",
-/// align_corners = false).
+/// Absolute positions (docs/model.md 1.3): cubic convolution with coefficient -0.75, half-pixel
+/// centres, clamped at the border, no antialiasing: torch.nn.functional.interpolate(mode =
+/// "bicubic", align_corners = false).
 AxisMap bicubic_axis(Index from, Index to);
 
-/// Offsets of a relative-position table (spec section 6): `from` = 2 w - 1 offsets of a grid of w
+/// Offsets of a relative-position table (docs/model.md 6): `from` = 2 w - 1 offsets of a grid of w
 /// patches are taken to lie at 0, +-1, +-(1 + q), +-(1 + q + q^2), ..., with q in [1.01, 1.5] such
 /// that the outermost meets the outermost of `to` = 2 w' - 1 offsets, so that near offsets keep
 /// their meaning and far ones are stretched. Between them runs the interpolating cubic spline

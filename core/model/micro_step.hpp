@@ -23,7 +23,7 @@ class MicroStep {
   enum class Passes : std::uint8_t {
     all,
     contrasted,  ///< only what the contrast needs, without gradient: the first of two passes over
-                 ///< the data (I2)
+                 ///< the data (docs/model.md 9.2)
   };
 
   MicroStep(Queue& queue, Model const& model, StepOptions const& options, MicroBatch const& batch,

@@ -11,9 +11,9 @@ namespace accord {
 
 /// The part of ONE-PEACE that one rank holds: chunks of the encoder, and with the last chunk what
 /// the objectives need: projections, a decoder, and what each kind of objective holds; with all
-/// parameters in one store under the official names (spec 1.11). The encoder's layers are split
-/// over the tensor group; what surrounds them, adapters, heads and decoder, every rank of it holds
-/// and computes alike.
+/// parameters in one store under the official names (docs/model.md 1.11). The encoder's layers are
+/// split over the tensor group; what surrounds them, adapters, heads and decoder, every rank of it
+/// holds and computes alike.
 class Model {
  public:
   /// \param tensor_group  ranks that share each layer; must outlive the model

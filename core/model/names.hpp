@@ -1,5 +1,5 @@
 #pragma once
-// Names that outside tools rely on (design: "Metrics").
+// Names that outside tools rely on (docs/model.md 9.4).
 
 #include <string>
 

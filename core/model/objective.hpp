@@ -65,7 +65,7 @@ struct BatchEmbeddings {
   std::vector<Tensor> dz;  ///< their gradients (accumulator type); empty where it does not train
 };
 
-/// All terms of one kind that need the embeddings of the whole global batch (design.md, I2).
+/// All terms of one kind that need the embeddings of the whole global batch (docs/model.md 9.2).
 class BatchObjective {
  public:
   virtual ~BatchObjective() = default;

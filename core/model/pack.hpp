@@ -72,8 +72,8 @@ struct BranchRows {
   Index own_count(Index stream_rows) const { return rows ? rows.size() : stream_rows; }
 };
 
-/// Stochastic depth (spec 1.8): layer l of L drops the branch of a sequence with rate * l / (L -
-/// 1), one draw per (position, pass, layer, branch).
+/// Stochastic depth (docs/model.md 1.8): layer l of L drops the branch of a sequence with rate * l
+/// / (L - 1), one draw per (position, pass, layer, branch).
 struct DropPath {
   double rate = 0;
   Index layers = 1;

@@ -1,6 +1,6 @@
 #pragma once
-// The grammar of official parameter names (spec 1.11): written and read here, known nowhere else.
-// With a modality <m>, such as "image", and a layer <l>:
+// The grammar of official parameter names (docs/model.md 1.11): written and read here, known
+// nowhere else. With a modality <m>, such as "image", and a layer <l>:
 //
 //   encoder_wrapper.<m>_adapter. ...                          what the family of adapters has
 //   encoder_wrapper.<m>_adapter.rel_pos_table_list.<l>.weight  0: of all layers, unless each has

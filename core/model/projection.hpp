@@ -5,7 +5,8 @@
 
 namespace accord {
 
-/// z = normalise(W f_cls + b): the embedding that contrast and retrieval compare (spec 1.9),
+/// z = normalise(W f_cls + b): the embedding that contrast and retrieval compare
+/// (docs/model.md 1.9),
 /// `<m>_proj`.
 class Projection {
  public:

@@ -8,8 +8,8 @@
 
 namespace accord {
 
-/// y = W3 LN(gelu(W0 x) * (W1 x)) + b3, the norm over the hidden width f (spec 1.8). Tensor
-/// parallel by width: W0, W1 split by rows, W3 by columns, the norm sharded. forward() and
+/// y = W3 LN(gelu(W0 x) * (W1 x)) + b3, the norm over the hidden width f (docs/model.md 1.8).
+/// Tensor parallel by width: W0, W1 split by rows, W3 by columns, the norm sharded. forward() and
 /// backward() run inside the region, on partial sums: the block enters and leaves it once for the
 /// rows of all modalities, and adds the bias outside.
 class GegluFfn {

@@ -13,7 +13,7 @@ bool begins_with(std::string const& name, std::string const& prefix);
 bool begins_with_one_of(std::string const& name, std::vector<std::string> const& prefixes);
 
 /// Adds parameters under a name prefix, as ones of a part of the model, and decides once, for all
-/// of them, which train and which are decayed (spec 4.2).
+/// of them, which train and which are decayed (docs/model.md 4.2).
 class ParameterScope {
  public:
   /// Which parameters do not train (begins_with()) and which are not decayed (whole names): from
@@ -72,7 +72,7 @@ class ParameterScope {
   ParameterPart part_ = {};
 };
 
-/// Initial values of common kinds (spec 1.10).
+/// Initial values of common kinds (docs/model.md 1.10).
 inline Init linear_init(Index in) { return {Init::Kind::truncated_normal, 0, in, true}; }
 inline Init embedding_init() { return {Init::Kind::truncated_normal, 0, 0, false}; }
 inline Init constant_init(double value) { return {Init::Kind::constant, value, 0, false}; }

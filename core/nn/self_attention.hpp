@@ -10,9 +10,9 @@
 namespace accord {
 
 /// y = Wo LN(concat_heads softmax(q k^T / sqrt(head_dim) + bias) v) + bo with q = Wq a + bq, k = Wk
-/// a, v = Wv a + bv (spec 1.8: no bias on k; the norm inside, over all heads, is the paper's
-/// sub-LN). Tensor parallel by heads: q, k, v split by rows, Wo by columns, the norm sharded, bo
-/// added after the sum.
+/// a, v = Wv a + bv (docs/model.md 1.8: no bias on k; the norm inside, over all heads, is the
+/// paper's sub-LN). Tensor parallel by heads: q, k, v split by rows, Wo by columns, the norm
+/// sharded, bo added after the sum.
 class SelfAttention {
  public:
   struct Saved {

@@ -6,7 +6,7 @@
 
 namespace accord {
 
-/// One vector of all tokens of a sample (spec section 6, `attn_pooling_func`): per head a learned
+/// One vector of all tokens of a sample (docs/model.md 6, `attn_pooling_func`): per head a learned
 /// query, y = Wo concat_heads softmax(q . K x) (V x + bv) + bo. No bias on K, and no 1 / sqrt(head
 /// width) on the logits.
 class AttentionPooling {

@@ -9,7 +9,7 @@
 
 namespace accord {
 
-/// From the features of a pass to logits of classes (spec section 6, `classify_head`): the tokens
+/// From the features of a pass to logits of classes (docs/model.md 6, `classify_head`): the tokens
 /// of one modality but its class token, pooled by attention and normalised, or the class token as
 /// it is; then Linear d -> 2 d, LayerNorm, GELU, Linear 2 d -> classes.
 class ClassifyHead {

@@ -5,7 +5,7 @@
 
 namespace accord {
 
-/// y = x Phi(x), the exact erf form (spec section 0).   x, y of one shape; y may be x.
+/// y = x Phi(x), the exact erf form (docs/model.md 0).   x, y of one shape; y may be x.
 void gelu_forward(Queue& queue, ConstView x, View y);
 /// dx = dy gelu'(x), overwritten; dx may be dy.
 void gelu_backward(Queue& queue, ConstView dy, ConstView x, View dx);

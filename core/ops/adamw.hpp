@@ -7,7 +7,7 @@
 
 namespace accord {
 
-/// Where epsilon stands (spec 4.1).
+/// Where epsilon stands (docs/model.md 4.1).
 enum class EpsilonForm : std::uint8_t {
   corrected,    ///< beside the square root of the bias-corrected second moment (apex)
   uncorrected,  ///< beside that of the raw one (the official CPU code): for comparison only
@@ -26,7 +26,8 @@ struct AdamwStep {
   double upper = std::numeric_limits<double>::infinity();
 };
 
-/// With g = gradient_scale * gradient, t = step and w the value before the step (spec 4.1):
+/// With g = gradient_scale * gradient, t = step and w the value before the step
+/// (docs/model.md 4.1):
 ///   m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
 ///   w = w - lr * weight_decay * w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 /// and in the uncorrected form the last fraction is

@@ -1,5 +1,6 @@
 #pragma once
-// Multi-head self-attention over packed sequences with relative-position bias (spec 1.5, 1.7, 1.8):
+// Multi-head self-attention over packed sequences with relative-position bias
+// (docs/model.md 1.5, 1.7, 1.8):
 //   p = softmax(q k^T head_dim^-1/2 + bias),  o = p v,  per sequence and head.
 // bias(i, j) = table[bucket[position i, position j], head] where i and j are of one modality, else
 // 0.

@@ -24,7 +24,7 @@ void check_tile(ConstView q, ConstView k, ConstView scale, ConstView targets,
 void check_smoothing(ContrastShape const& shape) {
   ACCORD_CHECK(shape.label_smoothing >= 0 && shape.label_smoothing < 1 &&
                    (shape.label_smoothing == 0 || shape.keys > 1),
-               "contrast: label smoothing {} needs at least two keys, {} given (spec Q12)",
+               "contrast: label smoothing {} needs at least two keys, {} given (docs/model.md Q12)",
                shape.label_smoothing, shape.keys);
 }
 

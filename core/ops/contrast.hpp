@@ -3,8 +3,8 @@
 // stored.
 //   logit_ij = scale * q_i . k_j;   loss_i = lse_i - (1 - e) logit_i,target - e / (V - 1) * sum_{j
 //   != target} logit_ij
-// with label smoothing e and V keys in all (spec 2.1, 2.2). Serves ITC over the global batch and
-// the denoising terms. Tiles are merged in the order of the calls.
+// with label smoothing e and V keys in all (docs/model.md 2.1, 2.2). Serves ITC over the global
+// batch and the denoising terms. Tiles are merged in the order of the calls.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/tensor.hpp"
@@ -36,7 +36,8 @@ void contrast_forward(Queue& queue, ConstView q, ConstView k, ConstView scale, C
                       ContrastShape const& shape, ContrastState& state);
 /// After the last tile: lse [m]; loss [1] += weight * sum_i loss_i; correct [1] += number of
 /// queries whose best_index is their target (empty: not wanted). All accumulator type.
-/// \throws Error for label smoothing with fewer than two keys: its share would be 0 / 0 (spec Q12).
+/// \throws Error for label smoothing with fewer than two keys: its share would be 0 / 0
+/// (docs/model.md Q12).
 void contrast_finish(Queue& queue, ContrastState const& state, ConstView targets,
                      ContrastShape const& shape, double weight, View lse, View loss, View correct);
 /// With d_ij = weight * (exp(logit_ij - lse_i) - smoothed target_ij), recomputed tile by tile:

@@ -15,7 +15,7 @@ namespace accord {
 void cross_entropy(Queue& queue, ConstView logits, ConstView labels, double label_smoothing,
                    double share, double weight, View loss, View correct, View dlogits);
 /// loss_i = -sum_c [t_ic log s(logit_ic) + (1 - t_ic) log(1 - s(logit_ic))], s the logistic
-/// function, for samples of any number of classes (spec section 6). Right is a prediction that is
+/// function, for samples of any number of classes (docs/model.md 6). Right is a prediction that is
 /// one of the sample's classes.   targets uint8 [m, classes]: 0 or 1
 void binary_cross_entropy(Queue& queue, ConstView logits, ConstView targets, double share,
                           double weight, View loss, View correct, View dlogits);

@@ -1,7 +1,7 @@
 #pragma once
-// Convolution along packed sequences, each channel group by itself (spec 1.4, convolutional
-// positions): y[t, o] = sum_k sum_c weight[o, c, k] x[t + k - K / 2, group(o) C + c], where a row
-// outside the sequence of row t counts as zero.
+// Convolution along packed sequences, each channel group by itself (docs/model.md 1.4,
+// convolutional positions): y[t, o] = sum_k sum_c weight[o, c, k] x[t + k - K / 2, group(o) C + c],
+// where a row outside the sequence of row t counts as zero.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

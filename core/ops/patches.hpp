@@ -15,7 +15,7 @@ struct PatchLayout {
   Index kernel =
       4;  ///< side of the first convolution: 4 (hMLP: patch = 4 * 2 * 2) or patch (plain)
   std::array<double, 3> mean{0.48145466, 0.4578275,
-                             0.40821073};  ///< of CLIP (spec 3.3), for uint8 pixels
+                             0.40821073};  ///< of CLIP (docs/model.md 3.3), for uint8 pixels
   std::array<double, 3> deviation{0.26862954, 0.26130258, 0.27577711};
 };
 

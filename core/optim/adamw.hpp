@@ -12,14 +12,15 @@ namespace accord {
 /// Names of the state that AdamW keeps of each element, as the op has them and a checkpoint.
 inline constexpr std::array<std::string_view, 2> adamw_states = {"exp_avg", "exp_avg_sq"};
 
-/// What [optimizer] says (spec 4.1), with the defaults of all who ask for AdamW. clip_norm <= 0: no
-/// clipping.
+/// What [optimizer] says (docs/model.md 4.1), with the defaults of all who ask for AdamW. clip_norm
+/// <= 0: no clipping.
 struct AdamwOptions {
   double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8;
   double weight_decay = 0.05;
   double clip_norm = 3;
   EpsilonForm epsilon_form = EpsilonForm::corrected;
-  /// Factor on the learning rate per parameter id (layer-wise decay, spec 4.8); empty: 1 for all.
+  /// Factor on the learning rate per parameter id (layer-wise decay, docs/model.md 4.8); empty: 1
+  /// for all.
   std::vector<double> learning_rate_scale = {};
 };
 

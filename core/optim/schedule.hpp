@@ -4,8 +4,8 @@
 
 namespace accord {
 
-/// The learning rate over a run (`adjust_cosine`, spec 4.3): a linear warm-up from the minimum,
-/// then half a cosine down to the minimum, which is held from `steps` on (quirk Q14).
+/// The learning rate over a run (`adjust_cosine`, docs/model.md 4.3): a linear warm-up from the
+/// minimum, then half a cosine down to the minimum, which is held from `steps` on (quirk Q14).
 struct Schedule {
   double learning_rate = 5e-4;  ///< highest
   double min_learning_rate = 1e-6;

@@ -8,7 +8,7 @@ namespace accord {
 
 /// Which initial values a run starts from ([train] init).
 enum class InitMode : std::uint8_t {
-  official,  ///< spec 1.10
+  official,  ///< docs/model.md 1.10
   fan_in,    ///< as official, Linear weights normal with std 1/sqrt(fan_in): small widths hardly
              ///< learn without it
   dense,  ///< every parameter random, LayerScale around 0.3: for tests that must see every gradient

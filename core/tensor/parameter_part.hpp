@@ -16,7 +16,7 @@ struct ParameterPart {
     position_table,  ///< a row for each position: may be resized
     bias_table,      ///< a row for each bucket of relative positions: may be resized, or be shared
     class_head,      ///< for the same classes it takes the weights, for others it begins anew
-    temperature,     ///< of a contrast: it begins anew (spec 2.4)
+    temperature,     ///< of a contrast: it begins anew (docs/model.md 2.4)
   };
   Kind kind = Kind::weights;
   std::string modality = "";  ///< whose it is; empty: of all

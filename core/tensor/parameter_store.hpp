@@ -12,7 +12,7 @@
 
 namespace accord {
 
-/// How initial values are drawn (spec 1.10); InitMode may overrule.
+/// How initial values are drawn (docs/model.md 1.10); InitMode may overrule.
 struct Init {
   enum class Kind : std::uint8_t {
     truncated_normal,  ///< normal(0, 0.02) cut at +-0.02
@@ -38,7 +38,7 @@ struct ParameterSpec {
   Distribution distribution = Distribution::replicated;
   int split_dimension = 0;  ///< 0 or 1: the dimension cut over the group when distribution is split
   bool trainable = true;
-  bool decay = true;  ///< weight decay applies (spec 4.2)
+  bool decay = true;  ///< weight decay applies (docs/model.md 4.2)
   ParameterBounds bounds = {};
   ParameterPart part = {};
 };

@@ -1,4 +1,4 @@
-// Tab-separated tables (spec 3.1): one header line, then one sample per line.
+// Tab-separated tables (docs/model.md 3.1): one header line, then one sample per line.
 
 #include <fmt/format.h>
 

@@ -44,7 +44,7 @@ Sound decode_sound(std::span<std::byte const> bytes, SoundLimits const& limits =
 /// damage to the samples is not seen.
 SoundShape sound_shape(std::span<std::byte const> bytes, SoundLimits const& limits = {});
 
-/// How a sound becomes the input of the model (spec 3.4).
+/// How a sound becomes the input of the model (docs/model.md 3.4).
 struct WaveformSpec {
   Index rate = 16000;       ///< samples per second of the result
   double min_seconds = 1;   ///< shorter ones are repeated up to here

@@ -12,7 +12,7 @@ namespace accord::io {
 struct CropSpec {
   enum class Kind : std::uint8_t {
     resize,          ///< the whole picture, its sides squashed to a square
-    random_resized,  ///< a random part (spec 3.3)
+    random_resized,  ///< a random part (docs/model.md 3.3)
     shift,           ///< the whole, then moved by whole pixels; what comes in is white
   };
   Kind kind = Kind::resize;
@@ -21,9 +21,10 @@ struct CropSpec {
   int max_shift = 0;  ///< shift: at most so many pixels of the output, each way
 };
 
-/// The random part of spec 3.3, computed in double: up to ten tries of (area, ratio), taken if it
-/// fits and then placed (top, then left); else the central part with the ratio clamped to the
-/// interval. Draws are numbered as they are made, from 0, in stream 0. `draws` has Purpose::crop.
+/// The random part of docs/model.md 3.3, computed in double: up to ten tries of (area, ratio),
+/// taken if it fits and then placed (top, then left); else the central part with the ratio clamped
+/// to the interval. Draws are numbered as they are made, from 0, in stream 0. `draws` has
+/// Purpose::crop.
 Box random_resized_box(Index width, Index height, CropSpec const& spec, Draws const& draws,
                        std::uint64_t position);
 

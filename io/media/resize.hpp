@@ -1,5 +1,5 @@
 #pragma once
-// Bicubic resampling of 8-bit RGB, equal to Pillow's in every bit (spec 3.3).
+// Bicubic resampling of 8-bit RGB, equal to Pillow's in every bit (docs/model.md 3.3).
 
 #include <array>
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// Captions as the model sees them (spec 3.2, process_text).
+// Captions as the model sees them (docs/model.md 3.2, process_text).
 
 #include <cstddef>
 #include <limits>

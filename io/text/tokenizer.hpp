@@ -1,5 +1,5 @@
 #pragma once
-// Captions to rows of the model's vocabulary and back (design.md section 2, spec 3.2).
+// Captions to rows of the model's vocabulary and back (docs/model.md 3.2).
 
 #include <cstdint>
 #include <map>
@@ -46,9 +46,9 @@ class Tokenizer {
   /// <unk>; bytes that are not UTF-8 appear as they are.
   std::string decode(std::vector<std::int32_t> const& rows) const;
 
-  /// Whether a row can begin a word, the unit of text masks (spec 3.5): special rows and dictionary
-  /// fillers, and what starts with a blank; of words, every row.
-  /// \pre 0 <= row < vocabulary()
+  /// Whether a row can begin a word, the unit of text masks (docs/model.md 3.5): special rows and
+  /// dictionary fillers, and what starts with a blank; of words, every row. \pre 0 <= row <
+  /// vocabulary()
   virtual bool word_start(std::int32_t row) const = 0;
   virtual Index vocabulary() const = 0;
 

@@ -12,7 +12,7 @@ namespace accord::parallel {
 /// Sums the gradients of a step over all ranks that hold a share of them: over data-parallel ranks
 /// by buckets while backward still runs; over the pipeline where stages share a parameter; over
 /// tensor-parallel ranks where sequence parallelism left partial sums. Summed, never averaged: each
-/// rank's loss is already divided by the global counts (I1).
+/// rank's loss is already divided by the global counts (docs/model.md 9.1).
 ///
 /// Per step, on every rank alike:
 ///   ready(flat_begin) any number of times during the last backward, then finish().

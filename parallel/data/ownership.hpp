@@ -8,7 +8,7 @@
 
 namespace accord::parallel {
 
-/// Which rank updates, counts and saves what (design: "Ownership"). Data-parallel rank d owns the
+/// Which rank updates, counts and saves what (docs/model.md 9.5). Data-parallel rank d owns the
 /// d-th part of each bucket. Of what several tensor- or pipeline-parallel ranks hold, each updates
 /// its own copy, and the one of the lowest coordinate is primary: it alone counts in the gradient
 /// norm and goes into checkpoints.

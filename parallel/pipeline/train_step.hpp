@@ -10,13 +10,13 @@
 
 namespace accord::parallel {
 
-/// Forward and backward of one step over a replica's micro-batches (design.md, I2), carried out by
-/// its pipeline stages; one stage is the pipeline that has no messages. With one micro-batch: one
-/// forward, the contrast over the global batch, one backward. With several the data are gone over
-/// twice: embeddings of all first, then the contrast, then each micro-batch again by the schedule,
-/// with its embeddings' gradients injected; counter-based draws make the second forward equal the
-/// first. Gradients are added to the model's store; they are this replica's share, already divided
-/// by global counts, and must be summed over the data-parallel group.
+/// Forward and backward of one step over a replica's micro-batches (docs/model.md 9.2), carried out
+/// by its pipeline stages; one stage is the pipeline that has no messages. With one micro-batch:
+/// one forward, the contrast over the global batch, one backward. With several the data are gone
+/// over twice: embeddings of all first, then the contrast, then each micro-batch again by the
+/// schedule, with its embeddings' gradients injected; counter-based draws make the second forward
+/// equal the first. Gradients are added to the model's store; they are this replica's share,
+/// already divided by global counts, and must be summed over the data-parallel group.
 class TrainStep {
  public:
   /// All outlive the step. The model holds the chunks of this rank's stage.

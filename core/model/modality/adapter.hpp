@@ -20,9 +20,9 @@ struct RowPlacement {
 };
 
 /// What turns one modality's items into rows of the encoder's input, u = token embedding + position
-/// (spec 1.2 - 1.4). Items are embedded once per micro-batch by prepare(); every pass then takes
-/// the rows it keeps with place(). Parameters live in the store the adapter was built with, under
-/// the scope `<modality>_adapter`.
+/// (docs/model.md 1.2 - 1.4). Items are embedded once per micro-batch by prepare(); every pass then
+/// takes the rows it keeps with place(). Parameters live in the store the adapter was built with,
+/// under the scope `<modality>_adapter`.
 class Adapter {
  public:
   /// What backward needs of one micro-batch. Each family derives its own.

@@ -9,10 +9,10 @@
 
 namespace accord {
 
-/// The relative-position bias of one modality (spec 1.5): tables with a row per bucket and a column
-/// per head, and the buckets that the adapter's family gives. In pretraining all layers use one
-/// table, so every pipeline stage holds it, wherever the adapter itself lives; when fine-tuning
-/// each layer may have its own (spec section 6), held with the layer.
+/// The relative-position bias of one modality (docs/model.md 1.5): tables with a row per bucket and
+/// a column per head, and the buckets that the adapter's family gives. In pretraining all layers
+/// use one table, so every pipeline stage holds it, wherever the adapter itself lives; when
+/// fine-tuning each layer may have its own (docs/model.md 6), held with the layer.
 class BiasTable {
  public:
   /// \param scope  `<wrapper>.<modality>_adapter`

@@ -294,7 +294,7 @@ AdapterFamily const convolution_family = {
           return InputSpec{DType::float32, 0};
         },
     .tokens = tokens_of,
-    .prompt = "This is a sound of {}",  // of ESC-50 (spec 5.2)
+    .prompt = "This is a sound of {}",  // of ESC-50 (docs/model.md 5.2)
     .make = [](AdapterContext const& context,
                ModalityConfig const& config) -> std::unique_ptr<Adapter> {
       return std::make_unique<ConvolutionAdapter>(context, config);

@@ -8,10 +8,10 @@
 
 namespace accord {
 
-/// Convolutional positions (spec 1.4, `embed_positions`): a few layers of grouped convolution with
-/// bias over the features of a sequence, which counts as zero beyond its ends, each followed by a
-/// norm without affine part and GELU. x and the result are [rows, d]; sequence s has rows
-/// [offsets[s], offsets[s + 1]), offsets int32.
+/// Convolutional positions (docs/model.md 1.4, `embed_positions`): a few layers of grouped
+/// convolution with bias over the features of a sequence, which counts as zero beyond its ends,
+/// each followed by a norm without affine part and GELU. x and the result are [rows, d]; sequence s
+/// has rows [offsets[s], offsets[s + 1]), offsets int32.
 class ConvolutionPositions {
  public:
   struct Saved {

@@ -9,9 +9,9 @@
 
 namespace accord {
 
-/// Samples to frame features [frames, d] (spec 1.4, `embed_audios`): convolutions without padding
-/// or bias, each followed by a norm over its channels and GELU; then a norm and a projection. Items
-/// lie back to back, each with its own length; rows are frames, columns channels.
+/// Samples to frame features [frames, d] (docs/model.md 1.4, `embed_audios`): convolutions without
+/// padding or bias, each followed by a norm over its channels and GELU; then a norm and a
+/// projection. Items lie back to back, each with its own length; rows are frames, columns channels.
 class ConvolutionStem {
  public:
   /// The convolutions' inputs are computed again in backward, from what they were made of.

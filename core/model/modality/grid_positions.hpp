@@ -4,9 +4,9 @@
 
 namespace accord {
 
-/// Absolute positions of a square grid of patches behind a class token, `pos_embed` (spec 1.3). A
-/// table of another grid is resized each time it is used (interpolation.hpp), so that one table
-/// serves every resolution and stays what is trained.
+/// Absolute positions of a square grid of patches behind a class token, `pos_embed`
+/// (docs/model.md 1.3). A table of another grid is resized each time it is used
+/// (interpolation.hpp), so that one table serves every resolution and stays what is trained.
 class GridPositions {
  public:
   /// \param table_side, side  patches along a side: of the table, and of the pictures

@@ -131,7 +131,7 @@ MaskFlags block_mask(Index count, double ratio, MaskDraws const& source) {
   constexpr Index kSpan = 5;
   DrawSequence draws(source);
   MaskFlags flags(static_cast<std::size_t>(count), 0);
-  // This order of the product decides the floor where it is close (spec 3.5).
+  // This order of the product decides the floor where it is close (docs/model.md 3.5).
   Index const blocks = static_cast<Index>(
       std::floor(static_cast<double>(count) * ((ratio + 0.1) / static_cast<double>(kSpan))));
   for (Index i = 0; i < blocks; ++i) {

@@ -1,6 +1,6 @@
 #pragma once
-// Which tokens of a sample the masked passes hide (spec 3.5). Pure functions of the draws: the same
-// mask comes out on any rank, in any order and after a resume.
+// Which tokens of a sample the masked passes hide (docs/model.md 3.5). Pure functions of the draws:
+// the same mask comes out on any rank, in any order and after a resume.
 
 #include <cstdint>
 #include <span>

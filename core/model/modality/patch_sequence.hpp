@@ -16,7 +16,7 @@ namespace accord {
 /// zeros. Patches are in the order of time, row, column. W runs once per item, whatever the number
 /// of passes. Relative-position bias: of a series logarithmic in distance, of a video a table of
 /// the offsets in (time, row, column).
-/// Not in ONE-PEACE; after its patch and token families (spec 1.2, 1.3).
+/// Not in ONE-PEACE; after its patch and token families (docs/model.md 1.2, 1.3).
 extern AdapterFamily const patch_sequence_family;
 
 }  // namespace accord

@@ -9,7 +9,7 @@
 namespace accord {
 namespace {
 
-// g of spec 1.5: odd, the identity up to m = beta / 2, then logarithmic.
+// g of docs/model.md 1.5: odd, the identity up to m = beta / 2, then logarithmic.
 Index log_distance(Index r, Index beta) {
   Index const m = beta / 2, a = std::abs(r);
   if (a <= m) return r;

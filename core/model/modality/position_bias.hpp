@@ -1,6 +1,6 @@
 #pragma once
-// Which row of a relative-position table biases query i against key j (spec 1.5). Positions count
-// the class token as 0.
+// Which row of a relative-position table biases query i against key j (docs/model.md 1.5).
+// Positions count the class token as 0.
 
 #include <cstdint>
 #include <vector>

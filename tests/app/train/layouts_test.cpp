@@ -1,5 +1,5 @@
-// What is computed does not depend on ranks and micro-batches (design.md, I1), through the whole
-// program: real data, mpirun, metrics and checkpoints, float64, tiny-vl.toml.
+// What is computed does not depend on ranks and micro-batches (docs/model.md 9.1), through the
+// whole program: real data, mpirun, metrics and checkpoints, float64, tiny-vl.toml.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Killed at random moments and started again, a run gives bitwise the metrics of one that never
-// stopped (design.md, I3).
+// stopped (docs/model.md 9.3).
 
 #include <gtest/gtest.h>
 

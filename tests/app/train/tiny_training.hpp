@@ -34,8 +34,8 @@ RunResult run_from_start(parallel::GroupCommunicator& world, Config const& confi
 /// On one rank, without MPI.
 RunResult run_alone(Config const& config, int steps);
 
-/// I1: loss, terms, norm and every gradient to 1e-11 (relative L2, floor 1e-14 of the whole),
-/// weights to 1e-10.
+/// docs/model.md 9.1: loss, terms, norm and every gradient to 1e-11 (relative L2, floor 1e-14 of
+/// the whole), weights to 1e-10.
 void expect_equal_to_rounding(RunResult const& got, RunResult const& want);
 void expect_bitwise_equal(RunResult const& got, RunResult const& want);
 

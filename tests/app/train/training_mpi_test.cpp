@@ -1,4 +1,4 @@
-// Design I1 and I2: what a step computes does not depend on ranks and micro-batches.
+// docs/model.md 9.1 and 9.2: what a step computes does not depend on ranks and micro-batches.
 #include "app/train/training.hpp"
 
 #include <gtest/gtest.h>

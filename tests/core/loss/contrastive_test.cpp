@@ -32,7 +32,7 @@ ContrastBatch random_batch(Index batch, Index width) {
   return in;
 }
 
-/// The formulas of spec 2.1 over the whole matrix of logits.
+/// The formulas of docs/model.md 2.1 over the whole matrix of logits.
 ContrastOutcome plain(ContrastBatch const& in, double smoothing, bool exact) {
   Index const n = in.batch, d = in.width;
   std::vector<double> products(n * n);

@@ -12,7 +12,7 @@ std::int32_t at(BucketMatrix const& m, Index i, Index j) {
 }
 }  // namespace
 
-// Values of spec 1.5, made with the official code.
+// Values of docs/model.md 1.5, made with the official code.
 TEST(LogBuckets, FollowTheSpecifiedDistances) {
   BucketMatrix const text = log_buckets(1024, 256);
   auto g = [&](Index r) { return at(text, r + 1 > 1023 ? 1023 : r + 1, 1) - 255; };

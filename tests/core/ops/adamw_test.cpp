@@ -124,7 +124,7 @@ TEST(AdamwUpdate, OfCudaGivesTheMasterRoundedToBFloat16) {
 
 TEST(AdamwUpdate, PutsEpsilonWhereTheFormSays) {
   // |g| = 1e-9 at t = 1 with beta2 = 0.98: the official CPU form's step is 6.5 times smaller
-  // (spec 4.1).
+  // (docs/model.md 4.1).
   AdamwStep step = usual_step(1);
   auto const first_step = [&](EpsilonForm form) {
     step.epsilon_form = form;

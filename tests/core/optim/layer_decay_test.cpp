@@ -20,7 +20,7 @@ class LayerDecay : public ::testing::Test {
   ParameterStore store;
 };
 
-// The values of spec 4.8.
+// The values of docs/model.md 4.8.
 TEST_F(LayerDecay, GivesThePublishedRatesForNineTenths) {
   EXPECT_NEAR(scale_at(0, 0.9), 0.01330, 5e-6);
   EXPECT_NEAR(scale_at(1, 0.9), 0.01478, 5e-6);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr Schedule stage1{5e-4, 1e-6, 3000, 200000};
 
-TEST(Schedule, GivesThePublishedValuesOfStageOne) {  // spec 4.3
+TEST(Schedule, GivesThePublishedValuesOfStageOne) {  // docs/model.md 4.3
   EXPECT_DOUBLE_EQ(learning_rate_at(stage1, 0), 1e-6);
   EXPECT_NEAR(learning_rate_at(stage1, 1), 1.16633e-6, 0.5e-11);
   EXPECT_NEAR(learning_rate_at(stage1, 1500), 2.505e-4, 1e-15);

@@ -65,7 +65,7 @@ Moments moments_of(InitMode mode, ParameterSpec const& spec, Index count) {
   return result;
 }
 
-TEST(InitialValue, OfALinearWeightIsANormalCutAtOneSigma) {  // spec 1.10
+TEST(InitialValue, OfALinearWeightIsANormalCutAtOneSigma) {  // docs/model.md 1.10
   ParameterSpec const spec{
       .name = "w", .shape = {400, 1000}, .init = {.fan_in = 1000, .linear = true}};
   Moments const m = moments_of(InitMode::official, spec, 400000);

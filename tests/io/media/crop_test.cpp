@@ -23,7 +23,7 @@ std::vector<std::uint8_t> crop(Image const& image, CropSpec const& spec, std::ui
 
 }  // namespace
 
-// Boxes from a program of its own, after spec 3.3 and the published Philox.
+// Boxes from a program of its own, after docs/model.md 3.3 and the published Philox.
 TEST(RandomResizedBox, IsAFixedFunctionOfSeedAndPosition) {
   CropSpec const spec{.kind = CropSpec::Kind::random_resized};
   EXPECT_EQ(random_resized_box(131, 97, spec, draws, 0), (Box{2, 1, 120, 96}));

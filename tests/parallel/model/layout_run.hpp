@@ -1,7 +1,7 @@
 #pragma once
 // Training steps of a tiny model on any arrangement of ranks, and their comparison with one rank
-// (design.md, I1): weights that make every gradient count, drop-path, captions of unequal length,
-// float64, and a first learning rate that moves.
+// (docs/model.md 9.1): weights that make every gradient count, drop-path, captions of unequal
+// length, float64, and a first learning rate that moves.
 
 #include <map>
 #include <string>
@@ -70,7 +70,7 @@ struct LayoutErrors {
 std::string to_string(LayoutErrors const& errors);
 
 /// Expects every loss term, the gradient norm, every gradient tensor and, after the last step,
-/// every parameter to be those of `want`; by default within the tolerances of I1.
+/// every parameter to be those of `want`; by default within the default tolerance.
 LayoutErrors expect_equal(LayoutResult const& got, LayoutResult const& want,
                           Tolerance const& tolerance = {});
 
