@@ -77,7 +77,7 @@ SigmoidOutcome plain_sigmoid(SigmoidBatch const& in, bool exact) {
 struct SigmoidRun {
   Backend backend = Backend::reference;
   DType dtype = DType::float64;
-  ContrastOptions options;
+  ContrastOptions options = {};
   bool freeze_b = false;
 };
 

@@ -51,7 +51,7 @@ std::set<Pair> pairs_of(std::vector<LayoutCell> const& cells) {
   return pairs;
 }
 
-bool legal(Layout const& layout, std::string const& kind) {
+bool legal(Layout const& layout, std::string_view kind) {
   if (kind != "contrast" && layout.zero != Zero::sharded) return false;
   MeshShape const& mesh = layout.mesh;
   if (mesh.data * mesh.pipeline * mesh.tensor > most_ranks) return false;
@@ -72,7 +72,8 @@ Index parts_of(LayoutCell const& cell) {
 std::string to_string(LayoutCell const& cell) {
   return to_string(cell.layout) +
          (cell.gradient == ContrastGradient::exact ? " exact" : " anchor") +
-         (cell.stage == 1 ? "" : " stage2") + (cell.kind == "contrast" ? "" : " " + cell.kind);
+         (cell.stage == 1 ? "" : " stage2") +
+         (cell.kind == "contrast" ? "" : fmt::format(" {}", cell.kind));
 }
 
 LayoutRun matrix_run(LayoutCell const& cell) {
@@ -91,7 +92,7 @@ LayoutRun matrix_run(LayoutCell const& cell) {
 }
 
 LayoutResult const& one_rank(LayoutCell const& cell) {
-  static std::map<std::tuple<Index, ContrastGradient, int, std::string>, LayoutResult> results;
+  static std::map<std::tuple<Index, ContrastGradient, int, std::string_view>, LayoutResult> results;
   auto const [result, added] =
       results.try_emplace({parts_of(cell), cell.gradient, cell.stage, cell.kind});
   if (added) result->second = run_layout(Layout{}, matrix_run(cell));

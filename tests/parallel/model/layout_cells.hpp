@@ -2,6 +2,7 @@
 // Which layouts are compared with one rank: every composition of the axes that is legal on at most
 // eight ranks, and a few of them that together hold every pair of values.
 
+#include <string_view>
 #include <vector>
 
 #include "tests/parallel/model/layout_run.hpp"
@@ -11,8 +12,8 @@ namespace accord::parallel {
 struct LayoutCell {
   Layout layout;
   ContrastGradient gradient = ContrastGradient::exact;
-  int stage = 1;                  ///< 2: sounds join, what stage 1 trained is frozen
-  std::string kind = "contrast";  ///< of what is compared over the global batch
+  int stage = 1;                       ///< 2: sounds join, what stage 1 trained is frozen
+  std::string_view kind = "contrast";  ///< of what is compared over the global batch
 };
 std::string to_string(LayoutCell const& cell);
 
