@@ -144,7 +144,7 @@ TEST_F(Tensorboard, ReadsBackByTheFormatsDescription) {
   EventFile(path_, 300).write({{"step", std::int64_t{1} << 40}, {"i2t_r1", 12.5}}, "validation/");
   std::vector<StoredEvent> const events = read_events(path_);
   ASSERT_EQ(events.size(), 302u);
-  EXPECT_EQ(events[0].version, "brain.StoredEvent:2");
+  EXPECT_EQ(events[0].version, "brain.Event:2");
   EXPECT_GT(events[0].wall_time, 1.7e9);
   EXPECT_EQ(events[300].step, 300u);
   EXPECT_EQ(events[300].scalars, (std::map<std::string, float>{{"loss", 30.0f}, {"epoch", 150}}));
