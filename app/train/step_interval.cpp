@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/model/objective.hpp"
+
 namespace accord::app {
 
 void StepInterval::add(StepReport const& report) {
