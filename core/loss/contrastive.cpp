@@ -147,6 +147,7 @@ ContrastResult contrast_ring(Queue& queue, Communicator& group, ConstView z_a, C
   ContrastResult result = zero_result(queue, z_a.dtype());
   Direction a2b(queue, group, z_a, scale, options), b2a(queue, group, z_b, scale, options);
 
+  // Both sides travel in one block: one message a hop, and each hop serves both directions.
   Sides const features(rows, true, true);
   Tensor blocks[2] = {Tensor(queue, z_a.dtype(), {features.rows(), width}), Tensor()};
   if (group.size() > 1) blocks[1] = Tensor(queue, z_a.dtype(), {features.rows(), width});
@@ -170,9 +171,12 @@ ContrastResult contrast_ring(Queue& queue, Communicator& group, ConstView z_a, C
     a2b.backward(queue, owner * rows, features.b(block), options.weight, dz_a, dkeys_b, dscale);
     b2a.backward(queue, owner * rows, features.a(block), options.weight, dz_b, dkeys_a, dscale);
   };
+  // The features go round once more: a gradient needs the log-sum-exp over all keys, known only
+  // now, and every key again, for logits were not kept.
   start();
   Sides const trained(rows, static_cast<bool>(dz_a), static_cast<bool>(dz_b));
   if (options.gradient == ContrastGradient::anchor || trained.rows() == 0) {
+    // Keys are constants: nothing has to find its way back to its owner.
     turn(queue, group, blocks, [&](int owner, ConstView block) { backward(owner, block, {}, {}); });
     return result;
   }

@@ -22,6 +22,8 @@ void turn(Queue& queue, Communicator& group, Tensor (&blocks)[2], Visit&& visit)
   for (int hop = 0; hop < size; ++hop) {
     Tensor const& here = blocks[hop % 2];
     std::unique_ptr<Request> arriving;
+    // The block at hand is sent on while it is read, the other one is free for what comes: two
+    // blocks, whatever the number of ranks. The last hop sends nothing: all have seen it.
     if (hop + 1 < size)
       arriving = group.start_send_receive(queue, here, next_of(group), blocks[(hop + 1) % 2],
                                           previous_of(group));

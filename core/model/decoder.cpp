@@ -68,6 +68,8 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
   state.fill.resize(parts_.size());
   for (RowGroup const& group : pack.groups) {
     Fill& fill = state.fill[static_cast<std::size_t>(group.modality)];
+    // Masked passes are the last of a modality's rows in the encoder's pack, one range: it goes
+    // through the projection in one product, and kept_begin is where it starts.
     std::vector<std::int32_t> kept_from, kept_rows, mask_rows, position_rows, positions;
     std::vector<std::uint8_t> kept(static_cast<std::size_t>(group.length), 0);
     fill.kept_begin = -1;
@@ -81,7 +83,7 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
         for (Index row = from.row; row < from.row + from.length; ++row) {
           auto const i = static_cast<std::size_t>(row);
           Index const target = to.row + encoder_pack.positions[i];
-          if (!encoder_pack.real[i]) continue;
+          if (!encoder_pack.real[i]) continue;  // projected with the range, but put nowhere
           kept_from.push_back(static_cast<std::int32_t>(row - fill.kept_begin));
           kept_rows.push_back(static_cast<std::int32_t>(target));
           kept[static_cast<std::size_t>(target - group.row)] = 1;
@@ -89,6 +91,8 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
         fill.kept = from.row + from.length - fill.kept_begin;
       }
     }
+    // Every real place has a position; those that nothing was put back to hold the mask token. Pads
+    // stay zero: the official decoder attends to zeros.
     for (Index row = group.row; row < group.row + group.length; ++row) {
       auto const i = static_cast<std::size_t>(row);
       if (!pack.real[i]) continue;
@@ -97,6 +101,7 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
       if (!kept[static_cast<std::size_t>(row - group.row)])
         mask_rows.push_back(static_cast<std::int32_t>(row));
     }
+    // Without pads the range is taken row by row as it lies, which needs no list.
     if (encoder_pack.padded) fill.kept_from = Tensor::from_host(queue, kept_from);
     fill.kept_rows = Tensor::from_host(queue, kept_rows);
     fill.mask_rows = Tensor::from_host(queue, mask_rows);

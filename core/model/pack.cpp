@@ -51,6 +51,9 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
                   [&](std::int32_t p) { return mask.masked[static_cast<std::size_t>(begin + p)]; });
   };
 
+  // Modality outermost, so that a feed-forward branch is one product over consecutive rows; passes
+  // within it in their order, so that masked passes, which come last, are one range for the
+  // decoder.
   for (Modality m : modalities) {
     Index const group_begin = pack.rows;
     for (std::size_t k = 0; k < selected.size(); ++k) {
@@ -60,6 +63,8 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
       if (at == members.end()) continue;
       auto const segment = static_cast<std::size_t>(at - members.begin());
       std::vector<Index> widths(static_cast<std::size_t>(samples), 0);
+      // A pool stands for the official code's batch, whose longest sequence all others are padded
+      // to.
       if (options.pad_pool > 0) {
         for (Index s = 0; s < samples; ++s) {
           keep_positions(selected[k], segment, m, s);
@@ -76,6 +81,7 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
         Index const width = std::max(real, widths[static_cast<std::size_t>(s)]);
         pack.sequences[first_sequence[k] + static_cast<std::size_t>(s)].segments.push_back(
             {pack.rows, width, m});
+        // Pads get a position too, any that exists: they are zero, but the bias looks it up.
         pack.positions.insert(pack.positions.end(), kept.begin(), kept.end());
         pack.positions.resize(static_cast<std::size_t>(pack.rows + width), 0);
         pack.samples.resize(static_cast<std::size_t>(pack.rows + width),
@@ -94,6 +100,7 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
 bool DropPath::drops(std::uint64_t position, int pass, Index layer, int branch) const {
   double const p = probability(layer);
   if (p <= 0) return false;
+  // Compared as integers: in floating point devices could disagree. 64 bits, for p = 1 is 2^32.
   auto const threshold = static_cast<std::uint64_t>(std::floor(p * 0x1p32));
   return Draws(seed, Purpose::drop)
              .word(position, stream_of(pass, static_cast<int>(layer), branch), 0) < threshold;
@@ -112,7 +119,9 @@ std::vector<RowGroup> within(std::vector<RowGroup> const& groups, Index first, I
   return result;
 }
 
-// Builds the row lists of branches of one pack.
+// Builds the row lists of branches of one pack. What a branch computes on are compact rows, those
+// that take part without gaps: what is dropped costs nothing, and products and attention see no
+// holes.
 class BranchBuilder {
  public:
   BranchBuilder(Queue& queue, Pack const& pack, TensorParallelRegion const& region,
@@ -152,6 +161,7 @@ class BranchBuilder {
 
   void fill_attention(std::vector<std::int32_t> const& rows, std::vector<std::uint8_t> const& kept,
                       AttentionPlan& attention) const {
+    // A sequence takes part whole or not at all, so the first row tells where a segment went.
     std::vector<Index> compact(static_cast<std::size_t>(pack_.rows), -1);
     for (std::size_t i = 0; i < rows.size(); ++i)
       compact[static_cast<std::size_t>(rows[i])] = static_cast<Index>(i);
@@ -187,7 +197,7 @@ class BranchBuilder {
         branch.row_scale =
             Tensor::from_host(queue_, std::vector<float>(values.begin(), values.end()));
     }
-    if (all) return;
+    if (all) return;  // no lists: ops then go straight through the rows
     auto const stream_first = static_cast<std::int32_t>(region_.own_first(stream_));
     std::vector<std::int32_t> index(
         static_cast<std::size_t>(region_.own_count(stream_, pack_.rows)), -1);
@@ -228,6 +238,8 @@ PackPlan::PackPlan(Queue& queue, Pack pack, MicroBatch const& batch,
     double const p = options.drop.probability(layer);
     for (int branch : {0, 1}) {
       auto& list = branch == 0 ? attention_ : ffn_;
+      // Without drop-path, in layer 0 and in evaluation, all branches share one plan and its
+      // uploads.
       if (p <= 0) {
         if (!all) all = builder.build({}, {});
         list.push_back(all);
@@ -238,6 +250,7 @@ PackPlan::PackPlan(Queue& queue, Pack pack, MicroBatch const& batch,
         kept.push_back(
             !options.drop.drops(batch.positions[static_cast<std::size_t>(sequence.sample)],
                                 sequence.pass, layer, branch));
+      // 0 for what is dropped matters only where that is computed all the same (skip = false).
       std::vector<double> scale(static_cast<std::size_t>(pack_.rows), 0);
       for (std::size_t s = 0; s < kept.size(); ++s)
         if (kept[s])

@@ -4,6 +4,7 @@
 //   p = softmax(q k^T head_dim^-1/2 + bias),  o = p v,  per sequence and head.
 // bias(i, j) = table[bucket[position i, position j], head] where i and j are of one modality, else
 // 0.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include <span>
 #include <vector>

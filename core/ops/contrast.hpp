@@ -5,6 +5,7 @@
 //   != target} logit_ij
 // with label smoothing e and V keys in all (docs/model.md 2.1, 2.2). Serves ITC over the global
 // batch and the denoising terms. Tiles are merged in the order of the calls.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/tensor.hpp"

@@ -3,6 +3,7 @@
 // loss [1] and the number of right predictions to correct [1] (accumulator type), and overwrite
 // dlogits with weight * share * gradient. The prediction is the largest logit, of equal ones the
 // first.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

@@ -3,6 +3,13 @@
 // untyped contract f and ACCORD_BACKENDS(void f(Queue&, ...)), which declares reference::f<T>,
 // cpu::f<T>, cuda::f<T>; in its .cpp the checks and one ACCORD_DISPATCH; in reference/f.cpp,
 // cpu/f.cpp (cuda/f.cu) the implementations with explicit instantiations.
+//
+// Every op is asynchronous on its queue, as Queue is: done at the return on reference and cpu, only
+// enqueued on cuda, where no op waits. What it reads and writes on the device must stay until the
+// queue has passed the call. A Tensor of the same queue may end right behind it: its memory is
+// given again only to what the queue does later. Memory of another queue, or of a stream of its
+// own, must be held until a wait. Arguments on the host (shapes, options, plans' vectors) are read
+// before the return.
 
 #include "core/base/build.hpp"
 #include "core/base/check.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 // GeGLU and the LayerNorm behind it, by rows: the product between them is in no memory but that of
 // the row at hand, and backward rebuilds it.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

@@ -2,6 +2,7 @@
 // Convolution along packed sequences, each channel group by itself (docs/model.md 1.4,
 // convolutional positions): y[t, o] = sum_k sum_c weight[o, c, k] x[t + k - K / 2, group(o) C + c],
 // where a row outside the sequence of row t counts as zero.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 // y = (x - mean) * rstd * weight + bias over the last dimension; rstd = 1 / sqrt(var + 1e-5),
 // biased variance.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

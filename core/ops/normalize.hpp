@@ -1,4 +1,5 @@
 #pragma once
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 // Images to matrices for the patch stem. Every convolution of the stem has kernel = stride, so each
 // is a GEMM over rows.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include <array>
 

@@ -1,5 +1,6 @@
 #pragma once
 // The end of a residual branch: LayerScale, stochastic depth and the add, on compacted rows.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

@@ -5,6 +5,7 @@
 // Both branches run on compacted rows of the stream, each on its own. An `index` int32 [R] says
 // which row of a branch belongs to a row of the stream: its number, every one once, or -1; empty:
 // row i.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

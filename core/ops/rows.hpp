@@ -1,5 +1,6 @@
 #pragma once
 // Moving rows by index: packing, embedding tables, class tokens.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/view.hpp"

@@ -5,6 +5,7 @@
 //   function, sign_ij = 1 for the query's target, else -1
 // (arXiv 2303.15343). A pair's loss depends on no other pair: gradients come with the logits, in
 // one go over the keys. Tiles are merged in the order of the calls.
+// Asynchronous on the queue; dispatch.hpp says what must outlive a call.
 
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/tensor.hpp"
