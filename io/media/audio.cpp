@@ -12,65 +12,45 @@
 
 #include "core/base/error.hpp"
 #include "io/media/media_kind.hpp"
+#include "io/media/sound_stream.hpp"
+#include "io/media/tags.hpp"
 
 namespace accord::io {
 namespace {
 
-template <class T>
-T little_endian(std::span<std::byte const> bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
-/// libsndfile reads a WAV whose end is missing as a shorter one. \throws DataError
-void check_wav(std::span<std::byte const> wav) {
-  bool format_seen = false;
-  for (std::size_t at = 12; at + 8 <= wav.size();) {
-    std::string const name(reinterpret_cast<char const*>(wav.data() + at), 4);
-    std::size_t const bytes = little_endian<std::uint32_t>(wav, at + 4);
-    at += 8;
-    if (bytes > wav.size() - at)
-      throw DataError(fmt::format("a damaged WAV: chunk '{}' reaches beyond the end", name));
-    format_seen |= name == "fmt ";
-    if (name == "data") {
-      if (!format_seen) throw DataError("a damaged WAV: data before its format");
-      if (bytes == 0) throw DataError("a WAV without samples");
-      return;
-    }
-    at += bytes + bytes % 2;
+/// \throws DataError
+std::vector<SoundStream> streams_of(std::span<std::byte const> bytes) {
+  switch (media_kind(bytes)) {
+    case MediaKind::wav:
+      return {wav_stream(bytes)};
+    case MediaKind::w64:
+      return {w64_stream(bytes)};
+    case MediaKind::aiff:
+      return {aiff_stream(bytes)};
+    case MediaKind::flac:
+      return {flac_stream(bytes)};
+    case MediaKind::mp3:
+      return {mpeg_stream(bytes)};
+    case MediaKind::ogg:
+      return ogg_streams(bytes.subspan(leading_tag_bytes(bytes)));
+    default:
+      throw DataError(
+          fmt::format("not a sound: found {} bytes of another kind, expected WAV, RF64, W64, AIFF, "
+                      "FLAC, Ogg or "
+                      "MP3",
+                      bytes.size()));
   }
-  throw DataError("a damaged WAV: no data chunk");
 }
 
-/// libsndfile reads an Ogg whose end is missing as a shorter one. Its pages name their own length,
-/// and the last is marked. \throws DataError
-void check_ogg(std::span<std::byte const> ogg) {
-  constexpr std::size_t header = 27;
-  constexpr std::byte end_of_stream{4};
-  bool ended = false;
-  for (std::size_t at = 0; at < ogg.size();) {
-    std::size_t const left = ogg.size() - at;
-    if (left < header || std::memcmp(ogg.data() + at, "OggS", 4) != 0)
-      throw DataError(fmt::format("a damaged Ogg: no page at byte {} of {}", at, ogg.size()));
-    std::size_t const segments = std::to_integer<std::size_t>(ogg[at + 26]);
-    std::size_t page = header + segments;
-    for (std::size_t i = 0; i < segments && header + i < left; ++i)
-      page += std::to_integer<std::size_t>(ogg[at + header + i]);
-    if (page > left) throw DataError("a damaged Ogg: the data end within a page");
-    ended = (ogg[at + 5] & end_of_stream) != std::byte{0};
-    at += page;
-  }
-  if (!ended) throw DataError("a damaged Ogg: the last page is missing");
-}
-
-/// Bytes in memory as libsndfile reads them.
+/// A stream in memory as libsndfile reads it.
 struct Memory {
-  std::span<std::byte const> bytes;
+  SoundStream stream;
+  sf_count_t more_bytes = 0;  ///< shown behind the end
   sf_count_t position = 0;
 
   static Memory& of(void* self) { return *static_cast<Memory*>(self); }
-  static sf_count_t size(void* self) { return static_cast<sf_count_t>(of(self).bytes.size()); }
+  sf_count_t end() const { return static_cast<sf_count_t>(stream.bytes.size()) + more_bytes; }
+  static sf_count_t size(void* self) { return of(self).end(); }
   static sf_count_t seek(sf_count_t offset, int whence, void* self) {
     sf_count_t const from = whence == SEEK_CUR   ? of(self).position
                             : whence == SEEK_END ? size(self)
@@ -79,31 +59,57 @@ struct Memory {
   }
   static sf_count_t read(void* to, sf_count_t count, void* self) {
     Memory& memory = of(self);
-    count = std::clamp<sf_count_t>(count, 0, size(self) - memory.position);
-    if (count > 0) std::memcpy(to, memory.bytes.data() + memory.position, count);
+    count = std::clamp<sf_count_t>(count, 0, std::max<sf_count_t>(size(self) - memory.position, 0));
+    memory.copy({static_cast<std::byte*>(to), static_cast<std::size_t>(count)});
     memory.position += count;
     return count;
   }
   static sf_count_t tell(void* self) { return of(self).position; }
+
+ private:
+  void copy(std::span<std::byte> to) const {
+    auto const begin = static_cast<std::size_t>(position);
+    std::size_t const stored =
+        begin < stream.bytes.size() ? std::min(to.size(), stream.bytes.size() - begin) : 0;
+    if (stored > 0) std::memcpy(to.data(), stream.bytes.data() + begin, stored);
+    for (std::size_t i = stored; i < to.size(); ++i)
+      to[i] = stream.more[(begin + i - stream.bytes.size()) % stream.more.size()];
+    for (Patch const& patch : stream.patches)
+      for (std::size_t i = 0; i < patch.bytes.size(); ++i)
+        if (patch.at + i >= begin && patch.at + i - begin < stored)
+          to[patch.at + i - begin] = patch.bytes[i];
+  }
 };
 
-/// An opened sound whose header is within the limits.
+void check_limits(SoundShape const& shape, SoundLimits const& limits) {
+  auto const [channels, rate, frames] = shape;
+  if (channels < 1 || channels > limits.max_channels || rate < limits.min_rate ||
+      rate > limits.max_rate)
+    throw DataError(fmt::format(
+        "a sound of {} channels at {} Hz; 1 to {} channels and {} to {} Hz are accepted", channels,
+        rate, limits.max_channels, limits.min_rate, limits.max_rate));
+  if (frames < 1) throw DataError("a sound without samples");
+  if (frames / rate > limits.max_seconds || frames > limits.max_samples / channels)
+    throw DataError(fmt::format(
+        "a sound of {} s with {} channels at {} Hz; up to {} s and {} samples are accepted: cut "
+        "it into pieces",
+        frames / rate, channels, rate, limits.max_seconds, limits.max_samples));
+}
+
+/// An opened stream whose header is within the limits.
 class SoundFile {
  public:
-  SoundFile(std::span<std::byte const> bytes, SoundLimits const& limits) : memory_{bytes} {
-    MediaKind const kind = media_kind(bytes);
-    if (!is_audio(kind))
-      throw DataError(
-          fmt::format("not a sound: found {} bytes of another kind, expected WAV, FLAC, Ogg or MP3",
-                      bytes.size()));
-    if (kind == MediaKind::wav) check_wav(bytes);
-    if (kind == MediaKind::ogg) check_ogg(bytes);
+  SoundFile(SoundStream stream, SoundLimits const& limits) : memory_{std::move(stream)} {
+    // What a longer file would be estimated at is no less than what this one has.
+    Index const counted = memory_.stream.frames;
+    memory_.more_bytes = counted * static_cast<Index>(memory_.stream.more.size()) / 8;
     SF_VIRTUAL_IO calls{Memory::size, Memory::seek, Memory::read, nullptr, Memory::tell};
     SF_INFO info{};
     file_.reset(sf_open_virtual(&calls, SFM_READ, &info, &memory_));
+    memory_.more_bytes = 0;
     if (!file_) throw DataError(fmt::format("a damaged sound: {}", sf_strerror(nullptr)));
-    shape_ = {info.channels, info.samplerate, info.frames};
-    check(limits);
+    shape_ = {info.channels, info.samplerate, counted > 0 ? counted : info.frames};
+    check_limits(shape_, limits);
   }
 
   SoundShape const& shape() const { return shape_; }
@@ -115,7 +121,9 @@ class SoundFile {
     sf_count_t frames = 0, got = 0;
     do {
       samples.resize(static_cast<std::size_t>((frames + block) * shape_.channels));
-      got = sf_readf_float(file_.get(), samples.data() + frames * shape_.channels, block);
+      sf_count_t const most = memory_.stream.frames > 0 ? shape_.frames - frames : block;
+      got = sf_readf_float(file_.get(), samples.data() + frames * shape_.channels,
+                           std::min(block, most));
       frames += got;
     } while (got > 0 && frames <= shape_.frames);
     if (frames != shape_.frames)
@@ -129,21 +137,6 @@ class SoundFile {
   }
 
  private:
-  void check(SoundLimits const& limits) const {
-    auto const [channels, rate, frames] = shape_;
-    if (channels < 1 || channels > limits.max_channels || rate < limits.min_rate ||
-        rate > limits.max_rate)
-      throw DataError(fmt::format(
-          "a sound of {} channels at {} Hz; 1 to {} channels and {} to {} Hz are accepted",
-          channels, rate, limits.max_channels, limits.min_rate, limits.max_rate));
-    if (frames < 1) throw DataError("a sound without samples");
-    if (frames / rate > limits.max_seconds || frames > limits.max_samples / channels)
-      throw DataError(fmt::format(
-          "a sound of {} s with {} channels at {} Hz; up to {} s and {} samples are accepted: cut "
-          "it into pieces",
-          frames / rate, channels, rate, limits.max_seconds, limits.max_samples));
-  }
-
   struct Close {
     void operator()(SNDFILE* file) const { sf_close(file); }
   };
@@ -151,6 +144,25 @@ class SoundFile {
   std::unique_ptr<SNDFILE, Close> file_;
   SoundShape shape_;
 };
+
+/// Calls `visit(link)` for each stream of a file, which must go on as the first does. Returns the
+/// shape of all of it. \throws DataError
+template <class Visit>
+SoundShape visit_links(std::span<std::byte const> bytes, SoundLimits const& limits, Visit&& visit) {
+  SoundShape whole;
+  for (SoundStream& stream : streams_of(bytes)) {
+    SoundFile file(std::move(stream), limits);
+    SoundShape const& link = file.shape();
+    if (whole.frames > 0 && (link.channels != whole.channels || link.rate != whole.rate))
+      throw DataError(fmt::format(
+          "an Ogg of several streams: {} channels at {} Hz, then {} at {}; make one sound of each",
+          whole.channels, whole.rate, link.channels, link.rate));
+    whole = {link.channels, link.rate, whole.frames + link.frames};
+    check_limits(whole, limits);
+    visit(file);
+  }
+  return whole;
+}
 
 std::vector<double> mean_of_channels(Sound const& sound) {
   auto const channels = static_cast<std::size_t>(sound.channels);
@@ -182,12 +194,16 @@ std::vector<double> resampled(std::vector<double> const& from, Index from_rate, 
 }  // namespace
 
 SoundShape sound_shape(std::span<std::byte const> bytes, SoundLimits const& limits) {
-  return SoundFile(bytes, limits).shape();
+  return visit_links(bytes, limits, [](SoundFile&) {});
 }
 
 Sound decode_sound(std::span<std::byte const> bytes, SoundLimits const& limits) {
-  SoundFile file(bytes, limits);
-  return {file.shape().channels, file.shape().rate, file.read()};
+  std::vector<float> samples;
+  SoundShape const shape = visit_links(bytes, limits, [&](SoundFile& file) {
+    std::vector<float> const link = file.read();
+    samples.insert(samples.end(), link.begin(), link.end());
+  });
+  return {shape.channels, shape.rate, std::move(samples)};
 }
 
 std::vector<float> waveform(Sound const& sound, WaveformSpec const& spec) {

@@ -1,7 +1,7 @@
 #pragma once
 // Compressed sounds to what a convolution adapter reads: one channel at the model's rate,
-// normalised. WAV, FLAC, Ogg (Vorbis, Opus, FLAC) and MP3; what a sound is is read from its bytes,
-// never from a name.
+// normalised. WAV, RF64, W64, AIFF, FLAC, Ogg (Vorbis, Opus, FLAC) and MP3; what a sound is is read
+// from its bytes, never from a name.
 
 #include <cstddef>
 #include <span>
@@ -34,10 +34,13 @@ struct SoundLimits {
   Index max_samples = 64 << 20;  ///< frames * channels
 };
 
-/// The whole sound. Thread-safe.
+/// The whole sound, however its writer left the marks of its length (io/media/sound_stream.hpp): a
+/// size that says "until the end" or nothing, no count of frames, no mark of the last page, tags
+/// and other bytes before and behind. The links of a chained Ogg follow one another. Thread-safe.
 /// \throws DataError saying what was found: another format, which limit the header exceeds, no
-/// samples, samples that are not finite, truncated or damaged data (of an MP3 that does not say how
-/// long it is, only what its decoder minds). The caller adds the name of the sample.
+/// samples, samples that are not finite, truncated or damaged data (an MP3 that does not say how
+/// long it is and an Ogg without mark of its end may end between two frames or pages). The caller
+/// adds the name of the sample.
 Sound decode_sound(std::span<std::byte const> bytes, SoundLimits const& limits = {});
 
 /// Shape from the header and the container's structure alone; the same limits and errors, but

@@ -1,5 +1,6 @@
 #pragma once
-// What a file holds, by its first bytes; names prove nothing.
+// What a file holds, by its first bytes; names prove nothing. ID3 tags before a sound, and other
+// bytes before the frames of an MP3, are looked past.
 
 #include <cstddef>
 #include <initializer_list>
@@ -8,7 +9,19 @@
 
 namespace accord::io {
 
-enum class MediaKind : std::uint8_t { unknown, jpeg, png, webp, wav, flac, mp3, ogg, npy };
+enum class MediaKind : std::uint8_t {
+  unknown,
+  jpeg,
+  png,
+  webp,
+  wav,  ///< RF64 and BW64 too
+  w64,
+  aiff,
+  flac,
+  mp3,
+  ogg,
+  npy
+};
 
 MediaKind media_kind(std::span<std::byte const> bytes);
 
@@ -17,7 +30,8 @@ constexpr bool is_image(MediaKind kind) {
 }
 constexpr bool is_audio(MediaKind kind) { return kind >= MediaKind::wav && kind <= MediaKind::ogg; }
 
-/// "jpg", "png", "webp", "wav", "flac", "mp3", "ogg", "npy", and "bin" for the unknown.
+/// "jpg", "png", "webp", "wav", "w64", "aiff", "flac", "mp3", "ogg", "npy", and "bin" for the
+/// unknown.
 std::string_view extension_of(MediaKind kind);
 
 /// Whether a file name ends in one of these small-lettered extensions, in any case.

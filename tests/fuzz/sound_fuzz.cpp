@@ -12,7 +12,9 @@ std::vector<std::string> seeds() {
   std::vector<std::string> sounds;
   for (int format : {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_WAV | SF_FORMAT_FLOAT,
                      SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_OGG | SF_FORMAT_VORBIS,
-                     SF_FORMAT_OGG | SF_FORMAT_OPUS, SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III}) {
+                     SF_FORMAT_OGG | SF_FORMAT_OPUS, SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III,
+                     SF_FORMAT_RF64 | SF_FORMAT_PCM_16, SF_FORMAT_W64 | SF_FORMAT_PCM_16,
+                     SF_FORMAT_AIFF | SF_FORMAT_PCM_16}) {
     std::vector<std::byte> const bytes = testing::encoded(samples, 2, 16000, format);
     sounds.emplace_back(reinterpret_cast<char const*>(bytes.data()), bytes.size());
   }

@@ -7,13 +7,13 @@
 #include <limits>
 #include <string>
 
-#include "core/base/error.hpp"
 #include "core/base/rng.hpp"
 #include "tests/io/media/sounds.hpp"
 
 namespace accord::io {
 namespace {
 
+using testing::decode_error;
 using testing::encoded;
 using ::testing::HasSubstr;
 using testing::sine;
@@ -22,15 +22,6 @@ constexpr int wav = SF_FORMAT_WAV | SF_FORMAT_PCM_16, wav_float = SF_FORMAT_WAV 
               flac = SF_FORMAT_FLAC | SF_FORMAT_PCM_16, vorbis = SF_FORMAT_OGG | SF_FORMAT_VORBIS,
               opus = SF_FORMAT_OGG | SF_FORMAT_OPUS,
               mp3 = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III;
-
-std::string error(std::span<std::byte const> bytes) {
-  try {
-    decode_sound(bytes);
-  } catch (DataError const& refused) {
-    return refused.what();
-  }
-  return "";
-}
 
 void put(std::vector<std::byte>& bytes, std::size_t at, std::uint32_t value) {
   std::memcpy(bytes.data() + at, &value, sizeof value);
@@ -74,19 +65,19 @@ TEST(DecodeSound, RefusesWhatIsCutOff) {
   std::vector<float> const samples = sine(30000, 1, 16000, 440);
   for (int format : {wav, wav_float, flac, vorbis, opus, mp3}) {
     std::vector<std::byte> const whole = encoded(samples, 1, 16000, format);
-    EXPECT_EQ(error(whole), "");
+    EXPECT_EQ(decode_error(whole), "");
     for (std::size_t part = 1; part < 8; ++part)
-      EXPECT_NE(error(std::span(whole).first(whole.size() * part / 8)), "")
+      EXPECT_NE(decode_error(std::span(whole).first(whole.size() * part / 8)), "")
           << std::hex << format << ", " << part << " eighths";
-    EXPECT_NE(error(std::span(whole).first(whole.size() - 1)), "") << std::hex << format;
+    EXPECT_NE(decode_error(std::span(whole).first(whole.size() - 1)), "") << std::hex << format;
   }
   std::vector<std::byte> const whole = encoded(samples, 1, 16000, wav);
-  EXPECT_EQ(error(std::span(whole).first(5000)),
+  EXPECT_EQ(decode_error(std::span(whole).first(5000)),
             "a damaged WAV: chunk 'data' reaches beyond the end");
 }
 
 TEST(DecodeSound, RefusesASoundWithoutSamples) {
-  EXPECT_EQ(error(encoded({}, 1, 16000, wav)), "a WAV without samples");
+  EXPECT_EQ(decode_error(encoded({}, 1, 16000, wav)), "a WAV without samples");
 }
 
 TEST(DecodeSound, RefusesSamplesThatAreNotNumbers) {
@@ -94,7 +85,7 @@ TEST(DecodeSound, RefusesSamplesThatAreNotNumbers) {
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> samples = sine(100, 1, 16000, 440);
     samples[17] = odd;
-    EXPECT_THAT(error(encoded(samples, 1, 16000, wav_float)), HasSubstr("sample 17 is"));
+    EXPECT_THAT(decode_error(encoded(samples, 1, 16000, wav_float)), HasSubstr("sample 17 is"));
   }
 }
 
@@ -102,14 +93,15 @@ TEST(DecodeSound, RefusesAbsurdHeaders) {
   std::vector<std::byte> const good = encoded(sine(1000, 1, 16000, 440), 1, 16000, wav);
   std::vector<std::byte> bytes = good;
   put(bytes, 24, 1);
-  EXPECT_THAT(error(bytes), HasSubstr("1 channels at 1 Hz"));
-  EXPECT_THAT(error(encoded(std::vector<float>(2000), 1000, 16000, wav)),
+  EXPECT_THAT(decode_error(bytes), HasSubstr("1 channels at 1 Hz"));
+  EXPECT_THAT(decode_error(encoded(std::vector<float>(2000), 1000, 16000, wav)),
               HasSubstr("1000 channels"));
   bytes = good;
   put(bytes, 22, 0);  // no channels, and a broken block size
-  EXPECT_NE(error(bytes), "");
-  EXPECT_THAT(error({}), HasSubstr("not a sound"));
-  EXPECT_THAT(error(std::as_bytes(std::span("GIF89a..............."))), HasSubstr("not a sound"));
+  EXPECT_NE(decode_error(bytes), "");
+  EXPECT_THAT(decode_error({}), HasSubstr("not a sound"));
+  EXPECT_THAT(decode_error(std::as_bytes(std::span("GIF89a..............."))),
+              HasSubstr("not a sound"));
 }
 
 TEST(DecodeSound, RefusesTenHoursBeforeItReadsThem) {
@@ -118,11 +110,11 @@ TEST(DecodeSound, RefusesTenHoursBeforeItReadsThem) {
   std::size_t const header = bytes.size();
   bytes.resize(header + 36'000'000);
   put(bytes, header - 4, 36'000'000);
-  EXPECT_THAT(error(bytes), HasSubstr("a sound of 36000 s"));
+  EXPECT_THAT(decode_error(bytes), HasSubstr("a sound of 36000 s"));
   // The same from the header of a FLAC of a few bytes: 36 bits of its sample count.
   bytes = encoded(sine(1000, 1, 16000, 440), 1, 16000, flac);
   put(bytes, 22, 0xffffffff);
-  EXPECT_THAT(error(bytes), HasSubstr("are accepted"));
+  EXPECT_THAT(decode_error(bytes), HasSubstr("are accepted"));
 }
 
 TEST(DecodeSound, SurvivesDamageAnywhere) {
@@ -134,7 +126,7 @@ TEST(DecodeSound, SurvivesDamageAnywhere) {
       for (std::uint32_t flip = 0; flip < 4; ++flip)
         bytes[draws.below(static_cast<std::uint32_t>(bytes.size()), round, 0, flip)] ^=
             std::byte{static_cast<unsigned char>(1u << draws.below(8, round, 1, flip))};
-      error(bytes);  // a sound or a DataError, nothing else
+      decode_error(bytes);  // a sound or a DataError, nothing else
     }
   }
 }

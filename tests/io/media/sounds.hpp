@@ -7,9 +7,12 @@
 #include <cstring>
 #include <numbers>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "core/base/error.hpp"
+#include "io/media/audio.hpp"
 
 namespace accord::testing {
 
@@ -57,6 +60,16 @@ inline std::vector<std::byte> encoded(std::vector<float> const& samples, int cha
   sf_write_float(out, samples.data(), static_cast<sf_count_t>(samples.size()));
   sf_close(out);
   return file.bytes;
+}
+
+/// What decode_sound() says of a sound that it refuses; empty if it does not.
+inline std::string decode_error(std::span<std::byte const> bytes) {
+  try {
+    io::decode_sound(bytes);
+  } catch (DataError const& refused) {
+    return refused.what();
+  }
+  return "";
 }
 
 }  // namespace accord::testing
