@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -19,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/dtype.hpp"
 #include "tests/support/cuda_emulation/memory.hpp"
 #include "tests/support/cuda_emulation/nccl_group.hpp"
+#include "tests/support/cuda_emulation/nccl_reduce.hpp"
 #include "tests/support/cuda_emulation/streams.hpp"
 
 namespace accord::emulation {
@@ -91,51 +90,6 @@ struct Transfer {
   void const* from = nullptr;
   void* to = nullptr;
 };
-
-template <class T>
-T combined(T a, T b, ncclRedOp_t op) {
-  if constexpr (std::is_same_v<T, BFloat16>)
-    return to_bfloat16(combined(to_float32(a), to_float32(b), op));
-  else if (op == ncclSum)
-    return a + b;
-  else if constexpr (std::is_floating_point_v<T>)
-    return std::fmax(a, b);  // of a NaN and a number NCCL takes the number
-  else
-    return std::max(a, b);
-}
-
-/// The members' elements from `begin` on, the last member's first: some order that is not the
-/// CPU's.
-template <class T>
-void fold(Communicator& c, NcclCall const& call, std::uint64_t begin, void* result) {
-  auto* const to = static_cast<T*>(result);
-  for (int rank = c.group.ranks() - 1; rank >= 0; --rank) {
-    auto const* const from = reinterpret_cast<T const*>(c.group.window(rank)) + begin;
-    for (std::uint64_t i = 0; i < call.count; ++i)
-      to[i] = rank == c.group.ranks() - 1 ? from[i] : combined(to[i], from[i], call.op);
-  }
-}
-
-void reduce(Communicator& c, NcclCall const& call, std::uint64_t begin, void* result) {
-  switch (call.type) {
-    case ncclFloat64:
-      return fold<double>(c, call, begin, result);
-    case ncclFloat32:
-      return fold<float>(c, call, begin, result);
-    case ncclBfloat16:
-      return fold<BFloat16>(c, call, begin, result);
-    case ncclInt32:
-      return fold<std::int32_t>(c, call, begin, result);
-    case ncclInt64:
-      return fold<std::int64_t>(c, call, begin, result);
-    case ncclUint64:
-      return fold<std::uint64_t>(c, call, begin, result);
-    case ncclUint8:
-      return fold<std::uint8_t>(c, call, begin, result);
-    default:
-      throw std::logic_error("a reduction that is not emulated");
-  }
-}
 
 /// One collective, or the messages of one group, on its way through the stream: it begins, gives
 /// what it has to give when there is room, takes when the others have given, and ends when the
@@ -230,10 +184,10 @@ class Launch : public std::enable_shared_from_this<Launch> {
     std::size_t const bytes = t.call.count * size_of(t.call.type);
     switch (t.call.kind) {
       case CallKind::all_reduce:
-        reduce(*c_, t.call, 0, t.to);
+        reduce(c_->group, t.call, 0, t.to);
         break;
       case CallKind::reduce_scatter:
-        reduce(*c_, t.call, t.call.count * static_cast<std::uint64_t>(c_->rank), t.to);
+        reduce(c_->group, t.call, t.call.count * static_cast<std::uint64_t>(c_->rank), t.to);
         break;
       case CallKind::all_gather:
         for (int rank = 0; rank < c_->group.ranks(); ++rank)
