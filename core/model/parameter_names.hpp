@@ -3,14 +3,15 @@
 // nowhere else. With a modality <m>, such as "image", and a layer <l>:
 //
 //   encoder_wrapper.<m>_adapter. ...                          what the family of adapters has
-//   encoder_wrapper.<m>_adapter.rel_pos_table_list.<l>.weight  0: of all layers, unless each has
-//   one encoder_wrapper.fusion_model.layers.<l>.                  self_attn. self_attn_layer_norm.
-//                                                             final_layer_norm. gamma_1 gamma_2
+//   encoder_wrapper.<m>_adapter.rel_pos_table_list.<l>.weight  0: of all layers, where not each has
+//                                                              its own
+//   encoder_wrapper.fusion_model.layers.<l>.                   self_attn. self_attn_layer_norm.
+//                                                              final_layer_norm. gamma_1 gamma_2
 //   encoder_wrapper.fusion_model.layers.<l>.<m>_ffn. ...
 //   encoder_wrapper.fusion_model.<m>_layer_norm. ...
 //   decoder_wrapper. ...                                      the same once more
 //   decoder_<m>_embed. <m>_mask_token <m>_mask_head.          into the decoder and out of it
-//   <m>_proj. logit_scale classify_head.
+//   <m>_proj. logit_scale sigmoid_contrast. classify_head.
 
 #include <initializer_list>
 #include <string>
