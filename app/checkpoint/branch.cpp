@@ -16,7 +16,7 @@ bool renumber(std::vector<Modality>& modalities, std::vector<Modality> const& ke
   for (Modality& m : modalities) {
     auto const found = std::find(kept.begin(), kept.end(), m);
     if (found == kept.end()) return false;
-    m = static_cast<Modality>(found - kept.begin());
+    m = Modality(static_cast<std::size_t>(found - kept.begin()));
   }
   return true;
 }
@@ -24,7 +24,7 @@ bool renumber(std::vector<Modality>& modalities, std::vector<Modality> const& ke
 bool remains(ObjectiveConfig& objective, std::vector<Modality> const& kept, DecoderPart decoder) {
   if (objective_family(objective.kind).decodes && decoder == DecoderPart::without) return false;
   std::vector<Modality> own{objective.modality};
-  if (objective.modality >= 0 && !renumber(own, kept)) return false;
+  if (objective.modality != Modality::none && !renumber(own, kept)) return false;
   objective.modality = own.front();
   return renumber(objective.student, kept) && renumber(objective.teacher, kept);
 }
@@ -38,8 +38,7 @@ Config branch_of(Config const& config, std::vector<Modality> const& modalities,
   Config branch = config;
   ModelConfig& model = branch.model;
   model.modalities.clear();
-  for (Modality const m : kept)
-    model.modalities.push_back(config.model.modalities[static_cast<std::size_t>(m)]);
+  for (Modality const m : kept) model.modalities.push_back(config.model.modalities[m.index()]);
   model.objectives.clear();
   for (ObjectiveConfig objective : config.model.objectives)
     if (remains(objective, kept, decoder)) model.objectives.push_back(std::move(objective));
@@ -56,7 +55,7 @@ Config branch_of(Config const& config, std::vector<Modality> const& modalities,
 
 std::vector<Modality> all_modalities(ModelConfig const& model) {
   std::vector<Modality> all;
-  for (std::size_t m = 0; m < model.modalities.size(); ++m) all.push_back(static_cast<Modality>(m));
+  for (std::size_t m = 0; m < model.modalities.size(); ++m) all.push_back(Modality(m));
   return all;
 }
 
@@ -67,7 +66,7 @@ std::vector<Modality> modalities_named(ModelConfig const& model,
   std::vector<Modality> found;
   for (std::string const& name : names) {
     Modality const m = find_modality(model, name);
-    if (m < 0)
+    if (m == Modality::none)
       throw UsageError(
           fmt::format("there is no modality \"{}\"; the model has {}", name, joined(known)));
     if (std::find(found.begin(), found.end(), m) == found.end()) found.push_back(m);

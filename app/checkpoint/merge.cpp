@@ -39,14 +39,15 @@ Config merged_config(Config const& stage1, Config const& stage2) {
   std::vector<ModalityConfig>& modalities = merged.model.modalities;
   modalities = stage1.model.modalities;
   for (ModalityConfig const& modality : stage2.model.modalities)
-    if (find_modality(stage1.model, modality.name) < 0) modalities.push_back(modality);
+    if (find_modality(stage1.model, modality.name) == Modality::none)
+      modalities.push_back(modality);
   merged.model.objectives.clear();
   for (Config const* source : {&stage1, &stage2})
     for (ObjectiveConfig objective : source->model.objectives) {
       auto const renumber = [&](Modality m) {
-        return m < 0 ? m
-                     : find_modality(merged.model,
-                                     source->model.modalities[static_cast<std::size_t>(m)].name);
+        return m == Modality::none
+                   ? m
+                   : find_modality(merged.model, source->model.modalities[m.index()].name);
       };
       objective.modality = renumber(objective.modality);
       for (Modality& m : objective.student) m = renumber(m);

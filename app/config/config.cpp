@@ -245,7 +245,8 @@ void derive(Config& config) {
     std::sort(objective.student.begin(), objective.student.end());
     std::sort(objective.teacher.begin(), objective.teacher.end());
     bool const alone = objective.student.size() == 1;
-    if (objective.modality < 0 && alone) objective.modality = objective.student.front();
+    if (objective.modality == Modality::none && alone)
+      objective.modality = objective.student.front();
   }
 }
 

@@ -160,12 +160,13 @@ Section modality_section() {
 
 // The file says "image", the model holds indices.
 std::string name_of(Config const& config, Modality modality) {
-  return modality < 0 ? "" : config.model.modalities[static_cast<std::size_t>(modality)].name;
+  return modality == Modality::none ? "" : config.model.modalities[modality.index()].name;
 }
 
 Modality modality_named(Config const& config, std::string const& name) {
   Modality const modality = find_modality(config.model, name);
-  if (modality < 0) throw UsageError(fmt::format("there is no [[modality]] named \"{}\"", name));
+  if (modality == Modality::none)
+    throw UsageError(fmt::format("there is no [[modality]] named \"{}\"", name));
   return modality;
 }
 
@@ -209,7 +210,8 @@ Section objective_section() {
     summaries.push_back(fmt::format("{}: {}", family->name, family->summary));
   }
   O unset;
-  unset.modality = -1;  // told apart from the first modality until loading has filled it in
+  unset.modality =
+      Modality::none;  // told apart from the first modality until loading has filled it in
   return array_section(
       {"objective"}, [](Config& c) -> std::vector<O>& { return c.model.objectives; },
       "The terms of the loss. A term's metric is `<name>_loss`.",

@@ -13,8 +13,8 @@ namespace {
 /// Adds the modalities of another model that it has contrasted, and those contrasts.
 void add_contrasted(ModelConfig& model, ModelConfig const& other) {
   auto const added = [&](Modality m) {
-    ModalityConfig const& modality = other.modalities[static_cast<std::size_t>(m)];
-    if (find_modality(model, modality.name) < 0) model.modalities.push_back(modality);
+    ModalityConfig const& modality = other.modalities[m.index()];
+    if (find_modality(model, modality.name) == Modality::none) model.modalities.push_back(modality);
     return find_modality(model, modality.name);
   };
   for (ObjectiveConfig objective : other.objectives) {

@@ -28,8 +28,7 @@ void write_file(std::filesystem::path const& out, Config const& config, io::Data
   unfinished += ".tmp";
   io::Hdf5Writer file(unfinished);
   for (Embeddings const& e : embeddings) {
-    std::string const group =
-        "/" + config.model.modalities[static_cast<std::size_t>(e.modality)].name;
+    std::string const group = "/" + config.model.modalities[e.modality.index()].name;
     Index const shape[] = {static_cast<Index>(e.samples.size()), e.dim};
     file.write(group + "/embedding", std::span<float const>(e.values), shape);
     file.write(group + "/sample", std::span<std::uint64_t const>(e.samples));
@@ -54,10 +53,9 @@ int embed(parallel::MpiEnvironment const& mpi, EmbedOptions const& options) {
   if (!first) return 0;
   write_file(options.out, model.config(), dataset, embeddings);
   for (Embeddings const& e : embeddings)
-    std::cout << fmt::format(
-        "{}: {} items of {}\n",
-        model.config().model.modalities[static_cast<std::size_t>(e.modality)].name,
-        e.samples.size(), e.dim);
+    std::cout << fmt::format("{}: {} items of {}\n",
+                             model.config().model.modalities[e.modality.index()].name,
+                             e.samples.size(), e.dim);
   std::cout << options.out << '\n';
   return 0;
 }

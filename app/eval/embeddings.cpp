@@ -36,7 +36,7 @@ std::vector<Modality> embedded_modalities(ModelConfig const& model, io::Dataset 
   std::vector<Modality> found;
   std::vector<std::string> embedded;
   for (Modality const m : all_modalities(model)) {
-    std::string const& name = model.modalities[static_cast<std::size_t>(m)].name;
+    std::string const& name = model.modalities[m.index()].name;
     embedded.push_back(name);
     auto const& there = dataset.modalities();
     if (std::find(there.begin(), there.end(), name) != there.end()) found.push_back(m);
@@ -103,8 +103,7 @@ Embeddings Embedder::rows_of_items(
   reading.threads = loader_threads(config_.data.threads);
   std::optional<io::ItemReader> reader;
   if (reads) reader.emplace(dataset, config_.model, decoder, reading);
-  Index const total =
-      io::count_items(dataset, config_.model.modalities[static_cast<std::size_t>(modality)].name);
+  Index const total = io::count_items(dataset, config_.model.modalities[modality.index()].name);
 
   Embeddings all;
   all.modality = modality;

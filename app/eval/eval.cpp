@@ -106,7 +106,7 @@ Modality classified_modality(Inference const& model, io::Dataset const& dataset,
   std::vector<Modality> candidates;
   std::vector<std::string> names;
   for (Modality const m : model.modalities_of(dataset)) {
-    ModalityConfig const& modality = model.config().model.modalities[static_cast<std::size_t>(m)];
+    ModalityConfig const& modality = model.config().model.modalities[m.index()];
     if (reads_text(modality) || (!wanted.empty() && modality.name != wanted)) continue;
     candidates.push_back(m);
     names.push_back(modality.name);
@@ -140,7 +140,7 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
   ClassScores scores;
   if (zero_shot) {
     Modality const m = classified_modality(model, dataset, options.modality);
-    ModalityConfig const& classified = config.modalities[static_cast<std::size_t>(m)];
+    ModalityConfig const& classified = config.modalities[m.index()];
     templates = prompt_templates(options.templates, adapter_family(classified.adapter).prompt);
     Modality const text = find_modality(config, text_modality(model.config()));
     if (text < 0)
@@ -164,7 +164,7 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
   if (result.multi_hot) json["map"] = result.mean_average_precision;
   json["count"] = result.count;
   json["classes"] = scores.classes;
-  json["modality"] = config.modalities[static_cast<std::size_t>(scores.modality)].name;
+  json["modality"] = config.modalities[scores.modality.index()].name;
   json["method"] = zero_shot ? "zero-shot" : "head";
   if (zero_shot) json["templates"] = templates;
   add_origin(json, options, model);

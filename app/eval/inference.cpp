@@ -105,8 +105,7 @@ std::function<void(Index, Index)> shown(std::string const& unit, bool first_rank
 }  // namespace
 
 Embeddings embed(Inference& model, io::Dataset const& dataset, Modality modality, bool first_rank) {
-  std::string const& name =
-      model.config().model.modalities[static_cast<std::size_t>(modality)].name;
+  std::string const& name = model.config().model.modalities[modality.index()].name;
   return model.embed(dataset, modality, shown(name + " item", first_rank));
 }
 

@@ -22,8 +22,8 @@ Shape const* find(io::Manifest const& source, std::string const& name) {
 }
 
 AdapterFamily const& family_of(ParameterSpec const& parameter, ModelConfig const& model) {
-  int const m = find_modality(model, parameter.part.modality);
-  return adapter_family(model.modalities[static_cast<std::size_t>(m)].adapter);
+  Modality const m = find_modality(model, parameter.part.modality);
+  return adapter_family(model.modalities[m.index()].adapter);
 }
 
 bool fits_resized(ParameterSpec const& parameter, ModelConfig const& model, Shape const& from) {

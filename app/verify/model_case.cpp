@@ -38,7 +38,7 @@ void compare_pass(Queue& queue, Reference& reference, std::string const& dataset
     Index offset = 0;
     for (std::size_t k = 0; k < sequence.segments.size(); ++k) {
       AttentionSegment const& segment = sequence.segments[k];
-      if (modality >= 0 && segment.modality != modality) continue;
+      if (modality != Modality::none && segment.modality != modality) continue;
       for (Index i = 0; i < real_rows(segment); ++i) {
         auto const from = computed.begin() + (segment.row + i) * width;
         auto const to = all.begin() + (sequence.sample * shape[1] + offset + i) * width;
@@ -53,15 +53,14 @@ void compare_pass(Queue& queue, Reference& reference, std::string const& dataset
 
 // Official name of a joint pass.
 std::string joint_name(ModelConfig const& config) {
-  return find_modality(config, "audio") >= 0 ? "al" : "vl";
+  return find_modality(config, "audio") != Modality::none ? "al" : "vl";
 }
 
 // Official names of the passes, by pass.
 std::string call_name(ModelConfig const& config, Pass const& pass) {
-  std::string const what =
-      pass.modalities.size() > 1
-          ? joint_name(config)
-          : config.modalities[static_cast<std::size_t>(pass.modalities.front())].name;
+  std::string const what = pass.modalities.size() > 1
+                               ? joint_name(config)
+                               : config.modalities[pass.modalities.front().index()].name;
   if (pass.masked) return "student_" + what;
   return pass.modalities.size() > 1 ? "teacher_" + what : what;
 }
@@ -81,13 +80,14 @@ void trace(Queue& queue, Reference& reference, ModelConfig const& config,
   };
   for (std::size_t p = 0; p < passes.size(); ++p)
     for (Modality m : passes[p].modalities)
-      compare(config.modalities[static_cast<std::size_t>(m)].name + "_adapter", m, p);
+      compare(config.modalities[m.index()].name + "_adapter", m, p);
   for (Index layer = stack.layer_begin(); layer < stack.layer_end(); ++layer) {
     ResidualStream stream(std::move(x));
     stack.block(layer).forward(queue, plan.attention(layer), plan.ffn(layer), bias, stream,
                                Recompute::none, nullptr);
     x = std::move(stream).finish(queue);
-    for (std::size_t p = 0; p < passes.size(); ++p) compare(fmt::format("layers.{}", layer), -1, p);
+    for (std::size_t p = 0; p < passes.size(); ++p)
+      compare(fmt::format("layers.{}", layer), Modality::none, p);
   }
 }
 
@@ -125,7 +125,7 @@ void verify_activations(Queue& queue, Reference& reference, Model const& model,
     bool const joint = passes[p].modalities.size() > 1;
     Encoder::Half const& half = passes[p].gradient ? state.with_gradient : state.without_gradient;
     for (Modality m : passes[p].modalities) {
-      std::string const name = config.modalities[static_cast<std::size_t>(m)].name;
+      std::string const name = config.modalities[m.index()].name;
       // Of a modality that is no teacher the official code calls them just that.
       for (std::string const& role : {std::string("teacher_"), std::string()})
         compare_pass(queue, reference,
@@ -136,7 +136,7 @@ void verify_activations(Queue& queue, Reference& reference, Model const& model,
   }
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
     reference.compare(queue, "outputs/calls/" + config.modalities[m].name + "_logits",
-                      step.embeddings(static_cast<Modality>(m)), tolerance);
+                      step.embeddings(Modality(m)), tolerance);
 
   Decoder const& decoder = *model.decoder();
   Decoder::State decoded = decoder.plan(queue, batch, passes, state.with_gradient.plan.pack(),
@@ -162,7 +162,7 @@ void verify_activations(Queue& queue, Reference& reference, Model const& model,
       compare_pass(queue, reference,
                    fmt::format("outputs/calls/student_{}{}_features",
                                members.size() > 1 ? joint_name(config) + "_" : "",
-                               config.modalities[static_cast<std::size_t>(group.modality)].name),
+                               config.modalities[group.modality.index()].name),
                    predicted, pack, static_cast<int>(p), group.modality, tolerance);
     }
   }

@@ -124,15 +124,12 @@ ModalityConfig reference_signal(Reference const& reference, std::string const& p
 
 std::string official_term(ObjectiveConfig const& objective, ModelConfig const& config) {
   bool const alone = objective_family(objective.kind).decodes && objective.student.size() == 1;
-  return (alone ? "dcl_" + config.modalities[static_cast<std::size_t>(objective.modality)].name
-                : objective.name) +
+  return (alone ? "dcl_" + config.modalities[objective.modality.index()].name : objective.name) +
          "_loss";
 }
 
 std::string official_count(ModelConfig const& config, Modality a, Modality b) {
-  auto const initial = [&](Modality m) {
-    return config.modalities[static_cast<std::size_t>(m)].name[0];
-  };
+  auto const initial = [&](Modality m) { return config.modalities[m.index()].name[0]; };
   return fmt::format("{}2{}_ncorrect", initial(a), initial(b));
 }
 
@@ -267,16 +264,15 @@ MicroBatch reference_batch(Reference const& reference, ModelConfig const& config
   for (std::size_t p = 0; p < passes.size(); ++p) {
     if (!passes[p].masked) continue;
     for (Modality m : passes[p].modalities) {
-      std::string const name = config.modalities[static_cast<std::size_t>(m)].name;
-      std::string const joint = find_modality(config, "audio") >= 0 ? "al_" : "vl_";
+      std::string const name = config.modalities[m.index()].name;
+      std::string const joint = find_modality(config, "audio") != Modality::none ? "al_" : "vl_";
       std::string const dataset =
           group + (passes[p].modalities.size() > 1 ? joint : "") + name + "_mask_indices";
       auto const flags = reference.file().read<std::uint8_t>(dataset);
       Index const width = reference.shape(dataset)[1];
       TokenMask mask;
       for (Index s = 0; s < samples; ++s) {
-        Index const length =
-            batch.lengths[static_cast<std::size_t>(m)][static_cast<std::size_t>(s)];
+        Index const length = batch.lengths[m.index()][static_cast<std::size_t>(s)];
         auto const begin = flags.begin() + s * width;
         mask.masked.insert(mask.masked.end(), begin, begin + length);
         mask.offsets.push_back(static_cast<Index>(mask.masked.size()));

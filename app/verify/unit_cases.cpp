@@ -9,7 +9,7 @@
 #include "app/verify/cases.hpp"
 #include "app/verify/reference_model.hpp"
 #include "core/comm/self_communicator.hpp"
-#include "core/model/block.hpp"
+#include "core/model/stack/block.hpp"
 #include "core/ops/bias.hpp"
 #include "core/ops/elementwise.hpp"
 
@@ -274,7 +274,7 @@ void verify_unit_layer(Queue&, Reference& reference) {
         reference.file().attribute<std::int64_t>("/", std::string(name) + "_seq_len");
     if (length > 0) {
       layout.lengths.push_back(length);
-      layout.modalities.push_back(static_cast<Modality>(names.size()));
+      layout.modalities.push_back(Modality(names.size()));
     }
     names.emplace_back(name);
   }

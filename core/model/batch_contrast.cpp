@@ -16,7 +16,7 @@ BatchContrast::BatchContrast(Queue& queue, Model& model, StepOptions const& opti
   Shape const shape{samples, model.config().encoder.embed_dim};
   for (Pass const& pass : model.passes())
     if (pass.contrasted) {
-      auto const m = static_cast<std::size_t>(pass.modalities.front());
+      auto const m = pass.modalities.front().index();
       embeddings_.z[m] = Tensor(queue, model.dtype(), shape);
       if (pass.gradient)
         embeddings_.dz[m] = Tensor::zeros(queue, accumulator_of(model.dtype()), shape);
@@ -26,7 +26,7 @@ BatchContrast::BatchContrast(Queue& queue, Model& model, StepOptions const& opti
 void BatchContrast::keep(MicroStep const& step, Index begin, Index count) {
   for (std::size_t m = 0; m < embeddings_.z.size(); ++m)
     if (Tensor& z = embeddings_.z[m])
-      copy(queue_, step.embeddings(static_cast<Modality>(m)), z.view().rows(begin, count));
+      copy(queue_, step.embeddings(Modality(m)), z.view().rows(begin, count));
 }
 
 void BatchContrast::expect_kept(MicroStep const& step, Index begin, Index count,
@@ -36,7 +36,7 @@ void BatchContrast::expect_kept(MicroStep const& step, Index begin, Index count,
     Tensor const& z = embeddings_.z[m];
     if (!z) continue;
     auto const kept = to_host<double>(queue_, z.view().rows(begin, count));
-    auto const again = to_host<double>(queue_, step.embeddings(static_cast<Modality>(m)));
+    auto const again = to_host<double>(queue_, step.embeddings(Modality(m)));
     double largest = 0;
     for (std::size_t i = 0; i < kept.size(); ++i)
       largest = std::max(largest, std::abs(kept[i] - again[i]));

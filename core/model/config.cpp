@@ -8,10 +8,10 @@
 
 namespace accord {
 
-int find_modality(ModelConfig const& config, std::string const& name) {
+Modality find_modality(ModelConfig const& config, std::string const& name) {
   for (std::size_t m = 0; m < config.modalities.size(); ++m)
-    if (config.modalities[m].name == name) return static_cast<int>(m);
-  return -1;
+    if (config.modalities[m].name == name) return Modality(m);
+  return Modality::none;
 }
 
 Index frame_elements(ModalityConfig const& config) {
@@ -21,7 +21,7 @@ Index frame_elements(ModalityConfig const& config) {
 }
 
 bool trains(ModelConfig const& config, Modality modality) {
-  std::string const& name = config.modalities[static_cast<std::size_t>(modality)].name;
+  std::string const& name = config.modalities[modality.index()].name;
   using official::prefix;
   std::string const fusion = prefix({official::encoder, official::fusion_model});
   std::vector<std::string> groups{prefix({official::encoder, official::adapter(name)}),

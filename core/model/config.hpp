@@ -7,12 +7,9 @@
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "core/base/modality.hpp"
 
 namespace accord {
-
-/// Index of a modality in ModelConfig::modalities; also the order of segments within a joint
-/// sequence.
-using Modality = int;
 
 /// One transformer stack (docs/model.md 1.8). The decoder has no LayerScale, DropPath or position
 /// bias.
@@ -140,8 +137,8 @@ struct ModelConfig {
                                       ///< (docs/model.md 4.2, Q7)
 };
 
-/// -1 when there is none of that name.
-int find_modality(ModelConfig const& config, std::string const& name);
+/// Modality::none when there is none of that name.
+Modality find_modality(ModelConfig const& config, std::string const& name);
 
 /// Whether some parameter of the encoder that the pass of a modality goes through trains, its
 /// projection included. Judged by groups of parameters: a group counts as frozen when one entry of

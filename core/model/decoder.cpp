@@ -67,7 +67,7 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
   Pack const& pack = state.plan.pack();
   state.fill.resize(parts_.size());
   for (RowGroup const& group : pack.groups) {
-    Fill& fill = state.fill[static_cast<std::size_t>(group.modality)];
+    Fill& fill = state.fill[group.modality.index()];
     // Masked passes are the last of a modality's rows in the encoder's pack, one range: it goes
     // through the projection in one product, and kept_begin is where it starts.
     std::vector<std::int32_t> kept_from, kept_rows, mask_rows, position_rows, positions;
@@ -115,8 +115,8 @@ Decoder::State Decoder::plan(Queue& queue, MicroBatch const& batch, std::vector<
 Tensor Decoder::assemble(Queue& queue, ConstView features, State const& state) const {
   Tensor x = Tensor::zeros(queue, dtype_, Shape{state.plan.pack().rows, width_});
   for (RowGroup const& group : state.plan.pack().groups) {
-    Fill const& fill = state.fill[static_cast<std::size_t>(group.modality)];
-    ModalityParts const& parts = parts_[static_cast<std::size_t>(group.modality)];
+    Fill const& fill = state.fill[group.modality.index()];
+    ModalityParts const& parts = parts_[group.modality.index()];
     Tensor const embedded = parts.embed.forward(queue, features.rows(fill.kept_begin, fill.kept));
     add_rows(queue, embedded, fill.kept_from, x, fill.kept_rows);
     add_rows(queue, store_->value(parts.mask_token), fill.mask_zeros, x, fill.mask_rows);
@@ -133,14 +133,14 @@ void Decoder::forward(Queue& queue, ConstView features, State& state, Recompute 
 }
 
 Tensor Decoder::predict(Queue& queue, State const& state, Student& student) const {
-  auto const m = static_cast<std::size_t>(student.modality);
+  auto const m = student.modality.index();
   student.normed = norms_[m].forward(queue, state.x, student.rows, student.norm);
   return parts_[m].head.forward(queue, student.normed);
 }
 
 void Decoder::predict_backward(Queue& queue, ConstView dprediction, State& state,
                                Student const& student) const {
-  auto const m = static_cast<std::size_t>(student.modality);
+  auto const m = student.modality.index();
   Tensor const dnormed = parts_[m].head.backward(queue, dprediction, student.normed);
   norms_[m].backward(queue, dnormed, state.x, student.rows, student.norm, Write::accumulate,
                      state.dx);
@@ -157,8 +157,8 @@ void Decoder::backward(Queue& queue, ConstView features, State& state, Recompute
 void Decoder::assemble_backward(Queue& queue, ConstView dx, ConstView features, State const& state,
                                 View dfeatures) const {
   for (RowGroup const& group : state.plan.pack().groups) {
-    Fill const& fill = state.fill[static_cast<std::size_t>(group.modality)];
-    ModalityParts const& parts = parts_[static_cast<std::size_t>(group.modality)];
+    Fill const& fill = state.fill[group.modality.index()];
+    ModalityParts const& parts = parts_[group.modality.index()];
     if (View g = store_->gradient(parts.positions))
       add_rows(queue, dx, fill.position_rows, g, fill.positions);
     if (View g = store_->gradient(parts.mask_token))

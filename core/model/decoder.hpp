@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/model/stack.hpp"
+#include "core/model/stack/stack.hpp"
 
 namespace accord {
 

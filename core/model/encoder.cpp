@@ -9,7 +9,7 @@ namespace {
 std::vector<RowPlacement> placements(Pack const& pack, std::size_t modalities) {
   std::vector<RowPlacement> result(modalities);
   for (RowGroup const& group : pack.groups) {
-    RowPlacement& placement = result[static_cast<std::size_t>(group.modality)];
+    RowPlacement& placement = result[group.modality.index()];
     for (Index row = group.row; row < group.row + group.length; ++row) {
       auto const i = static_cast<std::size_t>(row);
       if (!pack.real[i]) continue;
@@ -180,7 +180,7 @@ void Encoder::finish(Queue& queue, State& state) const {
     half->features = Tensor(queue, dtype_, half->normed_x.shape());
     half->norms.resize(norms_.size());
     for (RowGroup const& group : half->plan.pack().groups) {
-      auto const m = static_cast<std::size_t>(group.modality);
+      auto const m = group.modality.index();
       norms_[m].forward(queue, half->normed_x.view().rows(group.row, group.length), {},
                         half->features.view().rows(group.row, group.length), half->norms[m]);
     }
@@ -192,7 +192,7 @@ Tensor Encoder::finish_backward(Queue& queue, ConstView dfeatures, State& state)
   Half& half = state.with_gradient;
   Tensor dx(queue, dtype_, half.normed_x.shape());
   for (RowGroup const& group : half.plan.pack().groups) {
-    auto const m = static_cast<std::size_t>(group.modality);
+    auto const m = group.modality.index();
     norms_[m].backward(queue, dfeatures.rows(group.row, group.length),
                        half.normed_x.view().rows(group.row, group.length), {}, half.norms[m],
                        Write::overwrite, dx.view().rows(group.row, group.length));

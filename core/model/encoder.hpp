@@ -2,7 +2,7 @@
 
 #include "core/model/modality/adapter.hpp"
 #include "core/model/modality/bias_table.hpp"
-#include "core/model/stack.hpp"
+#include "core/model/stack/stack.hpp"
 
 namespace accord {
 
@@ -44,7 +44,7 @@ class Encoder {
           TensorParallelRegion region, std::vector<LayerChunk> const& chunks);
 
   /// Only where the first chunk is.
-  Adapter const& adapter(Modality m) const { return *adapters_[static_cast<std::size_t>(m)]; }
+  Adapter const& adapter(Modality m) const { return *adapters_[m.index()]; }
   /// [Modality] of a layer that this rank holds.
   std::vector<PositionBias> position_biases(Index layer) const;
   Stack const& stack(int chunk = 0) const { return stacks_[static_cast<std::size_t>(chunk)]; }

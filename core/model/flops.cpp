@@ -11,11 +11,6 @@ namespace {
 
 double real(Index n) { return static_cast<double>(n); }
 
-template <class Items>
-typename Items::value_type const& at(Items const& items, int i) {
-  return items[static_cast<std::size_t>(i)];
-}
-
 /// The layers of a stack, by what their operations are proportional to.
 struct StackFlops {
   double pair = 0;                  ///< of tokens of a sequence: attention
@@ -45,7 +40,7 @@ double sequence_flops(StackFlops const& stack, std::vector<Modality> const& moda
                       std::vector<Index> const& tokens) {
   double flops = 0, all = 0;
   for (std::size_t k = 0; k < modalities.size(); ++k) {
-    flops += real(tokens[k]) * (stack.token + at(stack.of_modality, modalities[k]));
+    flops += real(tokens[k]) * (stack.token + stack.of_modality[modalities[k].index()]);
     all += real(tokens[k]);
   }
   return flops + stack.pair * all * all;
@@ -57,9 +52,9 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
                    MicroBatch const& batch, Index global_batch) {
   StepSizes const sizes(config, passes, batch, global_batch);
   double const d = real(config.encoder.embed_dim), dd = real(config.decoder.embed_dim);
-  auto const name = [&](Modality m) { return at(config.modalities, m).name; };
+  auto const name = [&](Modality m) { return config.modalities[m.index()].name; };
   auto const adapter_flops = [&](Modality m, Index tokens) {
-    ModalityConfig const& modality = at(config.modalities, m);
+    ModalityConfig const& modality = config.modalities[m.index()];
     return adapter_family(modality.adapter).flops(modality, config.encoder.embed_dim, tokens);
   };
   // Nothing below a frozen adapter wants a gradient.
@@ -92,7 +87,7 @@ double model_flops(ModelConfig const& config, std::vector<Pass> const& passes,
                real(batch.samples()) * d * d;
   }
   for (std::size_t m = 0; m < config.modalities.size(); ++m) {
-    auto const modality = static_cast<Modality>(m);
+    auto const modality = Modality(m);
     int const times = adapter_ways(modality);
     for (Index const tokens : batch.lengths[m]) {
       AdapterFlops const forward = adapter_flops(modality, tokens);

@@ -16,7 +16,7 @@ MicroStep::MicroStep(Queue& queue, Model const& model, StepOptions const& option
   std::vector<int> with_gradient, without_gradient;
   for (std::size_t p = 0; p < passes.size(); ++p) {
     if (chunk_.last && passes[p].contrasted)
-      contrast_pass_[static_cast<std::size_t>(passes[p].modalities.front())] = static_cast<int>(p);
+      contrast_pass_[passes[p].modalities.front().index()] = static_cast<int>(p);
     if (which == Passes::all)
       (passes[p].gradient ? with_gradient : without_gradient).push_back(static_cast<int>(p));
     else if (passes[p].contrasted)
@@ -28,9 +28,8 @@ MicroStep::MicroStep(Queue& queue, Model const& model, StepOptions const& option
                                   options.pad ? config.loss.denoising_pool : 0, chunk);
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0)
-      contrast_[m].rows =
-          class_token_rows(queue, encoder_.half_of(contrast_pass_[m]).plan.pack(),
-                           contrast_pass_[m], static_cast<Modality>(m), batch.samples());
+      contrast_[m].rows = class_token_rows(queue, encoder_.half_of(contrast_pass_[m]).plan.pack(),
+                                           contrast_pass_[m], Modality(m), batch.samples());
   if (which != Passes::all || !chunk_.last) return;
   for (auto const& of_kind : model.micro_batch_objectives())
     objectives_.push_back(of_kind.objective->plan(queue, loss_input()));
@@ -48,7 +47,7 @@ Tensor MicroStep::forward(Tensor input) {
   if (!chunk_.last) return output;
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0)
-      model_.projection(static_cast<Modality>(m))
+      model_.projection(Modality(m))
           .forward(queue_, encoder_.half_of(contrast_pass_[m]).features, contrast_[m]);
   return {};
 }
@@ -61,7 +60,7 @@ Tensor MicroStep::losses(StepSums const& sums, std::vector<ConstView> const& dz)
                                                       dfeatures);
   for (std::size_t m = 0; m < contrast_.size(); ++m)
     if (contrast_pass_[m] >= 0 && dz[m])
-      model_.projection(static_cast<Modality>(m)).backward(queue_, dz[m], contrast_[m], dfeatures);
+      model_.projection(Modality(m)).backward(queue_, dz[m], contrast_[m], dfeatures);
   Tensor dx = model_.encoder().finish_backward(queue_, dfeatures, encoder_);
   half.features = {};
   return dx;

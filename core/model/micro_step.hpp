@@ -40,7 +40,7 @@ class MicroStep {
 
   // The last chunk: losses, and their gradient behind the last layer.
   /// z [b, d] of a contrasted modality; empty if no objective contrasts it.
-  ConstView embeddings(Modality m) const { return contrast_[static_cast<std::size_t>(m)].z; }
+  ConstView embeddings(Modality m) const { return contrast_[m.index()].z; }
   /// The terms of this micro-batch alone, added to `sums`.
   /// dz: [Modality] gradient of the embeddings, empty where there is none
   /// \returns the gradient behind the last layer of all terms

@@ -40,9 +40,7 @@ class Model {
   Encoder const& encoder() const { return *encoder_; }
   /// Null where no objective decodes, or without the last chunk.
   Decoder const* decoder() const { return decoder_ ? &*decoder_ : nullptr; }
-  Projection const& projection(Modality m) const {
-    return projections_[static_cast<std::size_t>(m)];
-  }
+  Projection const& projection(Modality m) const { return projections_[m.index()]; }
   // By kind, in the registry's order; none without the last chunk.
   template <class Objective>
   struct OfKind {

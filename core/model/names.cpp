@@ -3,7 +3,7 @@
 namespace accord {
 
 std::string short_name(ModelConfig const& model, Modality modality) {
-  std::string const& name = model.modalities[static_cast<std::size_t>(modality)].name;
+  std::string const& name = model.modalities[modality.index()].name;
   int alike = 0;
   for (ModalityConfig const& other : model.modalities) alike += other.name.front() == name.front();
   return alike > 1 ? name : name.substr(0, 1);

@@ -13,7 +13,8 @@ AttentionSegment const& Pack::segment(int pass, Modality modality, Index sample)
   if (it != sequences.end())
     for (AttentionSegment const& segment : (it + sample)->segments)
       if (segment.modality == modality) return segment;
-  throw Error(fmt::format("pass {} has no segment of modality {} in this pack", pass, modality));
+  throw Error(
+      fmt::format("pass {} has no segment of modality {} in this pack", pass, modality.index()));
 }
 
 RowGroup Pack::group(Modality modality) const {
@@ -38,7 +39,7 @@ Pack build_pack(MicroBatch const& batch, std::vector<Pass> const& passes,
 
   std::vector<std::int32_t> kept;
   auto keep_positions = [&](int pass, std::size_t segment, Modality m, Index s) {
-    Index const length = batch.lengths[static_cast<std::size_t>(m)][static_cast<std::size_t>(s)];
+    Index const length = batch.lengths[m.index()][static_cast<std::size_t>(s)];
     kept.resize(static_cast<std::size_t>(length));
     std::iota(kept.begin(), kept.end(), 0);
     if (options.whole || !passes[static_cast<std::size_t>(pass)].masked) return;

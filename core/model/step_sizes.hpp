@@ -24,7 +24,7 @@ class StepSizes {
 
   /// Tokens of a sample, class token included.
   Index length(Modality m, Index sample) const {
-    return batch_.lengths[static_cast<std::size_t>(m)][static_cast<std::size_t>(sample)];
+    return batch_.lengths[m.index()][static_cast<std::size_t>(sample)];
   }
   /// Masked tokens of a segment of a masked pass.
   Index hidden(int pass, std::size_t segment, Index sample) const;

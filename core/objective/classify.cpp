@@ -68,7 +68,8 @@ class Classify final : public MicroBatchObjective {
 void check_classification(ObjectiveConfig const& objective, ModelConfig const&) {
   std::string const at = "objective." + objective.name;
   require(objective.teacher.empty(), "{}.teacher: a classification has none; labels teach it", at);
-  require(objective.modality >= 0 && std::ranges::count(objective.student, objective.modality) > 0,
+  require(objective.modality != Modality::none &&
+              std::ranges::count(objective.student, objective.modality) > 0,
           "{}.modality is not set; say which of its modalities the head reads", at);
   require(objective.class_names.empty() || objective.classes == 0 ||
               static_cast<Index>(objective.class_names.size()) == objective.classes,

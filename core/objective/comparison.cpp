@@ -38,8 +38,8 @@ void compare_sides(
     Queue& queue, std::vector<Term> const& terms, BatchEmbeddings& embeddings, StepSums const& sums,
     std::function<ContrastResult(Term const&, ConstView, ConstView, View, View)> const& compare) {
   for (Term const& term : terms) {
-    auto const a = static_cast<std::size_t>(term.objective->student.front());
-    auto const b = static_cast<std::size_t>(term.objective->teacher.front());
+    auto const a = term.objective->student.front().index();
+    auto const b = term.objective->teacher.front().index();
     // A modality may stand in several terms: each one's gradient is added to what is there. One
     // that does not train has none.
     auto const gradient_of = [&](std::size_t m) {

@@ -92,7 +92,7 @@ class Denoise final : public MicroBatchObjective {
         result.plan.pools.push_back(
             {static_cast<Index>(rows.size()), 0, static_cast<Index>(teacher_rows.size()), 0});
       auto& current = result.plan.pools.back();
-      Index const length = batch.lengths[static_cast<std::size_t>(m)][static_cast<std::size_t>(s)];
+      Index const length = batch.lengths[m.index()][static_cast<std::size_t>(s)];
       Index const decoder_row = decoder_pack.segment(student, m, s).row;
       Index const teacher_row = teacher_pack.segment(result.teacher, m, s).row;
       std::uint8_t const* masked = mask.masked.data() + mask.offsets[static_cast<std::size_t>(s)];
@@ -123,12 +123,12 @@ void check_denoising(ObjectiveConfig const& objective, ModelConfig const& model)
   require(model.decoder.layers > 0, "{}: a denoise term needs a decoder; give [model.decoder]", at);
   require(!objective.teacher.empty(),
           "{}.teacher is not set; list the modalities, as in [\"image\"]", at);
-  require(objective.modality >= 0,
+  require(objective.modality != Modality::none,
           "{}.modality is not set; say whose tokens of the joint sequence are predicted", at);
   require(std::ranges::count(objective.student, objective.modality) > 0 &&
               std::ranges::count(objective.teacher, objective.modality) > 0,
           "{}.modality = \"{}\" must be among its student and its teacher", at,
-          model.modalities[static_cast<std::size_t>(objective.modality)].name);
+          model.modalities[objective.modality.index()].name);
 }
 
 std::vector<Pass> denoising_passes(ObjectiveConfig const& objective, ModelConfig const&) {
@@ -144,7 +144,7 @@ double denoising_flops(ObjectiveConfig const& objective, StepSizes const& sizes)
              dd = static_cast<double>(config.decoder.embed_dim);
   int const pass = find_pass(sizes.passes(), objective.student, true);
   std::size_t const segment = segment_of(sizes.pass(pass), objective.modality);
-  std::string const& name = config.modalities[static_cast<std::size_t>(objective.modality)].name;
+  std::string const& name = config.modalities[objective.modality.index()].name;
   Index const pool = config.loss.denoising_pool;
   double flops = 0;
   for (Index begin = 0; begin < sizes.samples(); begin += pool) {

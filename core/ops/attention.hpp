@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/modality.hpp"
 #include "core/ops/dispatch.hpp"
 #include "core/tensor/tensor.hpp"
 
@@ -18,7 +19,7 @@ namespace accord {
 struct AttentionSegment {
   Index row = 0;
   Index length = 0;
-  int modality = 0;
+  Modality modality = 0;
 };
 
 /// A dense additive bias, for sequences of one equal length s: what reference files of single

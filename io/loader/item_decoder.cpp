@@ -30,13 +30,13 @@ ItemDecoder::ItemDecoder(ModelConfig const& model, std::vector<Modality> const& 
     return std::unique_ptr<ElementReader>();
   };
   for (Modality const modality : modalities) {
-    auto const m = static_cast<std::size_t>(modality);
+    auto const m = modality.index();
     readers_[m] = make(m);
   }
 }
 
 ElementReader const& ItemDecoder::reader(Modality modality) const {
-  auto const m = static_cast<std::size_t>(modality);
+  auto const m = modality.index();
   ACCORD_CHECK(readers_[m] != nullptr, "modality {} was not among those to decode",
                modalities_[m].name);
   return *readers_[m];
@@ -44,7 +44,7 @@ ElementReader const& ItemDecoder::reader(Modality modality) const {
 
 void ItemDecoder::append(Modality modality, std::span<std::byte const> bytes, std::uint64_t key,
                          MicroBatch& batch, Scratch& scratch, Places const& places) const {
-  auto const m = static_cast<std::size_t>(modality);
+  auto const m = modality.index();
   ModalityInput& input = batch.inputs[m];
   reader(modality).append(bytes, key, places.empty() ? nullptr : places[m], input, scratch);
   Index const elements = input.offsets.back() - input.offsets.end()[-2];
@@ -58,13 +58,13 @@ std::vector<std::uint8_t> ItemDecoder::word_starts(Modality modality,
 }
 
 std::size_t ItemDecoder::item_bytes(Modality modality) const {
-  ModalityConfig const& config = modalities_[static_cast<std::size_t>(modality)];
+  ModalityConfig const& config = modalities_[modality.index()];
   InputSpec const spec = adapter_family(config.adapter).input(config);
   return static_cast<std::size_t>(spec.item_size) * size_of(spec.dtype);
 }
 
 Index ItemDecoder::maskable(Modality modality, Index length) const {
-  return length - (reads_text(modalities_[static_cast<std::size_t>(modality)]) ? 2 : 1);
+  return length - (reads_text(modalities_[modality.index()]) ? 2 : 1);
 }
 
 }  // namespace accord::io

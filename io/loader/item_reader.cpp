@@ -32,7 +32,7 @@ ItemReader::ItemReader(Dataset const& dataset, ModelConfig const& model, ItemDec
       decoder_(decoder),
       config_(config),
       modalities_(model.modalities.size()),
-      column_(column_of(dataset, model.modalities[static_cast<std::size_t>(config.modality)].name)),
+      column_(column_of(dataset, model.modalities[config.modality.index()].name)),
       begin_(dataset.size() * config.rank / config.ranks),
       end_(dataset.size() * (config.rank + 1) / config.ranks),
       first_(items_before(begin_)),

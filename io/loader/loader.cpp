@@ -66,7 +66,7 @@ LoadedSample Loader::load(std::uint64_t ticket, ItemDecoder::Scratch& scratch) {
     std::lock_guard const lock(memory.mutex);
     memory.inputs.resize(loader_.modalities());
     for (Modality modality : loader_.used()) {
-      std::size_t const m = static_cast<std::size_t>(modality);
+      std::size_t const m = modality.index();
       std::size_t const bytes = loader_.decoder().item_bytes(modality);
       if (bytes == 0) continue;
       memory.inputs[m].resize(bytes * micro_batch);  // does nothing but for the first of a batch
@@ -88,7 +88,7 @@ MicroBatch Loader::next() {
   MicroBatch batch = join(parts);
   for (Modality modality : loader_.used())
     if (loader_.decoder().item_bytes(modality) > 0) {
-      std::size_t const m = static_cast<std::size_t>(modality);
+      std::size_t const m = modality.index();
       batch.inputs[m].data = std::exchange(memory.inputs[m], {});
     }
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

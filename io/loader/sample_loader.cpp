@@ -37,8 +37,8 @@ std::vector<SampleLoader::Source> SampleLoader::open_sources(SampleConfig const&
     Source source{wanted.name, Dataset::open(wanted.path),
                   std::vector<std::size_t>(config.model.modalities.size())};
     for (Modality m : used)
-      source.columns[static_cast<std::size_t>(m)] =
-          column_of(source.dataset, config.model.modalities[static_cast<std::size_t>(m)].name);
+      source.columns[m.index()] =
+          column_of(source.dataset, config.model.modalities[m.index()].name);
     sources.push_back(std::move(source));
   }
   return sources;
@@ -178,7 +178,7 @@ std::string SampleLoader::decode(Source const& source, Sample const& sample, std
   std::vector<MaskItem> items(modalities);
   std::vector<std::vector<std::uint8_t>> word_starts(modalities);
   for (Modality modality : used_) {
-    std::size_t const m = static_cast<std::size_t>(modality);
+    std::size_t const m = modality.index();
     std::string const& name = model_.modalities[m].name;
     auto const& choice = sample.items[source.columns[m]];
     if (choice.empty()) return fmt::format("has no {}", name);

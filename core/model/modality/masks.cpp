@@ -63,7 +63,7 @@ void expect_masked_tokens(ModelConfig const& config, Pass const& pass) {
   char const* const key = pass.modalities.size() == 1 ? "mask_ratio" : "joint_mask_ratio";
   std::string keys;
   for (Modality const m : pass.modalities) {
-    ModalityConfig const& modality = config.modalities[static_cast<std::size_t>(m)];
+    ModalityConfig const& modality = config.modalities[m.index()];
     if ((pass.modalities.size() == 1 ? modality.mask_ratio : modality.joint_mask_ratio) > 0) return;
     keys += fmt::format("{}modality.{}.{}", keys.empty() ? "" : " and ", modality.name, key);
   }
@@ -168,7 +168,7 @@ MaskSampler::MaskSampler(ModelConfig const& config, std::uint32_t seed)
     if (pass.masked) expect_masked_tokens(config, pass);
   for (std::size_t p = 0; p < passes_.size(); ++p)
     if (passes_[p].masked && passes_[p].modalities.size() == 1)
-      rules_[static_cast<std::size_t>(passes_[p].modalities[0])].own_pass = static_cast<int>(p);
+      rules_[passes_[p].modalities[0].index()].own_pass = static_cast<int>(p);
 }
 
 MaskFlags MaskSampler::own_mask(Rule const& rule, double ratio, MaskItem const& item,
@@ -187,8 +187,7 @@ MaskFlags MaskSampler::own_mask(Rule const& rule, double ratio, MaskItem const& 
 MaskFlags MaskSampler::sample(std::uint64_t position, int pass, int segment,
                               MaskItem const& item) const {
   std::vector<Modality> const& modalities = passes_[static_cast<std::size_t>(pass)].modalities;
-  Rule const& rule =
-      rules_[static_cast<std::size_t>(modalities[static_cast<std::size_t>(segment)])];
+  Rule const& rule = rules_[modalities[static_cast<std::size_t>(segment)].index()];
   MaskDraws const here{draws_, position, stream_of(pass),
                        static_cast<std::uint32_t>(segment) * kDrawsPerSegment};
   if (modalities.size() == 1) return own_mask(rule, rule.ratio, item, here);
@@ -206,7 +205,7 @@ void MaskSampler::append(std::uint64_t position, std::span<MaskItem const> items
     if (!passes_[p].masked) continue;
     masks[p].resize(passes_[p].modalities.size());
     for (std::size_t s = 0; s < masks[p].size(); ++s) {
-      std::size_t const modality = static_cast<std::size_t>(passes_[p].modalities[s]);
+      std::size_t const modality = passes_[p].modalities[s].index();
       MaskFlags const flags =
           sample(position, static_cast<int>(p), static_cast<int>(s), items[modality]);
       TokenMask& mask = masks[p][s];

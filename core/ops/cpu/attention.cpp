@@ -71,8 +71,8 @@ class Bias {
       Index i = 0;
       while (i < s.length && p[i] == i) ++i;
       whole_.push_back(i == s.length && s.length <= longest_shared);
-      if (whole_.back() && has_bias(s.modality))
-        widths_[s.modality] = std::max(widths_[s.modality], s.length);
+      if (whole_.back() && has_bias(s.modality.index()))
+        widths_[s.modality.index()] = std::max(widths_[s.modality.index()], s.length);
     }
   }
 
@@ -106,8 +106,8 @@ class Bias {
   class OfHead;
 
  private:
-  bool has_bias(int modality) const {
-    return modality < static_cast<int>(bias_.size()) && bias_[modality].table;
+  bool has_bias(std::size_t modality) const {
+    return modality < bias_.size() && bias_[modality].table;
   }
 
   AttentionPlan const& plan_;
@@ -135,8 +135,8 @@ class Bias<T>::OfHead {
     if (histogram) std::fill_n(squares + size, size, T(0));
     std::vector<Index> uses(all.widths_.size(), 0);
     for (Index s = all.plan_.sequences[chunk.begin]; s < all.plan_.sequences[chunk.end]; ++s)
-      if (all.whole_[s] && all.has_bias(all.plan_.segments[s].modality))
-        uses[all.plan_.segments[s].modality] += all.plan_.segments[s].length;
+      if (all.whole_[s] && all.has_bias(all.plan_.segments[s].modality.index()))
+        uses[all.plan_.segments[s].modality.index()] += all.plan_.segments[s].length;
     dsquares_ = squares_;
     for (std::size_t m = 0; m < uses.size(); ++m) {
       Index const width = all.widths_[m];
@@ -155,7 +155,7 @@ class Bias<T>::OfHead {
 
   /// logits [end - begin, length] += the bias of rows [begin, end) of a sequence
   void add(Index sequence, Index begin, Index end, Block<T> logits) const {
-    for_each_run(sequence, begin, end, [&](int m, Index i, Index column, Run run) {
+    for_each_run(sequence, begin, end, [&](std::size_t m, Index i, Index column, Run run) {
       T* const to = logits.data + i * logits.stride + column;
       if (run.square_row >= 0) {
         T const* const from = squares_[m] + run.square_row;
@@ -170,7 +170,7 @@ class Bias<T>::OfHead {
   }
   void add_gradient(Index sequence, Index begin, Index end, Block<T const> dlogits) {
     if (!histogram_) return;
-    for_each_run(sequence, begin, end, [&](int m, Index i, Index column, Run run) {
+    for_each_run(sequence, begin, end, [&](std::size_t m, Index i, Index column, Run run) {
       T const* const from = dlogits.data + i * dlogits.stride + column;
       if (run.square_row >= 0) {
         T* const to = dsquares_[m] + run.square_row;
@@ -217,14 +217,14 @@ class Bias<T>::OfHead {
     Index row = 0;
     for (Index a = first; a < last; ++a) {
       AttentionSegment const& queries = plan.segments[a];
-      int const m = queries.modality;
+      std::size_t const m = queries.modality.index();
       Index const from = std::max(begin, row), to = std::min(end, row + queries.length);
       if (from < to && all_.has_bias(m)) {
         Index column = 0;
         for (Index b = first; b < last; ++b) {
           AttentionSegment const& keys = plan.segments[b];
           bool const square = squares_[m] && all_.whole_[a] && all_.whole_[b];
-          if (keys.modality == m)
+          if (keys.modality == queries.modality)
             for (Index i = from; i < to; ++i) {
               Index const position = all_.positions_[queries.row + i - row];
               visit(m, i - begin, column,

@@ -14,8 +14,8 @@ void add_sequence(AttentionPlan const& plan, Index sequence, std::int32_t tile,
        s < plan.sequences[static_cast<std::size_t>(sequence) + 1]; ++s) {
     AttentionSegment const& segment = plan.segments[static_cast<std::size_t>(s)];
     auto const tokens = static_cast<std::int32_t>(segment.length);
-    tiles.segments.push_back(
-        {static_cast<std::int32_t>(segment.row), tokens, segment.modality, length});
+    tiles.segments.push_back({static_cast<std::int32_t>(segment.row), tokens,
+                              static_cast<std::int32_t>(segment.modality.index()), length});
     length += tokens;
   }
   auto const segments = static_cast<std::int32_t>(tiles.segments.size()) - first;

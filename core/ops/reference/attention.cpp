@@ -8,7 +8,7 @@ namespace {
 
 struct Token {
   Index row;
-  int modality;
+  Modality modality;
 };
 
 std::vector<Token> tokens_of(AttentionPlan const& plan, Index sequence) {
@@ -41,11 +41,11 @@ class Scores {
 
   /// Row of the bias table for query a and key b, or -1.
   Index bucket(Token a, Token b) const {
-    if (a.modality != b.modality || a.modality >= static_cast<int>(bias_.size()) ||
-        !bias_[a.modality].table)
+    if (a.modality != b.modality || a.modality.index() >= bias_.size() ||
+        !bias_[a.modality.index()].table)
       return -1;
     std::int32_t const* positions = plan_.positions.view().template as<std::int32_t>();
-    ConstView const table = bias_[a.modality].bucket;
+    ConstView const table = bias_[a.modality.index()].bucket;
     return table.as<std::int32_t>()[positions[a.row] * table.stride() + positions[b.row]];
   }
 
@@ -58,7 +58,7 @@ class Scores {
     for (Index c = 0; c < head_dim_; ++c) dot += row(0, a.row, head)[c] * row(1, b.row, head)[c];
     T logit = dot * scale();
     if (Index const entry = bucket(a, b); entry >= 0) {
-      ConstView const table = bias_[a.modality].table;
+      ConstView const table = bias_[a.modality.index()].table;
       logit += table.as<T>()[entry * table.stride() + head];
     }
     if (plan_.dense.values) logit += plan_.dense.values.as<T>()[dense_index(sequence, head, i, j)];
@@ -140,7 +140,7 @@ void attention_backward(Queue&, AttentionPlan const& plan, Index heads, ConstVie
             gradient(2, key, head)[c] += p * go[c];
           }
           if (Index const entry = scores.bucket(tokens[i], tokens[j]); entry >= 0)
-            if (View const dtable = bias[tokens[i].modality].dtable)
+            if (View const dtable = bias[tokens[i].modality.index()].dtable)
               dtable.as<T>()[entry * dtable.stride() + head] += dlogit;
           if (View const gradient_of_dense = plan.dense.gradient)
             gradient_of_dense.as<T>()[scores.dense_index(s, head, i, j)] = dlogit;

@@ -56,7 +56,7 @@ testing::MakeModule decoder(DecoderSetting const& setting) {
       *state = module->plan(q, batch, resolve_passes(config), pack, setting.pad_pool);
       students->clear();
       for (Modality const m : {0, 1}) {
-        auto rows = to_host<std::int32_t>(q, state->fill[static_cast<std::size_t>(m)].mask_rows);
+        auto rows = to_host<std::int32_t>(q, state->fill[m.index()].mask_rows);
         rows.push_back(static_cast<std::int32_t>(state->plan.pack().group(m).row));
         students->push_back({m, Tensor::from_host(q, rows), {}, {}});
       }

@@ -65,7 +65,7 @@ TEST(ModelFlops, LeaveOutTheGradientsOfFrozenWeights) {
     for (std::size_t k = 0; k < passes[p].modalities.size(); ++k) {
       Modality const m = passes[p].modalities[k];
       Index tokens = 0;
-      for (Index const length : batch.lengths[static_cast<std::size_t>(m)]) tokens += length;
+      for (Index const length : batch.lengths[m.index()]) tokens += length;
       if (passes[p].masked)
         for (std::uint8_t const masked : batch.masks[p][k].masked) tokens -= masked;
       all += static_cast<double>(tokens);

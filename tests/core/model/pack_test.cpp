@@ -38,8 +38,8 @@ TEST(Pack, GroupsRowsByModalityAndKeepsUnmaskedPositions) {
              i < mask.offsets[static_cast<std::size_t>(sequence.sample) + 1]; ++i)
           hidden += mask.masked[static_cast<std::size_t>(i)];
       }
-      EXPECT_EQ(segment.length + hidden, batch.lengths[static_cast<std::size_t>(segment.modality)]
-                                                      [static_cast<std::size_t>(sequence.sample)]);
+      EXPECT_EQ(segment.length + hidden,
+                batch.lengths[segment.modality.index()][static_cast<std::size_t>(sequence.sample)]);
     }
 }
 

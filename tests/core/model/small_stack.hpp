@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/model/modality/bias_table.hpp"
-#include "core/model/stack.hpp"
+#include "core/model/stack/stack.hpp"
 #include "tests/support/module_gradcheck.hpp"
 #include "tests/support/tiny_model.hpp"
 

@@ -30,7 +30,7 @@ RowPlacement twice(std::vector<Index> const& lengths) {
 // x: what is in the rows already; y: with the tokens placed.
 testing::MakeModule embedding(ModelConfig const& config, Modality modality) {
   return [=](Queue& queue, ParameterScope const& scope, TensorParallelRegion const&) {
-    auto const m = static_cast<std::size_t>(modality);
+    auto const m = modality.index();
     ModalityConfig const& own = config.modalities[m];
     std::shared_ptr<Adapter> const adapter =
         adapter_family(own.adapter).make({queue, scope, embedded_width, DType::float64}, own);
@@ -52,14 +52,13 @@ testing::MakeModule embedding(ModelConfig const& config, Modality modality) {
 }
 
 Shape rows_for(ModelConfig const& config, Modality modality) {
-  auto const lengths =
-      testing::tiny_batch(config, 0, 2).lengths[static_cast<std::size_t>(modality)];
+  auto const lengths = testing::tiny_batch(config, 0, 2).lengths[modality.index()];
   return {2 * static_cast<Index>(twice(lengths).rows.size()), embedded_width};
 }
 
 void expect_gradients_match(ModelConfig const& config, Modality modality,
                             std::vector<std::string> const& frozen = {}) {
-  SCOPED_TRACE(config.modalities[static_cast<std::size_t>(modality)].adapter);
+  SCOPED_TRACE(config.modalities[modality.index()].adapter);
   testing::expect_module_gradients_match_finite_differences(embedding(config, modality),
                                                             rows_for(config, modality), frozen);
 }

@@ -1,4 +1,4 @@
-#include "core/model/block.hpp"
+#include "core/model/stack/block.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/model/pack.hpp"
-#include "core/model/residual_stream.hpp"
+#include "core/model/stack/residual_stream.hpp"
 #include "core/nn/geglu_ffn.hpp"
 #include "core/nn/self_attention.hpp"
 

@@ -1,4 +1,4 @@
-#include "core/model/stack.hpp"
+#include "core/model/stack/stack.hpp"
 
 #include "core/model/parameter_names.hpp"
 

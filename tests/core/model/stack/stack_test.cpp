@@ -1,4 +1,4 @@
-#include "core/model/stack.hpp"
+#include "core/model/stack/stack.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "core/model/block.hpp"
+#include "core/model/stack/block.hpp"
 
 namespace accord {
 

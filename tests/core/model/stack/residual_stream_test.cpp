@@ -1,4 +1,4 @@
-#include "core/model/residual_stream.hpp"
+#include "core/model/stack/residual_stream.hpp"
 
 #include <gtest/gtest.h>
 

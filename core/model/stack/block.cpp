@@ -1,4 +1,4 @@
-#include "core/model/block.hpp"
+#include "core/model/stack/block.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -91,15 +91,14 @@ Tensor Block::ffn_forward(Queue& queue, BranchRows const& rows, ConstView own, R
   for (std::size_t g = 0; g < rows.groups.size(); ++g) {
     RowGroup const& group = rows.groups[g];
     GegluFfn::Saved discarded;
-    ffn_[static_cast<std::size_t>(group.modality)].forward(
-        queue, y.rows(group.row, group.length), recompute,
-        branch.view().rows(group.row, group.length), saved ? (*saved)[g] : discarded);
+    ffn_[group.modality.index()].forward(queue, y.rows(group.row, group.length), recompute,
+                                         branch.view().rows(group.row, group.length),
+                                         saved ? (*saved)[g] : discarded);
   }
   room = {};
   branch = region_.leave_forward(queue, std::move(branch), rows.shares);
   for (RowGroup const& group : rows.own_groups)
-    ffn_[static_cast<std::size_t>(group.modality)].add_bias(
-        queue, branch.view().rows(group.row, group.length));
+    ffn_[group.modality.index()].add_bias(queue, branch.view().rows(group.row, group.length));
   return branch;
 }
 
@@ -130,8 +129,8 @@ void Block::backward(Queue& queue, BranchRows const& attention_rows, BranchRows 
 Tensor Block::ffn_backward(Queue& queue, BranchRows const& rows, ConstView own_dbranch,
                            Saved& saved) const {
   for (RowGroup const& group : rows.own_groups)
-    ffn_[static_cast<std::size_t>(group.modality)].add_bias_backward(
-        queue, own_dbranch.rows(group.row, group.length));
+    ffn_[group.modality.index()].add_bias_backward(queue,
+                                                   own_dbranch.rows(group.row, group.length));
   if (!saved.ffn_input) saved.ffn_input = ffn_norm_.recompute(queue, saved.mid, rows.rows);
   Tensor room, dbranch_room;
   ConstView const y = region_.enter_forward(queue, saved.ffn_input, rows.shares, room);
@@ -139,9 +138,9 @@ Tensor Block::ffn_backward(Queue& queue, BranchRows const& rows, ConstView own_d
   Tensor dy(queue, dbranch.dtype(), dbranch.shape());
   for (std::size_t g = 0; g < rows.groups.size(); ++g) {
     RowGroup const& group = rows.groups[g];
-    ffn_[static_cast<std::size_t>(group.modality)].backward(
-        queue, dbranch.rows(group.row, group.length), y.rows(group.row, group.length), saved.ffn[g],
-        dy.view().rows(group.row, group.length));
+    ffn_[group.modality.index()].backward(queue, dbranch.rows(group.row, group.length),
+                                          y.rows(group.row, group.length), saved.ffn[g],
+                                          dy.view().rows(group.row, group.length));
   }
   return region_.enter_backward(queue, std::move(dy), rows.shares);
 }
