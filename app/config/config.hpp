@@ -38,7 +38,8 @@ struct DataConfig {
   io::CropSpec::Kind crop = io::CropSpec::Kind::random_resized;
   double crop_area = 0.9;  ///< least part of the picture a random crop keeps
   Index shift = 0;         ///< most pixels by which the resized picture is moved, each way
-  io::Alpha alpha = io::Alpha::drop;  ///< what shows through transparent pixels
+  io::Alpha alpha = io::Alpha::drop;                      ///< what shows through transparent pixels
+  io::Orientation orientation = io::Orientation::stored;  ///< as stored, or upright by EXIF
   Index threads = 0;  ///< decoding threads of a rank that reads; 0: the rank's share of the cores
 };
 

@@ -265,6 +265,11 @@ Section data_section() {
           choice<D, io::Alpha D::*, io::Alpha>(
               "alpha", &D::alpha, {{"drop", io::Alpha::drop}, {"white", io::Alpha::white}},
               "transparent pixels: keep the colour they hide, or lay the picture on white"),
+          choice<D, io::Orientation D::*, io::Orientation>(
+              "orientation", &D::orientation,
+              {{"stored", io::Orientation::stored}, {"exif", io::Orientation::exif}},
+              "pictures as they are stored, as the official code reads them, or turned as EXIF "
+              "says"),
           key<D>("crop_area", &D::crop_area, "least part of the picture that a random crop keeps")
               .above(0)
               .at_most(1),

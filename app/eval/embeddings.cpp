@@ -91,8 +91,9 @@ Embeddings Embedder::rows_of_items(
     std::function<void(Index, Index)> const& progress) {
   bool const reads = groups_.replica->rank() == 0;
   // Evaluation pictures are resized, not cropped (docs/model.md 3.3).
-  std::vector<io::PictureOptions> const pictures(config_.model.modalities.size(),
-                                                 {io::CropSpec{}, config_.data.alpha});
+  std::vector<io::PictureOptions> const pictures(
+      config_.model.modalities.size(),
+      {io::CropSpec{}, config_.data.alpha, config_.data.orientation});
   io::ItemDecoder const decoder(config_.model, {modality}, tokenizer_, pictures,
                                 config_.train.seed);
   io::ItemReaderConfig reading;

@@ -56,7 +56,8 @@ io::SampleConfig sample_config(Config const& config, std::shared_ptr<io::Tokeniz
   crop.kind = config.data.crop;
   crop.min_scale = config.data.crop_area;
   crop.max_shift = static_cast<int>(config.data.shift);
-  samples.pictures.assign(config.model.modalities.size(), {crop, config.data.alpha});
+  samples.pictures.assign(config.model.modalities.size(),
+                          {crop, config.data.alpha, config.data.orientation});
   samples.global_batch = config.train.global_batch;
   samples.seed = config.train.seed;
   samples.refresh = config.data.refresh;

@@ -12,7 +12,7 @@ class PictureReader final : public ElementReader {
 
   void append(std::span<std::byte const> bytes, std::uint64_t key, std::byte* place,
               ModalityInput& input, DecodeScratch& scratch) const override {
-    Image const image = decode_image(bytes, {}, options_.alpha);
+    Image const image = decode_image(bytes, {}, options_.alpha, options_.orientation);
     std::byte* const out =
         extend(input, DType::uint8, static_cast<std::size_t>(size_ * size_ * 3), place);
     crop_image({image.rgb.data(), image.width, image.height}, options_.crop, crop_, key,

@@ -12,6 +12,7 @@ namespace accord::io {
 struct PictureOptions {
   CropSpec crop;
   Alpha alpha = Alpha::drop;
+  Orientation orientation = Orientation::stored;
 };
 
 /// Pictures: the pixels of a square of `size`, cut as the draws of `seed` say.

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.hpp"
 #include "io/media/codec.hpp"
+#include "io/media/exif.hpp"
 #include "io/media/media_kind.hpp"
 
 namespace accord::io {
@@ -76,8 +78,11 @@ void flatten_on_white(std::vector<std::uint8_t>& pixels) {
   pixels.resize(3 * count);
 }
 
-Image decode_image(std::span<std::byte const> bytes, ImageLimits const& limits, Alpha alpha) {
-  switch (picture_kind(bytes)) {
+namespace {
+
+Image decode_stored(MediaKind kind, std::span<std::byte const> bytes, ImageLimits const& limits,
+                    Alpha alpha) {
+  switch (kind) {
     case MediaKind::jpeg:
       return decode_jpeg(bytes, limits);
     case MediaKind::png:
@@ -85,6 +90,19 @@ Image decode_image(std::span<std::byte const> bytes, ImageLimits const& limits, 
     default:
       return decode_webp(bytes, limits, alpha);
   }
+}
+
+}  // namespace
+
+Image decode_image(std::span<std::byte const> bytes, ImageLimits const& limits, Alpha alpha,
+                   Orientation orientation) {
+  MediaKind const kind = picture_kind(bytes);
+  Image stored = decode_stored(kind, bytes, limits, alpha);
+  if (orientation == Orientation::stored) return stored;
+  int const number = exif_orientation(kind, bytes);
+  if (number != 1)  // the picture is held twice for a moment
+    check_limits({stored.width, stored.height}, 2 * static_cast<Index>(stored.rgb.size()), limits);
+  return upright(std::move(stored), number);
 }
 
 ImageSize image_size(std::span<std::byte const> bytes, ImageLimits const& limits) {

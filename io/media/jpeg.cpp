@@ -2,6 +2,7 @@
 #include <cstdio>
 // jpeglib.h needs FILE and size_t declared before it
 #include <fmt/format.h>
+#include <jerror.h>
 #include <jpeglib.h>
 
 #include "core/base/error.hpp"
@@ -17,10 +18,10 @@ class Decoder {
   Decoder(std::span<std::byte const> bytes, ImageLimits const& limits) : limits_(limits) {
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = [](j_common_ptr info) { self(info).fail(); };
-    // Warnings (level -1) mean damaged data that the
+    // Warnings (level -1) mostly mean damaged data that the
     // library papers over; other levels are trace output.
     errors_.emit_message = [](j_common_ptr info, int level) {
-      if (level < 0) self(info).fail();
+      if (level < 0 && !leaves_pixels_whole(info->err->msg_code)) self(info).fail();
     };
     info_.client_data = this;
     if (!open(bytes)) {
@@ -58,6 +59,13 @@ class Decoder {
   }
 
  private:
+  /// Warnings about what stands beside the pixels: bytes between segments or behind the last row,
+  /// versions and transforms that the library has not heard of, fields that it does not use.
+  static bool leaves_pixels_whole(int warning) {
+    return warning == JWRN_EXTRANEOUS_DATA || warning == JWRN_JFIF_MAJOR ||
+           warning == JWRN_ADOBE_XFORM || warning == JWRN_NOT_SEQUENTIAL;
+  }
+
   static Decoder& self(j_common_ptr info) { return *static_cast<Decoder*>(info->client_data); }
 
   [[noreturn]] void fail() {
