@@ -11,6 +11,7 @@
 #include "app/cli/commands.hpp"
 #include "app/cli/options.hpp"
 #include "core/base/as_error.hpp"
+#include "core/base/printable.hpp"
 
 namespace {
 
@@ -25,7 +26,7 @@ bool speaks_for_all() {
 int exit_code(accord::ExitCode code) { return static_cast<int>(code); }
 
 int fail(std::string const& message, accord::ExitCode code) {
-  if (speaks_for_all()) std::cerr << "error: " << message << std::endl;
+  if (speaks_for_all()) std::cerr << "error: " << accord::printable_lines(message) << std::endl;
   return exit_code(code);
 }
 

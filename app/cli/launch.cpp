@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/base/as_error.hpp"
+#include "core/base/printable.hpp"
 
 namespace accord::app {
 namespace {
@@ -23,14 +24,14 @@ void share_cores(int local_ranks) {
 /// Ends the job. A rank on its own returns its exit code, to spare the user MPI's words.
 int end_all(parallel::MpiEnvironment const& mpi, Error const& error) {
   if (mpi.size() == 1) {
-    std::cerr << "error: " << error.what() << std::endl;
+    std::cerr << "error: " << printable_lines(error.what()) << std::endl;
     return static_cast<int>(error.exit_code());
   }
   // Most errors (a key, a file, a checkpoint) hit all ranks at once. The others give rank 0 a
   // moment to say it for all; its abort ends them before they speak. A rank that is alone with its
   // error is only a little late.
   if (mpi.rank() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  std::cerr << "[rank " << mpi.rank() << "] error: " << error.what() << std::endl;
+  std::cerr << "[rank " << mpi.rank() << "] error: " << printable_lines(error.what()) << std::endl;
   parallel::MpiEnvironment::abort(error.exit_code());
 }
 

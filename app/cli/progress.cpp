@@ -8,6 +8,8 @@
 #include <cmath>
 #include <ostream>
 
+#include "core/base/printable.hpp"
+
 namespace accord::app {
 
 std::string duration(double seconds) {
@@ -88,7 +90,7 @@ void Progress::message(std::string const& text) {
   if (style_ == Style::silent) return;
   if (open_line_) out_ << "\r\x1b[K";
   open_line_ = false;
-  out_ << text << std::endl;
+  out_ << printable_lines(text) << std::endl;
 }
 
 }  // namespace accord::app

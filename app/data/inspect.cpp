@@ -10,6 +10,7 @@
 #include "app/cli/text.hpp"
 #include "app/data/commands.hpp"
 #include "core/base/error.hpp"
+#include "core/base/printable.hpp"
 #include "io/file/file.hpp"
 #include "io/media/array.hpp"
 #include "io/media/audio.hpp"
@@ -61,7 +62,7 @@ bool is_text(std::string const& modality) { return modality == "text"; }
 std::string label_text(io::Dataset const& dataset, io::Sample const& sample) {
   auto const name = [&](std::size_t number) {
     auto const& classes = dataset.index().classes;
-    return number < classes.size() ? fmt::format("{} ({})", number, classes[number])
+    return number < classes.size() ? fmt::format("{} ({})", number, printable(classes[number]))
                                    : fmt::format("{}", number);
   };
   if (sample.label >= 0) return name(static_cast<std::size_t>(sample.label));
@@ -108,7 +109,7 @@ void show_sample(io::Dataset const& dataset, Options const& options) {
     throw UsageError(fmt::format("--sample {}: the dataset has samples 0 to {}", options.sample,
                                  dataset.size() - 1));
   io::Sample const sample = dataset.read(options.sample);
-  std::cout << fmt::format("sample {}\nkey         {}\n", sample.number, sample.key);
+  std::cout << fmt::format("sample {}\nkey         {}\n", sample.number, printable(sample.key));
   if (std::string const label = label_text(dataset, sample); !label.empty())
     std::cout << fmt::format("label       {}\n", label);
   if (!options.out.empty()) std::filesystem::create_directories(options.out);
@@ -120,7 +121,7 @@ void show_sample(io::Dataset const& dataset, Options const& options) {
       std::string_view const bytes(reinterpret_cast<char const*>(items[i].data()), items[i].size());
       std::string const ending = ending_of(modality, io::media_kind(items[i]));
       std::cout << fmt::format("{:<11} {}", modality,
-                               is_text(modality) ? std::string(bytes) : media_text(items[i]));
+                               is_text(modality) ? printable(bytes) : media_text(items[i]));
       if (!options.out.empty()) {
         std::string const item = items.size() > 1 ? fmt::format(".{}", i) : "";
         auto const path =

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/base/printable.hpp"
 #include "io/run/skipped_samples.hpp"
 
 namespace accord::app {
@@ -46,8 +47,8 @@ void RunLog::skipped(std::vector<io::SkippedSample> const& samples, Index global
     skipped_->write(io::skipped_line(skipped, global_batch));
     if (announced_++ < most_announced)
       announce_(fmt::format("position {} took another sample: {}, sample {} (key '{}'): {}",
-                            skipped.position, skipped.source, skipped.sample, skipped.key,
-                            skipped.reason));
+                            skipped.position, skipped.source, skipped.sample,
+                            printable(skipped.key), printable(skipped.reason)));
     if (announced_ == most_announced)
       announce_(fmt::format("more of them are listed in {} only", folder_->skipped().string()));
   }
