@@ -6,9 +6,9 @@
 
 #include "core/base/error.hpp"
 #include "core/model/objective.hpp"
-#include "io/file/file.hpp"
 #include "io/shard/dataset_index.hpp"
 #include "io/text/lines.hpp"
+#include "io/text/plain_text.hpp"
 
 namespace accord::app {
 
@@ -54,7 +54,7 @@ std::vector<std::string> class_names(io::Dataset const& dataset, std::string con
 
 std::vector<std::string> read_lines(std::filesystem::path const& file) {
   std::vector<std::string> lines;
-  io::for_each_line(io::read_file(file), [&](Index, std::string_view line) {
+  io::for_each_line(io::read_text_file(file), [&](Index, std::string_view line) {
     if (!line.empty()) lines.emplace_back(line);
   });
   if (lines.empty()) throw DataError(fmt::format("{}: holds no line", file.string()));

@@ -12,6 +12,7 @@
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
 #include "io/text/caption_source.hpp"
+#include "io/text/plain_text.hpp"
 #include "io/text/train.hpp"
 
 namespace accord::app {
@@ -77,8 +78,10 @@ int encode(EncodeOptions const& options) {
   };
   std::size_t number = 0;
   if (options.texts.empty())
-    for (std::string line; std::getline(std::cin, line);)
+    for (std::string line; std::getline(std::cin, line);) {
+      if (number == 0) line = io::plain_text(line, "standard input");
       print("standard input, line", ++number, line);
+    }
   for (std::string const& text : options.texts) print("text", ++number, text);
   return 0;
 }

@@ -13,6 +13,7 @@
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
 #include "io/text/lines.hpp"
+#include "io/text/plain_text.hpp"
 
 namespace accord::io {
 namespace {
@@ -59,7 +60,7 @@ class BpeTokenizer final : public Tokenizer {
   void read_vocabulary(std::string const& name) {
     nlohmann::json json;
     try {
-      json = nlohmann::json::parse(files().at(name));
+      json = nlohmann::json::parse(plain_text(files().at(name), name));
     } catch (nlohmann::json::exception const& error) {
       throw DataError(fmt::format("{}: {}", name, error.what()));
     }
@@ -93,7 +94,7 @@ class BpeTokenizer final : public Tokenizer {
   void read_merges(std::string const& name) {
     ByteAlphabet const alphabet;
     std::int32_t rank = 0;
-    for_each_line(files().at(name), [&](Index line, std::string_view text) {
+    for_each_line(plain_text(files().at(name), name), [&](Index line, std::string_view text) {
       if (text.empty() || (line == 1 && text.starts_with("#version"))) return;
       std::size_t const blank = text.find(' ');
       std::string left, right;
@@ -113,26 +114,27 @@ class BpeTokenizer final : public Tokenizer {
 
   void read_dictionary() {
     row_of_.assign(tokens_.size(), SpecialRow::unknown);
-    for_each_line(files().at("dict.txt"), [&](Index line, std::string_view text) {
-      if (text.empty()) return;
-      std::string_view const symbol = text.substr(0, text.find(' '));
-      Id id = -1;  // fillers such as madeupword0000 stand for nothing
-      auto const end = symbol.data() + symbol.size();
-      if (auto const [stop, error] = std::from_chars(symbol.data(), end, id);
-          error == std::errc() && stop == end) {
-        if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size())
-          throw DataError(
-              fmt::format("dict.txt: line {} has id {}, which the vocabulary of {} lacks", line, id,
-                          tokens_.size()));
-        std::int32_t& row = row_of_[static_cast<std::size_t>(id)];
-        if (row != SpecialRow::unknown)
-          throw DataError(fmt::format("dict.txt: line {} repeats id {}", line, id));
-        row = static_cast<std::int32_t>(id_of_.size()) + SpecialRow::count;
-      } else {
-        id = -1;
-      }
-      id_of_.push_back(id);
-    });
+    for_each_line(
+        plain_text(files().at("dict.txt"), "dict.txt"), [&](Index line, std::string_view text) {
+          if (text.empty()) return;
+          std::string_view const symbol = text.substr(0, text.find(' '));
+          Id id = -1;  // fillers such as madeupword0000 stand for nothing
+          auto const end = symbol.data() + symbol.size();
+          if (auto const [stop, error] = std::from_chars(symbol.data(), end, id);
+              error == std::errc() && stop == end) {
+            if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size())
+              throw DataError(
+                  fmt::format("dict.txt: line {} has id {}, which the vocabulary of {} lacks", line,
+                              id, tokens_.size()));
+            std::int32_t& row = row_of_[static_cast<std::size_t>(id)];
+            if (row != SpecialRow::unknown)
+              throw DataError(fmt::format("dict.txt: line {} repeats id {}", line, id));
+            row = static_cast<std::int32_t>(id_of_.size()) + SpecialRow::count;
+          } else {
+            id = -1;
+          }
+          id_of_.push_back(id);
+        });
     if (id_of_.empty()) throw DataError("dict.txt: no lines in it");
   }
 

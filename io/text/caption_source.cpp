@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.hpp"
 #include "io/shard/shard_reader.hpp"
+#include "io/text/plain_text.hpp"
 
 namespace accord::io {
 namespace {
@@ -65,8 +67,9 @@ CaptionSource captions_from(std::filesystem::path const& path) {
         fmt::format("{}: cannot be read as captions; expected a text file with one caption per "
                     "line, or a dataset with index.json",
                     path.string()));
-  return [file](std::string& caption) {
+  return [file, name = path.string(), first = true](std::string& caption) mutable {
     if (!std::getline(*file, caption)) return false;
+    if (std::exchange(first, false)) caption = plain_text(caption, name);
     if (caption.ends_with('\r')) caption.pop_back();
     return true;
   };

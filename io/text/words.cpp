@@ -7,6 +7,7 @@
 #include "core/base/error.hpp"
 #include "io/text/lines.hpp"
 #include "io/text/normalise.hpp"
+#include "io/text/plain_text.hpp"
 
 namespace accord::io {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 class WordTokenizer final : public Tokenizer {
  public:
   explicit WordTokenizer(VocabularyFiles given) : Tokenizer(std::move(given)) {
-    std::string_view const text = files().at("words.txt");
+    std::string_view const text = plain_text(files().at("words.txt"), "words.txt");
     check_utf8(text);
     for_each_line(text, [&](Index line, std::string_view word) {
       if (word.empty()) throw DataError(fmt::format("words.txt: line {} is empty", line));

@@ -38,7 +38,7 @@ class ClassifiedSounds : public TemporaryFolder {
       table += fmt::format("{0}\ttone {0}\t{1}\t{2}\t{3}\n", i, file, kinds_of(i).front(), kinds);
     }
     write_file(folder_ / "sounds.tsv", table);
-    std::string names;
+    std::string names = "\xEF\xBB\xBF";  // as some editors save them
     for (std::string const& name : classes_) names += name + "\n";
     write_file(folder_ / "classes.txt", names);
     build("sounds", "--modalities text,audio --label kind");

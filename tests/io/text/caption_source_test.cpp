@@ -58,6 +58,13 @@ class CaptionsFrom : public TemporaryFolder {
   }
 };
 
+TEST_F(CaptionsFrom, AFileMayBeginWithAByteOrderMark) {
+  write_file(folder_ / "captions.txt", "\xEF\xBB\xBFone\r\n\ntwo");
+  EXPECT_THAT(all_of(captions_from(folder_ / "captions.txt")), ElementsAre("one", "", "two"));
+  write_file(folder_ / "captions.txt", std::string("\xFF\xFEo\0\n\0", 6));
+  EXPECT_THROW(all_of(captions_from(folder_ / "captions.txt")), DataError);
+}
+
 }  // namespace
 
 TEST_F(CaptionsFrom, ReadsTheLinesOfATextFile) {

@@ -178,6 +178,21 @@ TEST(WordTokenizer, FindsWordsAndMarks) {
   EXPECT_TRUE(tokenizer->word_start(6));
 }
 
+TEST(Tokenizer, PassesOverByteOrderMarksInItsFiles) {
+  std::string const mark = "\xEF\xBB\xBF";
+  EXPECT_THAT(Tokenizer::load_from({{"words.txt", mark + "a\n"}})->rows("a"), ElementsAre(4));
+  VocabularyFiles files = bpe_files({{"a", "b"}});
+  files["dict.txt"] = "256 1\n97 1\n98 1\n";
+  Rows const rows = Tokenizer::load_from(files)->rows("ab");
+  EXPECT_EQ(rows.size(), 1u);
+  for (auto& [name, content] : files) content = mark + content;
+  EXPECT_EQ(Tokenizer::load_from(files)->rows("ab"), rows);
+  EXPECT_THAT(load_message({{"words.txt", std::string("\xFF\xFE"
+                                                      "a\0",
+                                                      4)}}),
+              HasSubstr("words.txt: it is in UTF-16"));
+}
+
 TEST(WordTokenizer, RefusesDoubledAndEmptyLines) {
   EXPECT_THAT(load_message({{"words.txt", "a\nb\na\n"}}),
               HasSubstr("line 3 repeats the word \"a\""));
