@@ -24,6 +24,12 @@ void print_report(io::BuildOptions const& options, io::BuildReport const& report
   for (auto it = report.kept.rbegin(); it != report.kept.rend(); ++it)  // train before held-out
     std::cout << fmt::format("{} samples: {}\n", it->second,
                              (it->first.empty() ? options.out : options.out / it->first).string());
+  for (auto const& [modality, items] : report.items)
+    if (items != report.total_kept()) std::cout << fmt::format("{} items of {}\n", items, modality);
+  for (auto const& [what, tally] : report.used)
+    if (what != "archive" && what != "table" && what != "folder of media")
+      std::cout << fmt::format("read    {:>8}  {} ({})\n", tally.count, what,
+                               tally.examples.front());
   std::cout << fmt::format("{:.1f} MB in {} {}", static_cast<double>(report.bytes) / megabyte,
                            report.shards, report.shards == 1 ? "shard" : "shards");
   if (report.classes > 0) std::cout << fmt::format(", {} classes", report.classes);
@@ -31,8 +37,9 @@ void print_report(io::BuildOptions const& options, io::BuildReport const& report
   for (auto const& [reason, tally] : report.dropped)
     std::cout << fmt::format("dropped {:>8}  {} ({})\n", tally.count, reason,
                              tally.examples.front());
-  for (auto const& [reason, count] : report.ignored)
-    std::cout << fmt::format("ignored {:>8}  {}\n", count, reason);
+  for (auto const& [reason, tally] : report.ignored)
+    std::cout << fmt::format("ignored {:>8}  {} ({})\n", tally.count, reason,
+                             tally.examples.front());
   if (report.broken_archives.count > 0)
     std::cout << fmt::format("{} of {} archives broken, what follows the damage is lost ({})\n",
                              report.broken_archives.count, report.archives,
@@ -82,7 +89,7 @@ void add_data_build(CLI::App& data, Run& run) {
                                           "tables, or a folder of media with captions");
   command
       ->add_option("--from", b.source.from,
-                   "Folder of .tar or .tsv files, such files, or a folder of media")
+                   "Folder of .tar, .tar.gz or .tsv files, such files, or a folder of media")
       ->type_name("PATH")
       ->required();
   command->add_option("--out", b.out, "Folder of the new dataset")->type_name("DIR")->required();
@@ -136,21 +143,28 @@ void add_data_build(CLI::App& data, Run& run) {
       ->capture_default_str();
   command->footer(
       "Input:\n"
-      "  tar     KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.NAME.npy for arrays of modality NAME, "
-      "KEY.txt or a\n"
-      "          \"caption\" in KEY.json, KEY.cls; neighbours with one KEY are a sample\n"
+      "  tar     plain or packed by gzip: KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.NAME.npy for "
+      "arrays "
+      "of\n"
+      "          modality NAME, KEY.txt or a \"caption\" in KEY.json, KEY.cls; neighbours with one "
+      "KEY are a\n"
+      "          sample; KEY ends at the first dot\n"
       "  tsv     first line names the columns: image_id or uniq_id; caption or text; image, audio "
       "or the name of\n"
-      "          another modality, whose cells are paths below the table's folder, or base64\n"
+      "          another modality, whose cells are paths below the table's folder, or base64; rows "
+      "with one id\n"
+      "          are a sample with several captions or media\n"
       "  folder  any depth; KEY.png or other media as in a tar, with KEY.txt beside them, whose "
       "first line is the\n"
-      "          caption; none is needed without text among the modalities\n"
-      "Where one modality holds arrays, KEY.npy will do, if KEY has no dot. Endings of media may "
-      "be in "
-      "any case. Of\n"
-      "two files of one KEY and modality KEY.NAME.npy is taken before KEY.npy, else the first by "
-      "name.\n"
-      "Bad samples are left out and counted by reason in DIR/build-report.json. Under mpirun or "
+      "          caption, or KEY.json; none is needed without text among the modalities\n"
+      "A \"caption\" in KEY.json may be a list of several. Where one modality holds arrays, "
+      "KEY.npy "
+      "will do.\n"
+      "Endings may be in any case. Of two files of one KEY and modality KEY.NAME.npy is taken "
+      "before "
+      "KEY.npy,\n"
+      "else the first by name.\n"
+      "Whatever is left out is counted by reason in DIR/build-report.json. Under mpirun or "
       "srun the ranks share\n"
       "the work; the result is the same. An interrupted build goes on where it was when run "
       "again.");

@@ -226,6 +226,10 @@ void add_eval(CLI::App& app, Run& run) {
       ->add_option("--classes", options->classes,
                    "classify: file with the name of each class in a line [those of the dataset]")
       ->type_name("FILE");
+  command->footer(
+      "Retrieval: every item is a query and a candidate; any item of the same sample is a hit, so "
+      "that a picture\n"
+      "with five captions finds any of them.");
   command->callback([options, &run] {
     run = [options] {
       return launch([&](parallel::MpiEnvironment const& mpi) { return evaluate(mpi, *options); });

@@ -1,5 +1,6 @@
 #pragma once
-// Base64 as tables hold it: the standard and the URL alphabet, padding optional.
+// Base64 as tables hold it: the standard and the URL alphabet, padding optional, blanks and line
+// ends anywhere.
 
 #include <array>
 #include <cstdint>
@@ -22,13 +23,17 @@ inline std::optional<std::string> decode_base64(std::string_view text) {
     table['_'] = 63;
     return table;
   }();
-  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
-  if (text.size() % 4 == 1) return std::nullopt;
+  auto const blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  for (int padding = 0;
+       !text.empty() && (blank(text.back()) || (text.back() == '=' && padding < 2));
+       text.remove_suffix(1))
+    padding += text.back() == '=';
   std::string out;
   out.reserve(text.size() * 3 / 4);
   std::uint32_t bits = 0;
   int held = 0;
   for (char const c : text) {
+    if (blank(c)) continue;
     std::int8_t const value = values[static_cast<unsigned char>(c)];
     if (value < 0) return std::nullopt;
     bits = bits << 6 | static_cast<std::uint32_t>(value);
@@ -38,6 +43,7 @@ inline std::optional<std::string> decode_base64(std::string_view text) {
       out += static_cast<char>(bits >> held & 0xFF);
     }
   }
+  if (held == 6) return std::nullopt;  // a letter alone is no byte
   return out;
 }
 

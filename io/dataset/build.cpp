@@ -14,24 +14,34 @@
 namespace accord::io {
 namespace {
 
-constexpr std::size_t max_reasons_in_message = 5;
+/// Part of what a build is: with other rules of reading, other samples come of one input.
+constexpr char const* reading_rules = "2";
 
 /// Stops at the first sample with a picture or a sound: what the input is made of.
 class FirstSample final : public Sink {
  public:
   bool sample(Candidate candidate) override {
     found = candidate.items.contains("image") || candidate.items.contains("audio");
+    if (!found)
+      left_out["no picture and no sound"].add(candidate.where + ": " + candidate.key + ": " +
+                                              candidate.found);
     first = std::move(candidate);
     return !found;
   }
-  void drop(std::string const&, std::string const&, std::string const&,
-            std::string const&) override {}
-  void ignore(std::string const&) override {}
-  void broken_archive(std::string const& detail) override { problem = detail; }
+  void drop(std::string const& where, std::string const& key, std::string const& reason,
+            std::string const& detail) override {
+    left_out[reason].add(where + ": " + key + ": " + detail);
+  }
+  void ignore(std::string const& reason, std::string const& what) override {
+    left_out[reason].add(what);
+  }
+  void broken_archive(std::string const& detail) override {
+    left_out["broken archive"].add(detail);
+  }
 
   bool found = false;
   Candidate first;
-  std::string problem;
+  Tallies left_out;
 };
 
 std::vector<std::string> detect_modalities(Source const& source, std::vector<Unit> const& units) {
@@ -40,32 +50,18 @@ std::vector<std::string> detect_modalities(Source const& source, std::vector<Uni
     source.read(unit, sink);
     if (sink.found) return {sink.first.items.contains("image") ? "image" : "audio", "text"};
   }
+  add(sink.left_out, source.notes.left_out);
   throw DataError(fmt::format(
-      "no picture or sound with a caption was found in the input; --modalities names others{}{}",
-      sink.problem.empty() ? "" : "; ", sink.problem));
+      "no picture or sound with a caption was found in the input; --modalities names others{}",
+      most_frequent(sink.left_out)));
 }
 
 void add(BuildReport& total, BuildReport const& part) {
-  auto const merge = [](Tally& into, Tally const& from) {
-    into.count += from.count - static_cast<Index>(from.examples.size());
-    for (std::string const& example : from.examples) count(into, example);
-  };
-  for (auto const& [reason, tally] : part.dropped) merge(total.dropped[reason], tally);
-  for (auto const& [reason, number] : part.ignored) total.ignored[reason] += number;
-  merge(total.broken_archives, part.broken_archives);
+  add(total.dropped, part.dropped);
+  add(total.ignored, part.ignored);
+  total.broken_archives.add(part.broken_archives);
+  for (auto const& [modality, items] : part.items) total.items[modality] += items;
   total.bytes += part.bytes;
-}
-
-std::string reasons(BuildReport const& report) {
-  std::vector<std::pair<Index, std::string>> lines;
-  for (auto const& [reason, tally] : report.dropped)
-    lines.emplace_back(tally.count,
-                       fmt::format("{} x {} ({})", tally.count, reason, tally.examples.front()));
-  std::sort(lines.rbegin(), lines.rend());
-  std::string text;
-  for (std::size_t i = 0; i < std::min(lines.size(), max_reasons_in_message); ++i)
-    text += "\n  " + lines[i].second;
-  return text;
 }
 
 bool too_many(Index bad, Index all, double share) {
@@ -127,9 +123,10 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
   s.datasets =
       o.hold_out > 0 ? std::vector<std::string>{"train", "held-out"} : std::vector<std::string>{""};
 
-  std::string identity = fmt::format("{}\nlabel={} hold_out={} check={} bytes={} samples={}",
-                                     s.source->identity(), o.source.label, o.hold_out,
-                                     static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
+  std::string identity =
+      fmt::format("{}\nrules={} label={} hold_out={} check={} bytes={} samples={}",
+                  s.source->identity(), reading_rules, o.source.label, o.hold_out,
+                  static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
   for (std::string const& modality : s.options.modalities) identity += " " + modality;
   for (std::string const& name : o.classes) identity += "\nclass " + name;
   for (Unit const& unit : s.units)
@@ -211,13 +208,14 @@ UnitRecord Build::State::gather(std::size_t unit) const {
 void Build::State::accept(BuildReport const& report) const {
   Index const kept = report.total_kept(), dropped = report.total_dropped();
   if (kept == 0)
-    throw DataError(
-        fmt::format("{}: no usable sample in the input{}", options.out.string(), reasons(report)));
+    throw DataError(fmt::format("{}: no usable sample in the input{}{}", options.out.string(),
+                                most_frequent(report.dropped), most_frequent(report.ignored)));
   if (too_many(dropped, kept + dropped, options.max_bad_share))
     throw DataError(fmt::format(
         "{}: {} of {} samples are bad, more than the share of {} that is accepted; no dataset was "
         "written. To accept them, run again with a larger --max-bad-share:{}",
-        options.out.string(), dropped, kept + dropped, options.max_bad_share, reasons(report)));
+        options.out.string(), dropped, kept + dropped, options.max_bad_share,
+        most_frequent(report.dropped)));
   if (too_many(report.broken_archives.count, report.archives, options.max_bad_share))
     throw DataError(fmt::format(
         "{}: {} of {} archives are broken, more than the share of {} that is accepted; no dataset "
@@ -297,6 +295,8 @@ BuildReport Build::finish() {
   State& s = *state_;
   BuildReport report;
   report.archives = static_cast<Index>(s.source->archives());
+  report.used = s.source->notes.used;
+  report.ignored = s.source->notes.left_out;
   std::vector<UnitRecord> records;
   std::set<std::string> classes;
   for (std::size_t u = 0; u < s.units.size(); ++u) {

@@ -33,17 +33,13 @@ struct BuildOptions {
   Index shard_samples = 50000;
 };
 
-/// How often something happened, and the first cases.
-struct Tally {
-  Index count = 0;
-  std::vector<std::string> examples;  ///< at most 20
-};
-
 struct BuildReport {
   std::map<std::string, Index>
       kept;  ///< samples by dataset: "train", "held-out", or "" for the only one
-  std::map<std::string, Tally> dropped;  ///< bad samples by reason
-  std::map<std::string, Index> ignored;  ///< what was no sample, by reason
+  std::map<std::string, Index> items;  ///< of the samples kept, by modality
+  Tallies dropped;                     ///< bad samples by reason
+  Tallies ignored;                     ///< what was no sample, by reason
+  Tallies used;                        ///< files that were read, by what they are
   Tally broken_archives;
   Index archives = 0;
   std::uint64_t bytes = 0;  ///< of items kept

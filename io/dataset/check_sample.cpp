@@ -12,17 +12,32 @@
 #include "io/media/image.hpp"
 #include "io/media/media_kind.hpp"
 #include "io/text/normalise.hpp"
+#include "io/text/plain_text.hpp"
 
 namespace accord::io {
 namespace {
 
 constexpr std::size_t max_caption_bytes = 16 << 10;
 
-std::string trimmed(std::string const& text) {
-  constexpr char const* blanks = " \t\r\n\v\f";
-  std::size_t const begin = text.find_first_not_of(blanks);
-  return begin == std::string::npos ? ""
-                                    : text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+/// Without blanks and byte-order marks at both ends.
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n\v\f", mark = "\xEF\xBB\xBF";
+  for (std::size_t before = text.size() + 1; text.size() < before;) {
+    before = text.size();
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    text.remove_suffix(text.size() - (text.find_last_not_of(blanks) + 1));  // npos + 1 = 0
+    if (text.starts_with(mark)) text.remove_prefix(mark.size());
+    if (text.ends_with(mark)) text.remove_suffix(mark.size());
+  }
+  return std::string(text);
+}
+
+/// Of a caption or a label.
+std::optional<Fault> check_encoding(std::string const& text, char const* what) {
+  if (char const* encoding = foreign_encoding(text))
+    return Fault{fmt::format("{} in {}", what, encoding), "save it as UTF-8"};
+  if (!is_utf8(text)) return Fault{fmt::format("{} that is not UTF-8", what), ""};
+  return std::nullopt;
 }
 
 std::optional<Fault> check_key(std::string const& key) {
@@ -35,7 +50,7 @@ std::optional<Fault> check_key(std::string const& key) {
 
 std::optional<Fault> check_caption(std::string const& text) {
   if (text.empty()) return Fault{"empty caption", ""};
-  if (!is_utf8(text)) return Fault{"caption that is not UTF-8", ""};
+  if (auto fault = check_encoding(text, "caption")) return fault;
   if (text.size() > max_caption_bytes)
     return Fault{"caption too long", fmt::format("{} bytes", text.size())};
   return std::nullopt;
@@ -84,12 +99,12 @@ std::optional<Fault> check_item(std::string const& item, ItemKind kind, MediaChe
 }
 
 /// "no picture", "no motion"
-Fault missing_item(std::string const& modality) {
+Fault missing_item(std::string const& modality, std::string const& found) {
   ItemKind const kind = item_kind(modality);
   return {fmt::format("no {}", kind == ItemKind::caption ? "caption"
                                : kind == ItemKind::array ? modality
                                                          : rules_of(kind).name),
-          "", true};
+          found, true};
 }
 
 bool is_class_number(std::string const& text) {
@@ -102,23 +117,32 @@ bool is_class_number(std::string const& text) {
 
 std::optional<Fault> check_label(std::optional<std::string>& label, bool number) {
   if (!label) return Fault{"no label", ""};
+  if (auto fault = check_encoding(*label, "label")) return fault;
   *label = trimmed(*label);
   if (label->empty()) return Fault{"empty label", ""};
-  if (!is_utf8(*label)) return Fault{"label that is not UTF-8", ""};
   if (number && !is_class_number(*label)) return Fault{"label that is not a class number", *label};
   return std::nullopt;
 }
 
 std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
-                                  MediaCheck check) {
+                                  MediaCheck check, std::vector<Fault>& left_out) {
   if (auto fault = check_key(candidate.key)) return fault;
-  // Kept or not: it may decide what is held out.
-  if (auto const caption = candidate.items.find("text"); caption != candidate.items.end())
-    caption->second = trimmed(caption->second);
+  // Kept or not: one may decide what is held out.
+  if (auto const captions = candidate.items.find("text"); captions != candidate.items.end())
+    for (std::string& caption : captions->second)
+      if (!foreign_encoding(caption)) caption = trimmed(caption);
   for (std::string const& modality : modalities) {
-    auto const item = candidate.items.find(modality);
-    if (item == candidate.items.end()) return missing_item(modality);
-    if (auto fault = check_item(item->second, item_kind(modality), check)) return fault;
+    auto const items = candidate.items.find(modality);
+    if (items == candidate.items.end() || items->second.empty())
+      return missing_item(modality, candidate.found);
+    std::vector<Fault> faults;
+    std::erase_if(items->second, [&](std::string const& item) {
+      auto fault = check_item(item, item_kind(modality), check);
+      if (fault) faults.push_back(std::move(*fault));
+      return fault.has_value();
+    });
+    if (items->second.empty()) return faults.front();
+    left_out.insert(left_out.end(), faults.begin(), faults.end());
   }
   return std::nullopt;
 }

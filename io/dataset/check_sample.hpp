@@ -21,10 +21,11 @@ struct Fault {
 };
 
 /// Checks key and items of the modalities wanted, each for what its kind asks (item_kind.hpp), and
-/// cleans the caption, wanted or not: blanks at both ends go. Nothing: the candidate is good.
-/// Thread-safe.
+/// cleans the captions, wanted or not: blanks and byte-order marks at both ends go. Of several
+/// items of a modality those with faults are taken out and appended to `left_out`, as long as one
+/// is good. Nothing: the candidate is good. Thread-safe.
 std::optional<Fault> check_sample(Candidate& candidate, std::vector<std::string> const& modalities,
-                                  MediaCheck check);
+                                  MediaCheck check, std::vector<Fault>& left_out);
 
 /// Checks a label and takes the blanks at both ends away; `number`: it must be a class number.
 std::optional<Fault> check_label(std::optional<std::string>& label, bool number);

@@ -1,20 +1,33 @@
-// A folder of media, with KEY.txt beside KEY.png: the first line of the text is the caption. With
-// classes as folders the text may be missing.
+// A folder of media, with KEY.txt beside KEY.png: the first line of the text is the caption; or
+// with KEY.json, as img2dataset writes it. With classes as folders the text may be missing.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/base/error.hpp"
+#include "io/dataset/input/archive_bytes.hpp"
+#include "io/dataset/input/listing.hpp"
+#include "io/dataset/input/open.hpp"
+#include "io/dataset/input/sidecar.hpp"
 #include "io/dataset/item_kind.hpp"
 #include "io/dataset/media_file.hpp"
 #include "io/dataset/source.hpp"
 #include "io/file/hash.hpp"
 #include "io/file/list_some.hpp"
+#include "io/text/plain_text.hpp"
 
 namespace accord::io {
 namespace {
+
+/// In place of a modality: captions that KEY.json holds.
+constexpr char const* json_file = ".json";
+
+bool is_media(std::string const& modality) {
+  return modality != json_file && item_kind(modality) != ItemKind::caption;
+}
 
 /// For messages: "image (.jpg .png .webp), motion (.motion.npy)"
 std::string expected(std::vector<std::string> const& modalities) {
@@ -27,34 +40,30 @@ std::string expected(std::vector<std::string> const& modalities) {
 
 class FolderSource final : public Source {
  public:
-  FolderSource(std::filesystem::path folder, SourceOptions const& source)
-      : folder_(std::move(folder)),
+  FolderSource(FolderListing listing, SourceOptions const& source)
+      : folder_(std::move(listing.folder)),
         classed_(source.label == "folder"),
         captioned_(std::ranges::count(source.modalities, "text") > 0) {
     if (!source.label.empty() && !classed_)
       throw UsageError(fmt::format(
           "--label {}: of media in a folder the label is the folder around them: --label folder",
           source.label));
-    std::map<std::string, Files> by_key;
-    auto const options = std::filesystem::directory_options::skip_permission_denied;
-    for (auto const& entry : std::filesystem::recursive_directory_iterator(folder_, options)) {
-      std::error_code dangling;
-      if (!entry.is_regular_file(dangling)) continue;
-      std::string const name = entry.path().lexically_relative(folder_).string();
-      auto const item = item_file(name, source.modalities);
-      if (is_stray_array(name, source.modalities)) ++ignored_[stray_array];
-      if (!item) continue;
-      auto const [place, first] = by_key[item->key].try_emplace(item->modality, *item);
-      if (first) continue;
-      ++ignored_[second_file];
-      if (precedes(*item, place->second)) place->second = *item;
-    }
-    for (auto& [key, files] : by_key)
-      if (files.size() > files.count("text") || !holds_media(source.modalities))
+    notes.left_out = std::move(listing.left_out);
+    std::map<std::string, Files> by_key = sort_out(listing.files, source.modalities);
+    for (auto& [key, files] : by_key) {
+      bool const media =
+          std::ranges::any_of(files, [](auto const& entry) { return is_media(entry.first); });
+      if (media || (files.contains("text") && !holds_media(source.modalities)))
         entries_.emplace_back(key, std::move(files));
+      else
+        for (auto const& [modality, file] : files)
+          notes.left_out["text without a file that it belongs to"].add(file.name);
+    }
     if (entries_.empty())
-      throw DataError(fmt::format("{}: none of the files looked for: {}; --modalities says which",
-                                  folder_.string(), expected(source.modalities)));
+      throw DataError(fmt::format("{}: none of the files looked for: {}; --modalities says which{}",
+                                  folder_.string(), expected(source.modalities),
+                                  most_frequent(notes.left_out)));
+    notes.used["folder of media"].add(folder_.string());
   }
 
   std::vector<Unit> units(std::uint64_t target) const override {
@@ -79,13 +88,12 @@ class FolderSource final : public Source {
   }
 
   void read(Unit const& unit, Sink& sink) const override {
-    if (unit.begin == 0)  // once, whoever reads the others
-      for (auto const& [reason, files] : ignored_)
-        for (Index i = 0; i < files; ++i) sink.ignore(reason);
     for (std::uint64_t i = unit.begin; i < unit.end; ++i) {
       auto const& [key, files] = entries_[i];
       if (lacks_caption(files)) {
-        sink.ignore("file without a .txt beside it");
+        auto const media =
+            std::ranges::find_if(files, [](auto const& entry) { return is_media(entry.first); });
+        sink.ignore("file without a .txt beside it", media->second.name);
         continue;
       }
       Candidate candidate;
@@ -95,9 +103,10 @@ class FolderSource final : public Source {
       if (classed_) candidate.label = std::filesystem::path(key).parent_path().filename().string();
       try {
         for (auto const& [modality, file] : files)
-          candidate.items[modality] = item_kind(modality) == ItemKind::caption
-                                          ? first_line(file.name)
-                                          : read_below(folder_, file.name, max_media_bytes);
+          if (modality != json_file) candidate.items[modality] = {item(modality, file.name)};
+        if (!files.contains("text") && files.contains(json_file) &&
+            !read_json(files.at(json_file).name, candidate, sink))
+          continue;
       } catch (DataError const& error) {
         sink.drop(candidate.where, key, "file that cannot be read", error.what());
         continue;
@@ -109,31 +118,87 @@ class FolderSource final : public Source {
  private:
   using Files = std::map<std::string, ItemFile>;  ///< by modality; names relative to the folder
 
-  bool lacks_caption(Files const& files) const { return captioned_ && !files.contains("text"); }
+  /// By key: those of the key up to the first dot; where none has that key, up to the last one.
+  std::map<std::string, Files> sort_out(std::vector<std::string> const& names,
+                                        std::vector<std::string> const& modalities) {
+    std::map<std::string, Files> by_key;
+    std::vector<std::string> others;  // of the names: those that may have a longer key
+    auto const take = [&](ItemFile const& item) {
+      auto const [place, first] = by_key[item.key].try_emplace(item.modality, item);
+      if (first) return;
+      bool const better = precedes(item, place->second);
+      notes.left_out[second_file].add(better ? place->second.name : item.name);
+      if (better) place->second = item;
+    };
+    std::set<std::string> short_keys;
+    for (std::string const& name : names) {
+      auto const parts = cut_name(name);
+      if (!parts) {
+        notes.left_out[nameless_file].add(name);
+      } else if (auto const item = item_file(name, modalities)) {
+        take(*item);
+        short_keys.insert(parts->key);
+      } else if (parts->field == "json") {
+        if (captioned_) take({name, parts->key, json_file});
+      } else {
+        others.push_back(name);
+      }
+    }
+    for (std::string const& name : others) {
+      auto const item = short_keys.contains(cut_name(name)->key)
+                            ? std::nullopt
+                            : item_file_of_long_key(name, modalities);
+      if (item)
+        take(*item);
+      else
+        notes
+            .left_out[is_archive_name(name)              ? "archive in a folder of media"
+                      : is_foreign_archive_name(name)    ? foreign_file
+                      : is_stray_array(name, modalities) ? stray_array
+                                                         : unasked_file]
+            .add(name);
+    }
+    return by_key;
+  }
+
+  bool lacks_caption(Files const& files) const {
+    return captioned_ && !files.contains("text") && !files.contains(json_file);
+  }
   std::uint64_t media_bytes(Files const& files) const {
     std::uint64_t bytes = 0;
     if (lacks_caption(files)) return 0;
     for (auto const& [modality, file] : files)
-      if (item_kind(modality) != ItemKind::caption)
-        bytes += std::filesystem::file_size(folder_ / file.name);
+      if (is_media(modality)) bytes += std::filesystem::file_size(folder_ / file.name);
     return bytes;
   }
-  std::string first_line(std::string const& name) const {
+  std::string item(std::string const& modality, std::string const& name) const {
+    if (is_media(modality)) return read_below(folder_, name, max_media_bytes);
     std::string const text = read_below(folder_, name, max_text_bytes);
-    return text.substr(0, text.find('\n'));
+    return foreign_encoding(text) ? text : text.substr(0, text.find('\n'));
+  }
+  /// False: it is damaged.
+  bool read_json(std::string const& name, Candidate& candidate, Sink& sink) const {
+    Sidecar sidecar;
+    auto const fault = read_sidecar(read_below(folder_, name, max_text_bytes), "", sidecar);
+    if (fault) sink.drop(candidate.where, candidate.key, fault->reason, fault->detail);
+    if (!sidecar.captions.empty()) candidate.items["text"] = std::move(sidecar.captions);
+    return !fault;
   }
 
   std::filesystem::path folder_;
   bool classed_;                                        ///< the folder around a file is its class
   bool captioned_;                                      ///< a sample has a caption
   std::vector<std::pair<std::string, Files>> entries_;  ///< by key
-  std::map<std::string, Index> ignored_;                ///< files that are of no entry, by reason
 };
 
 }  // namespace
 
+std::unique_ptr<Source> open_folder(FolderListing listing, SourceOptions const& options) {
+  return std::make_unique<FolderSource>(std::move(listing), options);
+}
+
 std::unique_ptr<Source> open_folder(std::filesystem::path folder, SourceOptions const& options) {
-  return std::make_unique<FolderSource>(std::move(folder), options);
+  return open_folder(list_folder(std::move(folder)), options);
 }
 
 }  // namespace accord::io

@@ -17,6 +17,32 @@ constexpr std::size_t max_kind_name_bytes = 32;
 constexpr std::array<std::string_view, 7> taken{"key",      "label",   "checksum", "id",
                                                 "image_id", "uniq_id", "caption"};
 
+std::string in_small_letters(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+/// \param plain_arrays  whether .npy alone may be an array of the only modality that holds some
+std::optional<ItemFile> item_of(std::string const& name, NameParts const& parts,
+                                std::vector<std::string> const& modalities, bool plain_arrays) {
+  auto const& [key, field] = parts;
+  if (field == "txt") return ItemFile{name, key, "text"};
+  if (field.find('.') == std::string::npos && field != "npy") {
+    for (std::string const& modality : modalities)
+      if ((item_kind(modality) == ItemKind::picture && has_image_extension("." + field)) ||
+          (item_kind(modality) == ItemKind::sound && has_audio_extension("." + field)))
+        return ItemFile{name, key, modality};
+    return std::nullopt;
+  }
+  bool const plain = plain_arrays && field == "npy" &&
+                     std::ranges::count(modalities, ItemKind::array, item_kind) == 1;
+  for (std::string const& modality : modalities)
+    if (item_kind(modality) == ItemKind::array && (plain || field == modality + ".npy"))
+      return ItemFile{name, key, modality, plain};
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool is_modality_name(std::string_view name) {
@@ -46,30 +72,29 @@ std::vector<std::string> ordered_modalities(std::vector<std::string> names) {
   return names;
 }
 
+std::optional<NameParts> cut_name(std::string const& name) {
+  std::size_t const slash = name.find('/'), base = name.rfind('/') + 1;  // npos + 1 = 0
+  std::string_view const first = std::string_view(name).substr(0, slash);
+  if (first.size() >= 4 && first.starts_with("__") && first.ends_with("__")) return std::nullopt;
+  std::size_t const dot = name.find('.', base);
+  if (dot == std::string::npos || dot == base) return std::nullopt;
+  return NameParts{name.substr(0, dot), in_small_letters(name.substr(dot + 1))};
+}
+
 std::optional<ItemFile> item_file(std::string const& name,
                                   std::vector<std::string> const& modalities) {
-  std::size_t const base = name.rfind('/') + 1;  // npos + 1 = 0
-  std::string const stem = name.substr(0, name.rfind('.'));
-  bool const plain = has_extension(name, {".npy"}) && stem.find('.', base) == std::string::npos &&
-                     std::ranges::count(modalities, ItemKind::array, item_kind) == 1;
-  if (name.ends_with(".txt")) return ItemFile{name, stem, "text"};
-  for (std::string const& modality : modalities) {
-    switch (item_kind(modality)) {
-      case ItemKind::picture:
-        if (has_image_extension(name)) return ItemFile{name, stem, modality};
-        break;
-      case ItemKind::sound:
-        if (has_audio_extension(name)) return ItemFile{name, stem, modality};
-        break;
-      case ItemKind::array:
-        if (plain) return ItemFile{name, stem, modality, plain};
-        if (std::string const ending = file_endings(modality); has_extension(name, {ending}))
-          return ItemFile{name, name.substr(0, name.size() - ending.size()), modality};
-        break;
-      case ItemKind::caption:
-        break;
-    }
-  }
+  auto const parts = cut_name(name);
+  return parts ? item_of(name, *parts, modalities, /*plain_arrays=*/true) : std::nullopt;
+}
+
+std::optional<ItemFile> item_file_of_long_key(std::string const& name,
+                                              std::vector<std::string> const& modalities) {
+  std::size_t const base = name.rfind('/') + 1;
+  for (std::size_t dot = name.rfind('.'), cuts = 0;
+       dot != std::string::npos && dot > base && cuts < 2; dot = name.rfind('.', dot - 1), ++cuts)
+    if (auto item = item_of(name, {name.substr(0, dot), in_small_letters(name.substr(dot + 1))},
+                            modalities, /*plain_arrays=*/false))
+      return item;
   return std::nullopt;
 }
 

@@ -12,6 +12,11 @@
 
 namespace accord::io {
 
+void require_readable(std::filesystem::path const& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES)
+    throw DataError(fmt::format("{}: no permission to read it", path.string()));
+}
+
 std::string read_below(std::filesystem::path const& root, std::string const& name,
                        std::uint64_t limit, char const* hint) {
   std::error_code error;
@@ -22,8 +27,7 @@ std::string read_below(std::filesystem::path const& root, std::string const& nam
   auto const [end, unused] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   if (end != folder.end())
     throw DataError(fmt::format("'{}' lies outside {}{}", name, folder.string(), hint));
-  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES)
-    throw DataError(fmt::format("{}: no permission to read it", path.string()));
+  require_readable(path);
   return read_file(path, limit);
 }
 

@@ -7,6 +7,9 @@
 
 namespace accord::io {
 
+/// \throws DataError if a file that is there may not be read
+void require_readable(std::filesystem::path const& path);
+
 /// The content of `name` below `root`, whatever links there are on the way. \throws DataError if it
 /// leads out of `root` (the message ends in `hint`), is missing, may not be read or has more than
 /// `limit` bytes: faults of one sample. A disk that fails is an IoError.

@@ -11,16 +11,19 @@
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "io/dataset/tally.hpp"
 
 namespace accord::io {
 
 /// What was found under one key.
 struct Candidate {
   std::string key;
-  std::string where;                         ///< file it came from, for messages
-  std::map<std::string, std::string> items;  ///< by modality: encoded bytes, or the caption
+  std::string where;  ///< file it came from, for messages
+  /// By modality: encoded bytes, or captions. Of several items any one stands for the sample.
+  std::map<std::string, std::vector<std::string>> items;
   std::optional<std::string> label;
   bool may_lack = false;  ///< a missing item is no fault: it was not made as a sample
+  std::string found;      ///< what there is under the key, for a message that something is missing
 };
 
 /// Takes what a source finds.
@@ -32,8 +35,8 @@ class Sink {
   /// A sample that cannot be used. `reason` is counted, `detail` is for the eye.
   virtual void drop(std::string const& where, std::string const& key, std::string const& reason,
                     std::string const& detail) = 0;
-  /// Something that is no sample and none of the data's faults.
-  virtual void ignore(std::string const& reason) = 0;
+  /// Something that is no sample and none of the data's faults: `what` names it.
+  virtual void ignore(std::string const& reason, std::string const& what) = 0;
   /// An archive that can be read only in part, or not at all.
   virtual void broken_archive(std::string const& detail) = 0;
 };
@@ -44,6 +47,12 @@ struct Unit {
   std::uint64_t begin = 0,
                 end = 0;    ///< what of it: archives, bytes of a table, entries of a folder
   std::uint64_t bytes = 0;  ///< about how much is read, for progress
+};
+
+/// What was found while the input was looked through, before any of it is read.
+struct InputNotes {
+  Tallies used;      ///< files that samples come from, by what they are
+  Tallies left_out;  ///< what is passed over, by reason
 };
 
 class Source {
@@ -57,6 +66,8 @@ class Source {
   virtual std::size_t archives() const { return 0; }
   /// Calls `sink` for everything in the unit, in order. Thread-safe.
   virtual void read(Unit const& unit, Sink& sink) const = 0;
+
+  InputNotes notes;
 };
 
 struct SourceOptions {
@@ -78,8 +89,10 @@ inline constexpr std::uint64_t max_text_bytes = 1 << 20;
 /// Size and time of a file, as identity() notes them.
 std::string stamp_of(std::filesystem::path const& file);
 
-/// automatic: a .tar, or a folder with some, is archives; a .tsv, or a folder with some, a table;
-/// any other folder media. \throws UsageError or DataError saying what was looked for
+/// automatic: a .tar or .tar.gz, or a folder with some, is archives; a .tsv, or a folder with some,
+/// a table; a folder with media is that; else the archives or tables in the folder's sub-folders.
+/// Files of a kind that is not chosen, and what cannot be looked at, are noted as left out.
+/// \throws UsageError or DataError saying what was looked for and what was left out
 std::unique_ptr<Source> open_source(SourceOptions const& options);
 
 // Of `options`, all but kind and from.

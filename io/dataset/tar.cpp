@@ -140,52 +140,55 @@ std::string refusal_of_name(std::string_view name) {
 }  // namespace
 
 TarReader::TarReader(std::filesystem::path const& path)
-    : file_(File::open_read(path)), size_(file_.size()) {}
+    : path_(path), bytes_(ArchiveBytes::open(path)) {}
 
 void TarReader::fail(std::string const& problem) const {
-  throw DataError(fmt::format("{}: at byte {}: {}", file_.path().string(), at_, problem));
+  throw DataError(fmt::format("{}: at byte {}: {}", path_.string(), at_, problem));
 }
 
-std::string TarReader::long_text(std::uint64_t offset, std::uint64_t bytes) const {
-  if (bytes > max_name_bytes) fail("a name of more than 1 MiB");
+std::string TarReader::content(std::uint64_t offset, std::uint64_t bytes) {
   std::string text(bytes, '\0');
-  file_.read_at(offset, std::as_writable_bytes(std::span(text)));
+  if (bytes_->read(offset, std::as_writable_bytes(std::span(text))) < bytes)
+    fail("a member reaches beyond the end of the archive; it is truncated");
   return text;
+}
+
+std::string TarReader::long_text(std::uint64_t offset, std::uint64_t bytes) {
+  if (bytes > max_name_bytes) fail("a name of more than 1 MiB");
+  return content(offset, bytes);
 }
 
 std::optional<TarMember> TarReader::next() {
   Pax pax;
   std::optional<std::string> gnu_name;
   while (true) {
-    if (at_ == size_) fail("the archive ends without its end mark; it is truncated");
-    if (size_ - at_ < block_bytes)
-      fail("the archive ends in the middle of a header; it is truncated");
     Header header;
-    file_.read_at(at_, std::as_writable_bytes(std::span(&header, 1)));
+    std::size_t const there = bytes_->read(at_, std::as_writable_bytes(std::span(&header, 1)));
+    if (there == 0) fail("the archive ends without its end mark; it is truncated");
+    if (there < block_bytes) fail("the archive ends in the middle of a header; it is truncated");
     auto const* bytes = reinterpret_cast<char const*>(&header);
     if (std::all_of(bytes, bytes + block_bytes, [](char c) { return c == '\0'; })) {
+      bytes_->finish();
       return std::nullopt;
     }
-    if (!checksum_matches(header)) {
-      if (at_ == 0 && header.name[0] == '\x1F' && header.name[1] == '\x8B')
-        fail("this is a gzip file; unpack it to a plain tar first");
+    if (!checksum_matches(header))
       fail("not a tar header: its checksum is wrong, the archive is damaged");
-    }
     std::int64_t const stored = number_of(header.size);
     if (stored < 0) fail("a size that is not a number");
     bool const describes = std::strchr("xgLK", header.type) != nullptr && header.type != '\0';
     std::uint64_t const size =
         !describes && pax.size ? *pax.size : static_cast<std::uint64_t>(stored);
-    std::uint64_t const content = at_ + block_bytes;
-    if (size > size_ - content)
+    std::uint64_t const begin = at_ + block_bytes;
+    if (size > std::uint64_t{1} << 62) fail("a size that no member has");
+    auto const all = bytes_->size();
+    if (all && size > *all - std::min(*all, begin))
       fail("a member reaches beyond the end of the archive; it is truncated");
     std::uint64_t const padded = (size + block_bytes - 1) / block_bytes * block_bytes;
 
-    if (header.type == 'x' && !parse_pax(long_text(content, size), pax))
-      fail("damaged pax records");
+    if (header.type == 'x' && !parse_pax(long_text(begin, size), pax)) fail("damaged pax records");
     if (header.type == 'L')
-      gnu_name = long_text(content, size).c_str();  // without the NUL at its end
-    at_ = std::min(content + padded, size_);
+      gnu_name = long_text(begin, size).c_str();  // without the NUL at its end
+    at_ = begin + padded;
     if (describes) continue;
 
     bool const ustar =
@@ -199,7 +202,7 @@ std::optional<TarMember> TarReader::next() {
     gnu_name.reset();
     if (header.type == '5' || member.name.ends_with('/')) continue;  // a folder
     while (member.name.starts_with("./")) member.name.erase(0, 2);
-    member.offset = content;
+    member.offset = begin;
     member.bytes = size;
     member.refused = refusal_of_type(header.type);
     if (member.refused.empty()) member.refused = refusal_of_name(member.name);
@@ -207,13 +210,11 @@ std::optional<TarMember> TarReader::next() {
   }
 }
 
-std::string TarReader::read(TarMember const& member, std::uint64_t limit) const {
+std::string TarReader::read(TarMember const& member, std::uint64_t limit) {
   if (member.bytes > limit)
-    throw DataError(fmt::format("{}: {}: {} bytes, at most {} are accepted", file_.path().string(),
+    throw DataError(fmt::format("{}: {}: {} bytes, at most {} are accepted", path_.string(),
                                 member.name, member.bytes, limit));
-  std::string content(member.bytes, '\0');
-  file_.read_at(member.offset, std::as_writable_bytes(std::span(content)));
-  return content;
+  return content(member.offset, member.bytes);
 }
 
 }  // namespace accord::io

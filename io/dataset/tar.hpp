@@ -3,10 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
-#include "io/file/file.hpp"
+#include "io/dataset/input/archive_bytes.hpp"
 
 namespace accord::io {
 
@@ -18,25 +19,27 @@ struct TarMember {
                         ///< empty: read it
 };
 
-/// ustar, pax and GNU archives, old ones included. Names are only ever names: nothing is written
-/// anywhere. Folders, pax globals and the like are passed over.
+/// ustar, pax and GNU archives, old ones included, plain or packed by gzip. Names are only ever
+/// names: nothing is written anywhere. Folders, pax globals and the like are passed over.
 class TarReader {
  public:
-  /// \throws DataError if the file is missing
+  /// \throws DataError if the file is missing, may not be read or is packed otherwise
   explicit TarReader(std::filesystem::path const& path);
 
   /// The next member; none at the end. Not to be called after an error.
   /// \throws DataError naming archive and byte if a header is damaged or the archive ends early
   std::optional<TarMember> next();
-  /// Content of a member. \throws DataError if it has more than `limit` bytes
-  std::string read(TarMember const& member, std::uint64_t limit) const;
+  /// Content of the member that next() gave last. \throws DataError if it has more than `limit`
+  /// bytes, or ends early
+  std::string read(TarMember const& member, std::uint64_t limit);
 
  private:
   [[noreturn]] void fail(std::string const& problem) const;
-  std::string long_text(std::uint64_t offset, std::uint64_t bytes) const;
+  std::string content(std::uint64_t offset, std::uint64_t bytes);
+  std::string long_text(std::uint64_t offset, std::uint64_t bytes);
 
-  File file_;
-  std::uint64_t size_;
+  std::filesystem::path path_;
+  std::unique_ptr<ArchiveBytes> bytes_;
   std::uint64_t at_ = 0;  ///< of the next header
 };
 

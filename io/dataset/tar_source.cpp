@@ -3,10 +3,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_set>
+#include <utility>
 
 #include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "io/dataset/input/listing.hpp"
+#include "io/dataset/input/sidecar.hpp"
 #include "io/dataset/item_kind.hpp"
 #include "io/dataset/source.hpp"
 #include "io/dataset/tar.hpp"
@@ -14,22 +21,160 @@
 namespace accord::io {
 namespace {
 
-using nlohmann::json;
-
-/// Key and extension: the name is cut at the first dot of its last component.
-std::pair<std::string, std::string> split_name(std::string const& name) {
-  std::size_t const base = name.rfind('/') + 1;  // npos + 1 = 0
-  std::size_t const dot = std::min(name.find('.', base), name.size());
-  return {name.substr(0, dot), name.substr(dot)};
+/// Keys whose members do not all stand together in an archive.
+std::set<std::string> scattered_keys(std::filesystem::path const& path) {
+  std::set<std::string> scattered;
+  std::unordered_set<std::string> met;
+  std::string current;
+  try {
+    TarReader tar(path);
+    while (auto const member = tar.next()) {
+      auto const parts = cut_name(member->name);
+      if (!parts || parts->key == current || !member->refused.empty()) continue;
+      current = parts->key;
+      if (!met.insert(current).second) scattered.insert(current);
+    }
+  } catch (DataError const&) {  // what lies before the damage will do: it is reported elsewhere
+  }
+  return scattered;
 }
 
-/// The document without what lies deeper than any caption or label, so that no depth is too much
-/// for the stack.
-json parse_shallow(std::string const& text) {
-  constexpr int max_depth = 16;
-  auto const keep = [](int depth, json::parse_event_t, json const&) { return depth <= max_depth; };
-  return json::parse(text, keep, /*allow_exceptions=*/false);
-}
+/// Collects the members of one key after another.
+class Group {
+ public:
+  Group(std::filesystem::path const& archive, std::string const& label,
+        std::vector<std::string> const& modalities, Sink& sink)
+      : archive_(archive),
+        where_(archive.filename().string()),
+        label_(label),
+        modalities_(modalities),
+        sink_(sink) {}
+
+  /// Returns false when the sink has had enough.
+  bool add(TarReader& tar, TarMember const& member) {
+    if (!member.refused.empty()) {
+      sink_.drop(where_, member.name, "member that is not read", member.refused);
+      return true;
+    }
+    auto const parts = cut_name(member.name);
+    if (!parts) {
+      bool const hidden = member.name[member.name.rfind('/') + 1] == '.';
+      sink_.ignore(hidden ? hidden_name : nameless_file, where_ + ": " + member.name);
+      return true;
+    }
+    bool more = true;
+    if (open_ && parts->key != candidate_.key) more = flush();
+    candidate_.key = parts->key;
+    candidate_.where = where_;
+    open_ = true;
+    fields_.push_back(parts->field);
+    take_field(tar, member, *parts);
+    return more;
+  }
+
+  bool flush() {
+    if (!open_) return true;
+    Candidate candidate = std::exchange(candidate_, {});
+    auto const files = std::exchange(files_, {});
+    std::string const json = std::exchange(json_, {});
+    candidate.found = "there is " + joined(std::exchange(fields_, {}));
+    open_ = false;
+    if (std::exchange(refused_, false)) return true;
+    if (files.empty()) return true;  // each of its members was ignored
+    if (files.contains(".json") && !read_json(json, candidate)) return true;
+    if (lacks_item(candidate) && is_scattered(candidate.key)) {
+      sink_.drop(where_, candidate.key, "members of one key that are not neighbours",
+                 "sort the archive by name, as `tar --sort=name` does");
+      return true;
+    }
+    return sink_.sample(std::move(candidate));
+  }
+
+ private:
+  void take_field(TarReader& tar, TarMember const& member, NameParts const& parts) {
+    auto const item = item_file(member.name, modalities_);
+    if (item) {
+      if (is_better(*item))
+        take(tar, member, item->modality == "text" ? max_text_bytes : max_media_bytes,
+             [&](std::string bytes) { candidate_.items[item->modality] = {std::move(bytes)}; });
+    } else if (parts.field == "json" || parts.field == "cls") {
+      if (is_better({member.name, parts.key, "." + parts.field}) &&
+          (parts.field == "json" || label_ == "cls"))
+        take(tar, member, max_text_bytes, [&](std::string text) {
+          if (parts.field == "json")
+            json_ = std::move(text);
+          else
+            candidate_.label = std::move(text);
+        });
+    } else {
+      sink_.ignore(is_stray_array(member.name, modalities_) ? stray_array : unasked_file,
+                   where_ + ": " + member.name);
+    }
+  }
+
+  /// Whether it is the file of its modality (or a .json, a .cls) among those met so far.
+  bool is_better(ItemFile const& item) {
+    auto const [place, first] = files_.try_emplace(item.modality, item);
+    if (first) return true;
+    sink_.ignore(second_file, where_ + ": " + item.name);
+    bool const better = precedes(item, place->second);
+    if (better) place->second = item;
+    return better;
+  }
+
+  void take(TarReader& tar, TarMember const& member, std::uint64_t limit,
+            std::function<void(std::string)> const& keep) {
+    if (member.bytes <= limit) {
+      keep(tar.read(member, limit));
+    } else if (!std::exchange(refused_, true)) {
+      sink_.drop(where_, candidate_.key, "member too large",
+                 fmt::format("{}: {} bytes", member.name, member.bytes));
+    }
+  }
+
+  /// False: what it should have said is needed, and it cannot be read.
+  bool read_json(std::string const& json, Candidate& candidate) {
+    bool const captioned = candidate.items.contains("text"),
+               labels = !label_.empty() && label_ != "cls",
+               needed = labels || (!captioned && std::ranges::count(modalities_, "text") > 0);
+    if (captioned && !labels) return true;
+    Sidecar sidecar;
+    if (auto const fault = read_sidecar(json, labels ? label_ : "", sidecar)) {
+      if (needed)
+        sink_.drop(where_, candidate.key, fault->reason, fault->detail);
+      else
+        sink_.ignore(fault->reason, where_ + ": " + candidate.key);
+      return !needed;
+    }
+    if (!captioned && !sidecar.captions.empty())
+      candidate.items["text"] = std::move(sidecar.captions);
+    if (sidecar.label) candidate.label = std::move(sidecar.label);
+    return true;
+  }
+
+  bool lacks_item(Candidate const& candidate) const {
+    return !std::ranges::all_of(
+        modalities_, [&](std::string const& name) { return candidate.items.contains(name); });
+  }
+
+  /// Looks through the whole archive where that is asked for the first time.
+  bool is_scattered(std::string const& key) {
+    if (!scattered_) scattered_ = scattered_keys(archive_);
+    return scattered_->contains(key);
+  }
+
+  std::filesystem::path const& archive_;
+  std::string where_;
+  std::string const& label_;
+  std::vector<std::string> const& modalities_;
+  Sink& sink_;
+  Candidate candidate_;
+  std::map<std::string, ItemFile> files_;  ///< of the candidate, by modality, or ".json", ".cls"
+  std::vector<std::string> fields_;        ///< of the candidate, all that were met
+  std::string json_;
+  bool open_ = false, refused_ = false;
+  std::optional<std::set<std::string>> scattered_;
+};
 
 class TarSource final : public Source {
  public:
@@ -64,7 +209,7 @@ class TarSource final : public Source {
 
  private:
   bool read_tar(std::filesystem::path const& path, Sink& sink) const {
-    Group group(path.filename().string(), *this, sink);
+    Group group(path, label_, modalities_, sink);
     bool more = true;
     try {
       TarReader tar(path);
@@ -78,110 +223,6 @@ class TarSource final : public Source {
     }
     return more && group.flush();
   }
-
-  /// Collects the members of one key.
-  class Group {
-   public:
-    Group(std::string where, TarSource const& source, Sink& sink)
-        : where_(std::move(where)),
-          label_(source.label_),
-          modalities_(source.modalities_),
-          sink_(sink) {}
-
-    /// Returns false when the sink has had enough.
-    bool add(TarReader const& tar, TarMember const& member) {
-      if (!member.refused.empty()) {
-        sink_.drop(where_, member.name, "member that is not read", member.refused);
-        return true;
-      }
-      auto [key, extension] = split_name(member.name);
-      bool more = true;
-      if (open_ && key != candidate_.key) more = flush();
-      candidate_.key = key;
-      candidate_.where = where_;
-      open_ = true;
-      auto const item = item_file(member.name, modalities_);
-      if (is_stray_array(member.name, modalities_)) sink_.ignore(stray_array);
-      bool const media = item && item->modality != "text";
-      if (media && !is_better(*item)) return more;
-      if (media)
-        take(tar, member, max_media_bytes,
-             [&](std::string bytes) { candidate_.items[item->modality] = std::move(bytes); });
-      else if (extension == ".txt")
-        take(tar, member, max_text_bytes,
-             [&](std::string text) { candidate_.items["text"] = std::move(text); });
-      else if (extension == ".json")
-        take(tar, member, max_text_bytes, [&](std::string text) { json_ = std::move(text); });
-      else if (extension == ".cls" && label_ == "cls")
-        take(tar, member, max_text_bytes,
-             [&](std::string text) { candidate_.label = std::move(text); });
-      return more;
-    }
-
-    bool flush() {
-      if (!open_) return true;
-      Candidate candidate = std::exchange(candidate_, {});
-      files_.clear();
-      std::optional<std::string> const text = std::exchange(json_, {});
-      open_ = false;
-      if (std::exchange(refused_, false)) return true;
-      if (text && (!candidate.items.contains("text") || !label_.empty()) &&
-          !read_json(*text, candidate)) {
-        sink_.drop(where_, candidate.key, "label that is neither text nor number",
-                   fmt::format("field {} of its .json", label_));
-        return true;
-      }
-      return sink_.sample(std::move(candidate));
-    }
-
-   private:
-    /// Whether it is the file of its modality among those met so far.
-    bool is_better(ItemFile const& item) {
-      auto const [place, first] = files_.try_emplace(item.modality, item);
-      if (first) return true;
-      sink_.ignore(second_file);
-      bool const better = precedes(item, place->second);
-      if (better) place->second = item;
-      return better;
-    }
-
-    void take(TarReader const& tar, TarMember const& member, std::uint64_t limit,
-              std::function<void(std::string)> const& keep) {
-      if (member.bytes <= limit) {
-        keep(tar.read(member, limit));
-      } else if (!std::exchange(refused_, true)) {
-        sink_.drop(where_, candidate_.key, "member too large",
-                   fmt::format("{}: {} bytes", member.name, member.bytes));
-      }
-    }
-
-    /// A damaged or foreign .json is as good as none: what it should have held is missed by whoever
-    /// needs it. False: its label is a list or an object.
-    bool read_json(std::string const& text, Candidate& candidate) const {
-      json const document = parse_shallow(text);
-      if (!document.is_object()) return true;
-      for (char const* name : {"caption", "text"})
-        if (document.contains(name) && document[name].is_string())
-          candidate.items.try_emplace("text", document[name].get<std::string>());
-      if (label_.empty() || label_ == "cls" || !document.contains(label_)) return true;
-      json const& label = document[label_];
-      if (label.is_structured()) return false;
-      if (label.is_string())
-        candidate.label = label.get<std::string>();
-      else if (!label.is_null())
-        candidate.label = label.dump();
-      return true;
-    }
-
-    std::string where_;
-    std::string const& label_;
-    std::vector<std::string> const& modalities_;
-    Sink& sink_;
-    Candidate candidate_;
-    std::map<std::string, ItemFile> files_;  ///< of the candidate, by modality
-    std::optional<std::string> json_;
-    bool open_ = false, refused_ = false;
-  };
 
   std::vector<std::filesystem::path> tars_;
   std::vector<std::uint64_t> sizes_;

@@ -5,11 +5,6 @@
 #include "io/dataset/hold_out.hpp"
 
 namespace accord::io {
-void count(Tally& tally, std::string const& example) {
-  constexpr std::size_t most = 20;
-  ++tally.count;
-  if (tally.examples.size() < most) tally.examples.push_back(example);
-}
 
 UnitBuilder::UnitBuilder(BuildOptions const& options, std::filesystem::path work, std::string unit,
                          std::function<void(std::uint64_t)> kept)
@@ -19,12 +14,13 @@ bool UnitBuilder::sample(Candidate candidate) {
   bool const labelled = !options_.source.label.empty();
   auto const refuse = [&](Fault const& fault) {
     if (fault.missing && candidate.may_lack)
-      ignore(fault.reason);
+      ignore(fault.reason, candidate.where + ": " + candidate.key);
     else
       drop(candidate.where, candidate.key, fault.reason, fault.detail);
     return true;
   };
-  if (auto const fault = check_sample(candidate, options_.modalities, options_.check))
+  std::vector<Fault> left_out;
+  if (auto const fault = check_sample(candidate, options_.modalities, options_.check, left_out))
     return refuse(*fault);
   if (labelled)
     if (auto const fault = check_label(candidate.label, options_.source.label == "cls"))
@@ -39,14 +35,21 @@ bool UnitBuilder::sample(Candidate candidate) {
   }
   sample.key = candidate.key;
   for (std::string const& modality : options_.modalities) {
-    std::string const& item = candidate.items.at(modality);
-    sample.items.push_back({std::as_bytes(std::span(item))});
-    record_.report.bytes += item.size();
+    auto& items = sample.items.emplace_back();
+    for (std::string const& item : candidate.items.at(modality)) {
+      items.push_back(std::as_bytes(std::span(item)));
+      record_.report.bytes += item.size();
+    }
+    record_.report.items[modality] += static_cast<Index>(items.size());
   }
-  auto const caption = candidate.items.find("text");
-  bool const held = options_.hold_out > 0 &&
-                    held_out(caption == candidate.items.end() ? candidate.key : caption->second,
-                             options_.hold_out);
+  for (Fault const& fault : left_out)
+    ignore("one of several items: " + fault.reason,
+           fmt::format("{}: {}: {}", candidate.where, candidate.key, fault.detail));
+  auto const captions = candidate.items.find("text");
+  bool const captioned = captions != candidate.items.end() && !captions->second.empty();
+  bool const held =
+      options_.hold_out > 0 &&
+      held_out(captioned ? captions->second.front() : candidate.key, options_.hold_out);
   std::string const dataset = options_.hold_out > 0 ? (held ? "held-out" : "train") : "";
   Output& output = outputs_[dataset];
   if (!output.writer)
@@ -65,14 +68,16 @@ bool UnitBuilder::sample(Candidate candidate) {
 
 void UnitBuilder::drop(std::string const& where, std::string const& key, std::string const& reason,
                        std::string const& detail) {
-  count(record_.report.dropped[reason],
-        fmt::format("{}: {}{}{}", where, key, detail.empty() ? "" : ": ", detail));
+  record_.report.dropped[reason].add(
+      fmt::format("{}: {}{}{}", where, key, detail.empty() ? "" : ": ", detail));
 }
 
-void UnitBuilder::ignore(std::string const& reason) { ++record_.report.ignored[reason]; }
+void UnitBuilder::ignore(std::string const& reason, std::string const& what) {
+  record_.report.ignored[reason].add(what);
+}
 
 void UnitBuilder::broken_archive(std::string const& detail) {
-  count(record_.report.broken_archives, detail);
+  record_.report.broken_archives.add(detail);
 }
 
 UnitRecord UnitBuilder::finish() {

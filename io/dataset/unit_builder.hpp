@@ -23,7 +23,7 @@ class UnitBuilder final : public Sink {
   bool sample(Candidate candidate) override;
   void drop(std::string const& where, std::string const& key, std::string const& reason,
             std::string const& detail) override;
-  void ignore(std::string const& reason) override;
+  void ignore(std::string const& reason, std::string const& what) override;
   void broken_archive(std::string const& detail) override;
 
   /// Ends the shards that are open. Nothing can be added afterwards.
@@ -46,7 +46,5 @@ class UnitBuilder final : public Sink {
   std::unordered_map<std::string, std::int32_t> class_numbers_;
   UnitRecord record_;
 };
-
-void count(Tally& tally, std::string const& example);
 
 }  // namespace accord::io

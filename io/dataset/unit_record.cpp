@@ -21,12 +21,16 @@ json to_value(Tally const& tally) { return {{"count", tally.count}, {"examples",
 
 Tally tally_of(json const& value) { return {value.at("count"), value.at("examples")}; }
 
-json findings(BuildReport const& report) {
-  json dropped = json::object();
-  for (auto const& [reason, tally] : report.dropped) dropped[reason] = to_value(tally);
-  return {{"dropped", dropped},
-          {"ignored", report.ignored},
-          {"broken_archives", to_value(report.broken_archives)}};
+json to_value(Tallies const& tallies) {
+  json value = json::object();
+  for (auto const& [reason, tally] : tallies) value[reason] = to_value(tally);
+  return value;
+}
+
+Tallies tallies_of(json const& value) {
+  Tallies tallies;
+  for (auto const& [reason, tally] : value.items()) tallies[reason] = tally_of(tally);
+  return tallies;
 }
 
 }  // namespace
@@ -37,14 +41,19 @@ Index BuildReport::total_kept() const {
   return total;
 }
 
-Index BuildReport::total_dropped() const {
-  Index total = 0;
-  for (auto const& [reason, tally] : dropped) total += tally.count;
-  return total;
-}
+Index BuildReport::total_dropped() const { return total(dropped); }
 
 std::string BuildReport::to_json() const {
-  json value = findings(*this);
+  json value{{"dropped", to_value(dropped)},
+             {"broken_archives", to_value(broken_archives)},
+             {"used", to_value(used)},
+             {"items", items}};
+  // Their numbers stand by themselves, as they always did.
+  value["ignored"] = value["ignored_examples"] = json::object();
+  for (auto const& [reason, tally] : ignored) {
+    value["ignored"][reason] = tally.count;
+    value["ignored_examples"][reason] = tally.examples;
+  }
   value["kept"] = kept;
   value["total_kept"] = total_kept();
   value["total_dropped"] = total_dropped();
@@ -62,7 +71,10 @@ void write_record(std::filesystem::path const& path, UnitRecord const& record) {
                       {"entry", json::parse(to_json(part.entry))},
                       {"unlabelled", to_hex(part.unlabelled)},
                       {"labels", part.labels}});
-  json value = findings(record.report);
+  json value{{"dropped", to_value(record.report.dropped)},
+             {"ignored", to_value(record.report.ignored)},
+             {"broken_archives", to_value(record.report.broken_archives)},
+             {"items", record.report.items}};
   value["shards"] = shards;
   value["classes"] = record.classes;
   value["bytes"] = record.report.bytes;
@@ -79,10 +91,9 @@ UnitRecord read_record(std::filesystem::path const& path, std::size_t modalities
       record.shards.push_back(
           {part.at("dataset"), shard_entry_from_json(part.at("entry").dump(), modalities),
            hash128_from_hex(part.at("unlabelled").get<std::string>()), part.at("labels")});
-    for (auto const& [reason, tally] : value.at("dropped").items())
-      record.report.dropped[reason] = tally_of(tally);
-    for (auto const& [reason, count] : value.at("ignored").items())
-      record.report.ignored[reason] = count;
+    record.report.dropped = tallies_of(value.at("dropped"));
+    record.report.ignored = tallies_of(value.at("ignored"));
+    record.report.items = value.at("items");
     record.report.broken_archives = tally_of(value.at("broken_archives"));
     return record;
   } catch (json::exception const& error) {

@@ -12,13 +12,14 @@ class CheckingSink final : public io::Sink {
   bool sample(io::Candidate candidate) override {
     std::vector<std::string> found;
     for (auto const& [modality, item] : candidate.items) found.push_back(modality);
-    io::check_sample(candidate, found, io::MediaCheck::header);
+    std::vector<io::Fault> left_out;
+    io::check_sample(candidate, found, io::MediaCheck::header, left_out);
     io::check_label(candidate.label, /*number=*/true);
     return true;
   }
   void drop(std::string const&, std::string const&, std::string const&,
             std::string const&) override {}
-  void ignore(std::string const&) override {}
+  void ignore(std::string const&, std::string const&) override {}
   void broken_archive(std::string const& detail) override { broken = detail; }
 
   std::string broken;

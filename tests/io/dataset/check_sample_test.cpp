@@ -14,9 +14,10 @@ TEST(CheckSample, LooksIntoSounds) {
   std::string const sound(reinterpret_cast<char const*>(wave.data()), wave.size());
   auto const reason = [](std::string const& bytes) {
     Candidate candidate;
+    std::vector<Fault> left_out;
     candidate.key = "k";
-    candidate.items["audio"] = bytes;
-    auto const fault = check_sample(candidate, {"audio"}, MediaCheck::header);
+    candidate.items["audio"] = {bytes};
+    auto const fault = check_sample(candidate, {"audio"}, MediaCheck::header, left_out);
     return fault ? fault->reason + ": " + fault->detail : "";
   };
   EXPECT_EQ(reason(sound), "");
@@ -37,9 +38,10 @@ TEST(CheckSample, RefusesKeysThatCannotBeStored) {
   for (std::string const& key :
        {std::string(), std::string(256, 'k'), std::string("a\0b", 3), std::string("\xFF")}) {
     Candidate candidate;
+    std::vector<Fault> left_out;
     candidate.key = key;
-    candidate.items["text"] = "a caption";
-    auto const fault = check_sample(candidate, {"text"}, MediaCheck::header);
+    candidate.items["text"] = {"a caption"};
+    auto const fault = check_sample(candidate, {"text"}, MediaCheck::header, left_out);
     ASSERT_TRUE(fault);
     EXPECT_EQ(fault->reason, "unusable key");
   }
