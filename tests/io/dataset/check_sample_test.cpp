@@ -57,7 +57,7 @@ TEST(MediaKind, IsReadFromTheBytes) {
   EXPECT_EQ(kind("RIFF....WAVEfmt "), MediaKind::wav);
   EXPECT_EQ(kind("fLaC"), MediaKind::flac);
   EXPECT_EQ(kind("OggS"), MediaKind::ogg);
-  EXPECT_EQ(kind("ID3\x04"), MediaKind::mp3);
+  EXPECT_EQ(kind(std::string("ID3\x04\0\0\0\0\0\0", 10)), MediaKind::mp3);  // an empty tag
   EXPECT_EQ(kind("\xFF\xFB\x90\x64"), MediaKind::mp3);
   EXPECT_EQ(kind("RIFF"), MediaKind::unknown);
   EXPECT_EQ(kind(""), MediaKind::unknown);
