@@ -74,15 +74,65 @@ int build(io::BuildOptions const& options, parallel::MpiEnvironment const& mpi) 
   return 0;
 }
 
+struct CommandOptions {
+  io::BuildOptions build;
+  std::string check = "decode", format = "auto", classes;
+  std::vector<std::string> where;
+  double shard_megabytes = 256;
+};
+
+constexpr char const* about_the_input =
+    "Input:\n"
+    "  tar     plain or packed by gzip: KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.NAME.npy for "
+    "arrays "
+    "of\n"
+    "          modality NAME, KEY.txt or a \"caption\" in KEY.json, KEY.cls; neighbours with one "
+    "KEY are a\n"
+    "          sample; KEY ends at the first dot\n"
+    "  tsv     first line names the columns: image_id or uniq_id; caption or text; image, audio "
+    "or the name of\n"
+    "          another modality, whose cells are paths below the table's folder, or base64; rows "
+    "with one id\n"
+    "          are a sample with several captions or media\n"
+    "  folder  any depth; KEY.png or other media as in a tar, with KEY.txt beside them, whose "
+    "first line is the\n"
+    "          caption, or KEY.json; none is needed without text among the modalities\n"
+    "A \"caption\" in KEY.json may be a list of several. Where one modality holds arrays, "
+    "KEY.npy "
+    "will do.\n"
+    "Endings may be in any case. Of two files of one KEY and modality KEY.NAME.npy is taken "
+    "before "
+    "KEY.npy,\n"
+    "else the first by name.\n"
+    "Whatever is left out is counted by reason in DIR/build-report.json. Under mpirun or "
+    "srun the ranks share\n"
+    "the work; the result is the same. An interrupted build goes on where it was when run "
+    "again.";
+
+void add_filters(CLI::App& command, CommandOptions& options) {
+  command
+      .add_option("--where", options.where,
+                  "Keep what fulfils all of these conditions on fields of KEY.json or columns of "
+                  "the table, as 'similarity >= 0.28' 'NSFW != \"NSFW\"': < <= > >= == != with a "
+                  "number or a text in quotes")
+      ->type_name("CONDITION");
+  auto const limit = [&](char const* name, auto& value, char const* what, char const* unit) {
+    command.add_option(name, value, what)->type_name(unit)->check(CLI::NonNegativeNumber);
+  };
+  limit("--min-side", options.build.limits.min_side,
+        "Leave out pictures whose shorter side has fewer pixels", "PIXELS");
+  limit("--max-aspect", options.build.limits.max_aspect,
+        "Leave out pictures whose longer side is more than so many times the shorter", "RATIO");
+  limit("--min-caption", options.build.limits.min_caption, "Leave out captions of fewer characters",
+        "N");
+  limit("--max-caption", options.build.limits.max_caption, "Leave out captions of more characters",
+        "N");
+}
+
 }  // namespace
 
 void add_data_build(CLI::App& data, Run& run) {
-  struct Options {
-    io::BuildOptions build;
-    std::string check = "decode", format = "auto", classes;
-    double shard_megabytes = 256;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CommandOptions>();
   io::BuildOptions& b = options->build;
   CLI::App* command = data.add_subcommand("build",
                                           "Make a dataset from img2dataset/webdataset tars, "
@@ -104,6 +154,7 @@ void add_data_build(CLI::App& data, Run& run) {
           "What to keep: image, text, audio; any other name is of arrays [text, and image or "
           "audio, what the first sample has]")
       ->delimiter(',');
+  add_filters(*command, *options);
   command
       ->add_option(
           "--hold-out", b.hold_out,
@@ -141,38 +192,14 @@ void add_data_build(CLI::App& data, Run& run) {
   command->add_option("--shard-samples", b.shard_samples, "Most samples in a shard")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->footer(
-      "Input:\n"
-      "  tar     plain or packed by gzip: KEY.jpg|png|webp|wav|flac|mp3|ogg, KEY.NAME.npy for "
-      "arrays "
-      "of\n"
-      "          modality NAME, KEY.txt or a \"caption\" in KEY.json, KEY.cls; neighbours with one "
-      "KEY are a\n"
-      "          sample; KEY ends at the first dot\n"
-      "  tsv     first line names the columns: image_id or uniq_id; caption or text; image, audio "
-      "or the name of\n"
-      "          another modality, whose cells are paths below the table's folder, or base64; rows "
-      "with one id\n"
-      "          are a sample with several captions or media\n"
-      "  folder  any depth; KEY.png or other media as in a tar, with KEY.txt beside them, whose "
-      "first line is the\n"
-      "          caption, or KEY.json; none is needed without text among the modalities\n"
-      "A \"caption\" in KEY.json may be a list of several. Where one modality holds arrays, "
-      "KEY.npy "
-      "will do.\n"
-      "Endings may be in any case. Of two files of one KEY and modality KEY.NAME.npy is taken "
-      "before "
-      "KEY.npy,\n"
-      "else the first by name.\n"
-      "Whatever is left out is counted by reason in DIR/build-report.json. Under mpirun or "
-      "srun the ranks share\n"
-      "the work; the result is the same. An interrupted build goes on where it was when run "
-      "again.");
+  command->footer(about_the_input);
   command->callback([options, &run] {
     run = [options] {
       io::BuildOptions& build_options = options->build;
       build_options.check =
           options->check == "header" ? io::MediaCheck::header : io::MediaCheck::decode;
+      for (std::string const& condition : options->where)
+        build_options.source.where.emplace_back(condition);
       if (!options->classes.empty()) build_options.classes = read_lines(options->classes);
       build_options.shard_bytes = static_cast<std::uint64_t>(options->shard_megabytes * megabyte);
       using Kind = io::SourceOptions::Kind;

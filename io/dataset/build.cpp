@@ -128,6 +128,9 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
                   s.source->identity(), reading_rules, o.source.label, o.hold_out,
                   static_cast<int>(o.check), o.shard_bytes, o.shard_samples);
   for (std::string const& modality : s.options.modalities) identity += " " + modality;
+  identity += fmt::format("\nside={} aspect={} caption={}..{}", o.limits.min_side,
+                          o.limits.max_aspect, o.limits.min_caption, o.limits.max_caption);
+  for (Condition const& condition : o.source.where) identity += "\nwhere " + condition.text();
   for (std::string const& name : o.classes) identity += "\nclass " + name;
   for (Unit const& unit : s.units)
     identity += fmt::format("\n{} {} {}", unit.input, unit.begin, unit.end);

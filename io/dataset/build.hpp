@@ -24,7 +24,8 @@ struct BuildOptions {
   /// Empty: one class per sample, whatever its name.
   std::vector<std::string> classes;
   double hold_out =
-      0;  ///< > 0: out/train and out/held-out, this share of the captions in the latter
+      0;              ///< > 0: out/train and out/held-out, this share of the captions in the latter
+  ItemLimits limits;  ///< items that do not keep them are ignored
   bool append = false;  ///< add to the dataset that is there
   MediaCheck check = MediaCheck::decode;
   double max_bad_share =

@@ -43,7 +43,8 @@ class FolderSource final : public Source {
   FolderSource(FolderListing listing, SourceOptions const& source)
       : folder_(std::move(listing.folder)),
         classed_(source.label == "folder"),
-        captioned_(std::ranges::count(source.modalities, "text") > 0) {
+        captioned_(std::ranges::count(source.modalities, "text") > 0),
+        conditions_(source.where) {
     if (!source.label.empty() && !classed_)
       throw UsageError(fmt::format(
           "--label {}: of media in a folder the label is the folder around them: --label folder",
@@ -104,9 +105,14 @@ class FolderSource final : public Source {
       try {
         for (auto const& [modality, file] : files)
           if (modality != json_file) candidate.items[modality] = {item(modality, file.name)};
-        if (!files.contains("text") && files.contains(json_file) &&
-            !read_json(files.at(json_file).name, candidate, sink))
+        Sidecar sidecar;
+        if ((!files.contains("text") || !conditions_.empty()) && files.contains(json_file) &&
+            !read_json(files.at(json_file).name, candidate, sidecar, sink))
           continue;
+        if (auto const reason = broken_condition(conditions_, value_in(sidecar))) {
+          sink.ignore(*reason, key);
+          continue;
+        }
       } catch (DataError const& error) {
         sink.drop(candidate.where, key, "file that cannot be read", error.what());
         continue;
@@ -139,7 +145,7 @@ class FolderSource final : public Source {
         take(*item);
         short_keys.insert(parts->key);
       } else if (parts->field == "json") {
-        if (captioned_) take({name, parts->key, json_file});
+        if (captioned_ || !conditions_.empty()) take({name, parts->key, json_file});
       } else {
         others.push_back(name);
       }
@@ -177,17 +183,18 @@ class FolderSource final : public Source {
     return foreign_encoding(text) ? text : text.substr(0, text.find('\n'));
   }
   /// False: it is damaged.
-  bool read_json(std::string const& name, Candidate& candidate, Sink& sink) const {
-    Sidecar sidecar;
+  bool read_json(std::string const& name, Candidate& candidate, Sidecar& sidecar,
+                 Sink& sink) const {
     auto const fault = read_sidecar(read_below(folder_, name, max_text_bytes), "", sidecar);
     if (fault) sink.drop(candidate.where, candidate.key, fault->reason, fault->detail);
-    if (!sidecar.captions.empty()) candidate.items["text"] = std::move(sidecar.captions);
+    if (!sidecar.captions.empty()) candidate.items.try_emplace("text", std::move(sidecar.captions));
     return !fault;
   }
 
   std::filesystem::path folder_;
-  bool classed_;                                        ///< the folder around a file is its class
-  bool captioned_;                                      ///< a sample has a caption
+  bool classed_;    ///< the folder around a file is its class
+  bool captioned_;  ///< a sample has a caption
+  std::vector<Condition> conditions_;
   std::vector<std::pair<std::string, Files>> entries_;  ///< by key
 };
 

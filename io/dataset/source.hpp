@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "io/dataset/filter.hpp"
 #include "io/dataset/tally.hpp"
 
 namespace accord::io {
@@ -79,6 +80,8 @@ struct SourceOptions {
   /// Where the labels are: "" nowhere, "cls" in KEY.cls, else a field of KEY.json, or a column of a
   /// table; of a folder of media "folder": the name of the folder around a file.
   std::string label = {};
+  /// Of the fields of KEY.json, or the columns of a table; what does not keep all is ignored.
+  std::vector<Condition> where = {};
   std::filesystem::path media_root = {};  ///< of paths in a table; empty: the table's folder
 };
 

@@ -146,7 +146,8 @@ Table TableSource::open(std::filesystem::path const& path, SourceOptions const& 
   plain_text(head, path.string());  // throws
   Table table{path,        options.media_root.empty() ? path.parent_path() : options.media_root,
               file.size(), 0,
-              {},          {}};
+              {},          options.where,
+              {}};
   if (table.root.empty()) table.root = ".";
   TableRows header(file, 0, any_number);
   std::vector<std::string_view> names;
@@ -168,6 +169,12 @@ Table TableSource::open(std::filesystem::path const& path, SourceOptions const& 
     if (int const column = find({modality});
         column >= 0 && item_kind(modality) != ItemKind::caption)
       c.items[modality] = column;
+  for (Condition const& condition : options.where)
+    if (int const column = find({condition.field()}); column >= 0)
+      c.fields[condition.field()] = column;
+    else
+      throw DataError(fmt::format("{}: has no column '{}', which --where '{}' asks for",
+                                  path.string(), condition.field(), condition.text()));
   bool const asks_caption = std::ranges::count(options.modalities, "text") > 0,
              media = c.items.size() > c.items.count("text");
   if (c.key < 0 || (c.label < 0 && !options.label.empty()) ||

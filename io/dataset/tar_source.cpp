@@ -42,12 +42,12 @@ std::set<std::string> scattered_keys(std::filesystem::path const& path) {
 /// Collects the members of one key after another.
 class Group {
  public:
-  Group(std::filesystem::path const& archive, std::string const& label,
-        std::vector<std::string> const& modalities, Sink& sink)
+  Group(std::filesystem::path const& archive, SourceOptions const& options, Sink& sink)
       : archive_(archive),
         where_(archive.filename().string()),
-        label_(label),
-        modalities_(modalities),
+        label_(options.label),
+        modalities_(options.modalities),
+        conditions_(options.where),
         sink_(sink) {}
 
   /// Returns false when the sink has had enough.
@@ -81,7 +81,12 @@ class Group {
     open_ = false;
     if (std::exchange(refused_, false)) return true;
     if (files.empty()) return true;  // each of its members was ignored
-    if (files.contains(".json") && !read_json(json, candidate)) return true;
+    Sidecar sidecar;
+    if (files.contains(".json") && !read_json(json, candidate, sidecar)) return true;
+    if (auto const reason = broken_condition(conditions_, value_in(sidecar))) {
+      sink_.ignore(*reason, where_ + ": " + candidate.key);
+      return true;
+    }
     if (lacks_item(candidate) && is_scattered(candidate.key)) {
       sink_.drop(where_, candidate.key, "members of one key that are not neighbours",
                  "sort the archive by name, as `tar --sort=name` does");
@@ -133,13 +138,12 @@ class Group {
   }
 
   /// False: what it should have said is needed, and it cannot be read.
-  bool read_json(std::string const& json, Candidate& candidate) {
+  bool read_json(std::string const& json, Candidate& candidate, Sidecar& sidecar) {
     bool const captioned = candidate.items.contains("text"),
-               labels = !label_.empty() && label_ != "cls",
-               needed = labels || (!captioned && std::ranges::count(modalities_, "text") > 0);
-    if (captioned && !labels) return true;
-    Sidecar sidecar;
-    if (auto const fault = read_sidecar(json, labels ? label_ : "", sidecar)) {
+               asked = (!label_.empty() && label_ != "cls") || !conditions_.empty(),
+               needed = asked || (!captioned && std::ranges::count(modalities_, "text") > 0);
+    if (captioned && !asked) return true;
+    if (auto const fault = read_sidecar(json, label_ == "cls" ? "" : label_, sidecar)) {
       if (needed)
         sink_.drop(where_, candidate.key, fault->reason, fault->detail);
       else
@@ -167,6 +171,7 @@ class Group {
   std::string where_;
   std::string const& label_;
   std::vector<std::string> const& modalities_;
+  std::vector<Condition> const& conditions_;
   Sink& sink_;
   Candidate candidate_;
   std::map<std::string, ItemFile> files_;  ///< of the candidate, by modality, or ".json", ".cls"
@@ -179,7 +184,7 @@ class Group {
 class TarSource final : public Source {
  public:
   TarSource(std::vector<std::filesystem::path> tars, SourceOptions const& options)
-      : tars_(std::move(tars)), label_(options.label), modalities_(options.modalities) {
+      : tars_(std::move(tars)), options_(options) {
     for (auto const& tar : tars_) sizes_.push_back(std::filesystem::file_size(tar));
   }
 
@@ -194,7 +199,7 @@ class TarSource final : public Source {
   }
 
   std::string identity() const override {
-    std::string text = "tar label=" + label_;
+    std::string text = "tar label=" + options_.label;
     for (std::filesystem::path const& tar : tars_)
       text += fmt::format("\n{} {}", tar.filename().string(), stamp_of(tar));
     return text;
@@ -209,7 +214,7 @@ class TarSource final : public Source {
 
  private:
   bool read_tar(std::filesystem::path const& path, Sink& sink) const {
-    Group group(path, label_, modalities_, sink);
+    Group group(path, options_, sink);
     bool more = true;
     try {
       TarReader tar(path);
@@ -226,8 +231,7 @@ class TarSource final : public Source {
 
   std::vector<std::filesystem::path> tars_;
   std::vector<std::uint64_t> sizes_;
-  std::string label_;
-  std::vector<std::string> modalities_;
+  SourceOptions options_;
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ bool UnitBuilder::sample(Candidate candidate) {
   std::vector<Fault> left_out;
   if (auto const fault = check_sample(candidate, options_.modalities, options_.check, left_out))
     return refuse(*fault);
+  if (!keep_within_limits(candidate)) return true;
   if (labelled)
     if (auto const fault = check_label(candidate.label, options_.source.label == "cls"))
       return refuse(*fault);
@@ -63,6 +64,19 @@ bool UnitBuilder::sample(Candidate candidate) {
       output.writer->samples() >= options_.shard_samples)
     close(dataset, output);
   kept_(record_.report.bytes);
+  return true;
+}
+
+bool UnitBuilder::keep_within_limits(Candidate& candidate) {
+  for (std::string const& modality : options_.modalities) {
+    auto& items = candidate.items.at(modality);
+    std::erase_if(items, [&](std::string const& item) {
+      auto const reason = broken_limit(item, modality, options_.limits);
+      if (reason) ignore(*reason, candidate.where + ": " + candidate.key);
+      return reason.has_value();
+    });
+    if (items.empty()) return false;
+  }
   return true;
 }
 

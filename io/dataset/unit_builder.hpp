@@ -35,6 +35,8 @@ class UnitBuilder final : public Sink {
     std::vector<std::int32_t> labels;
     int shards = 0;
   };
+  /// False: of some modality no item keeps the limits.
+  bool keep_within_limits(Candidate& candidate);
   void close(std::string const& dataset, Output& output);
   std::int32_t class_number(std::string const& name);
 

@@ -33,6 +33,9 @@ std::optional<SidecarFault> read_sidecar(std::string const& json, std::string co
   } catch (DataError const& error) {
     return SidecarFault{"damaged .json", error.what()};
   }
+  for (auto const& [name, value] : fields)
+    if (value.kind == Kind::text || value.kind == Kind::number || value.kind == Kind::truth)
+      sidecar.fields[name] = value.text;
   for (char const* name : {"caption", "text"}) {
     auto const field = fields.find(name);
     if (!sidecar.captions.empty() || field == fields.end()) continue;

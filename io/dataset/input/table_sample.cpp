@@ -84,6 +84,13 @@ void TableSample::add(std::vector<std::string_view> const& row, std::uint64_t po
   if (rows_ == max_rows_of_sample || bytes_ > max_sample_bytes)
     return drop("row beyond what one sample may hold",
                 fmt::format("{} rows, {} bytes", rows_, bytes_));
+  auto const value_of = [&](std::string const& name) -> std::optional<std::string> {
+    std::string value = field(row, columns.fields.at(name));
+    if (value.empty()) return std::nullopt;
+    return value;
+  };
+  if (auto const reason = broken_condition(table_.conditions, value_of))
+    return sink_.ignore(*reason, where(position) + ": " + candidate_.key);
   if (columns.label >= 0 && candidate_.label && *candidate_.label != field(row, columns.label))
     return drop("row with another label than the first of its id", field(row, columns.label));
   std::map<std::string, std::string> fresh;

@@ -17,7 +17,8 @@ namespace accord::io {
 /// Which field is what; -1: the table has none.
 struct TableColumns {
   int key = -1, label = -1;
-  std::map<std::string, int> items;  ///< by modality, of those looked for that it has
+  std::map<std::string, int> fields;  ///< by name, those that conditions ask for
+  std::map<std::string, int> items;   ///< by modality, of those looked for that it has
   std::size_t count = 0;
 };
 
@@ -25,6 +26,7 @@ struct Table {
   std::filesystem::path path, root;  ///< root: of the paths in it
   std::uint64_t bytes, first_row;    ///< first_row: where it begins
   TableColumns columns;
+  std::vector<Condition> conditions;  ///< on each row
   TableIndex index;
 };
 
