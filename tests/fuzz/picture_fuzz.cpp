@@ -21,6 +21,7 @@ void read(std::string const& input) {
   auto const bytes = std::as_bytes(std::span(input));
   io::Image const image = io::decode_image(bytes, limits, io::Alpha::white);
   io::ImageSize const size = io::image_size(bytes, limits);
+  io::decode_image(bytes, limits, io::Alpha::drop, io::Orientation::exif);
   if (size.width != image.width || size.height != image.height ||
       static_cast<Index>(image.rgb.size()) != 3 * size.width * size.height)
     throw Error("the header and the decoder do not agree on the size");
