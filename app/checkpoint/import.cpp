@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "app/checkpoint/branch.hpp"
+#include "app/checkpoint/choose_tensors.hpp"
 #include "app/checkpoint/commands.hpp"
 #include "app/cli/options.hpp"
 #include "core/base/error.hpp"
@@ -21,6 +23,7 @@ namespace {
 struct ImportOptions {
   std::filesystem::path from, config, out;
   std::vector<std::string> overrides, allow_missing, allow_unknown;
+  TensorChoice choice;
 };
 
 using ByName = std::map<std::string, io::FileTensor const*>;
@@ -44,6 +47,7 @@ void check_buffer(io::TensorFile const& file, io::FileTensor const& tensor, Buff
                                 file.path().string(), tensor.name, what));
   };
   bool const whole = own.dtype == DType::int64;
+  if (!tensor.unreadable.empty()) refuse(tensor.unreadable);
   if (whole != (tensor.encoding == io::Encoding::int64) ||
       (!whole && !is_floating(tensor.encoding)))
     refuse(fmt::format("is {}, here {}", names_of(tensor.encoding).name, name_of(own.dtype)));
@@ -55,16 +59,38 @@ void check_buffer(io::TensorFile const& file, io::FileTensor const& tensor, Buff
       refuse(fmt::format("element {} is {}, here {}", i, values[i], own.values[i]));
 }
 
+/// " below 'state_dict' without 'module.' before names": where in a file its weights were found.
+std::string place_of(ChosenTensors const& chosen) {
+  std::string text;
+  if (!chosen.key.empty()) text += fmt::format(" below '{}'", chosen.key);
+  if (!chosen.prefix.empty()) text += fmt::format(" without '{}' before names", chosen.prefix);
+  return text;
+}
+
+std::set<std::string> names_in(ModelConfig const& model) {
+  std::set<std::string> names;
+  for (ParameterSpec const& spec : Model::describe(model)) names.insert(spec.name);
+  for (Buffer const& buffer : official_buffers(model)) names.insert(buffer.name);
+  return names;
+}
+
 /// The file's tensors for the model's parameters, in the model's order.
 struct Selection {
   std::vector<io::TensorInfo> infos;
   std::vector<io::FileTensor const*> tensors;
 };
 
+/// "w (dtype U64)", "w (no values)": what there is to say of a tensor that nobody asked for.
+std::string described(std::string const& name, io::FileTensor const& tensor) {
+  if (!tensor.unreadable.empty()) return fmt::format("{} ({})", name, tensor.unreadable);
+  return tensor.shape.size() == 0 ? name + " (no values)" : name;
+}
+
 /// \throws DataError listing all that does not fit
-Selection select(io::TensorFile const& file, ByName by_name, ModelConfig const& model,
+Selection select(io::TensorFile const& file, ChosenTensors chosen, ModelConfig const& model,
                  ImportOptions const& options) {
   Selection selection;
+  ByName& by_name = chosen.by_name;
   std::vector<std::string> missing, unknown, reshaped, not_numbers;
   for (ParameterSpec const& spec : Model::describe(model)) {
     auto const found = by_name.extract(spec.name);
@@ -73,7 +99,9 @@ Selection select(io::TensorFile const& file, ByName by_name, ModelConfig const& 
       continue;
     }
     io::FileTensor const& tensor = *found.mapped();
-    if (!(tensor.shape == spec.shape))
+    if (!tensor.unreadable.empty())
+      not_numbers.push_back(described(spec.name, tensor));
+    else if (!(tensor.shape == spec.shape))
       reshaped.push_back(
           fmt::format("{} {}, here {}", spec.name, to_string(tensor.shape), to_string(spec.shape)));
     else if (!is_floating(tensor.encoding))
@@ -86,11 +114,16 @@ Selection select(io::TensorFile const& file, ByName by_name, ModelConfig const& 
     if (auto const found = by_name.extract(buffer.name); !found.empty())
       check_buffer(file, *found.mapped(), buffer);
   for (auto const& [name, tensor] : by_name)
-    if (!begins_with_one_of(name, options.allow_unknown)) unknown.push_back(name);
+    if (!begins_with_one_of(name, options.allow_unknown))
+      unknown.push_back(described(name, *tensor));
 
+  constexpr std::size_t most_names = 10;
+  std::size_t const kinds =
+      !missing.empty() + !unknown.empty() + !reshaped.empty() + !not_numbers.empty();
   std::string problems;
   auto const add = [&](std::string const& what, std::vector<std::string> const& names) {
-    if (!names.empty()) problems += fmt::format("; {} {}", what, io::list_some(names));
+    if (!names.empty())
+      problems += fmt::format("; {} {}", what, io::list_some(names, most_names / kinds));
   };
   add("it lacks", missing);
   add("it holds what is unknown here:", unknown);
@@ -98,9 +131,10 @@ Selection select(io::TensorFile const& file, ByName by_name, ModelConfig const& 
   add("expected floating-point numbers in", not_numbers);
   if (!problems.empty())
     throw DataError(fmt::format(
-        "{}: the file does not fit the model of {}{}. Give the configuration it was made with; "
-        "--allow-missing and --allow-unknown let names pass that begin as they say",
-        file.path().string(), options.config.string(), problems));
+        "{}{}: the file does not fit the model of {}{}. Give the configuration it was made with; "
+        "--allow-missing and --allow-unknown let names pass that begin as they say, --key and "
+        "--strip-prefix choose among several models and names",
+        file.path().string(), place_of(chosen), options.config.string(), problems));
   if (selection.infos.empty())
     throw DataError(fmt::format("{}: holds nothing of the model", file.path().string()));
   return selection;
@@ -110,11 +144,14 @@ int import_checkpoint(ImportOptions const& options) {
   Config config = load_config(options.config, options.overrides);
   auto const tokenizer = io::Tokenizer::load(config.data.tokenizer);
   use_vocabulary(config, tokenizer->vocabulary());
-  io::TensorFile const file = io::TensorFile::open(options.from);
-  ByName by_name;
-  for (io::FileTensor const& tensor : file.tensors()) by_name.emplace(tensor.name, &tensor);
-  config = config_for(config, by_name);
-  Selection const selection = select(file, std::move(by_name), config.model, options);
+  io::TensorFile file = io::TensorFile::open(options.from);
+  ChosenTensors chosen = choose_tensors(file, names_in(config.model), options.choice);
+  if (!chosen.prefix.empty() || (!chosen.key.empty() && chosen.key != "model"))
+    std::cout << fmt::format("weights{}\n", place_of(chosen));
+  if (!chosen.others.empty())
+    std::cout << fmt::format("the file holds others below {}: --key takes them\n", chosen.others);
+  config = config_for(config, chosen.by_name);
+  Selection const selection = select(file, std::move(chosen), config.model, options);
   with_byte_progress(file.bytes_to_check(), [&](auto const& show) { file.check(show); });
 
   io::Documents documents;
@@ -158,6 +195,16 @@ void add_checkpoint_import(CLI::App& group, Run& run) {
                    "Pass over tensors of the file whose names begin so and which the model has not")
       ->type_name("PREFIX")
       ->allow_extra_args(false);
+  command
+      ->add_option("--key", options->choice.key,
+                   "Dictionary of the file that holds the weights, as state_dict or ema.module; "
+                   "without it the first with most of the model's names")
+      ->type_name("KEY");
+  command
+      ->add_option("--strip-prefix", options->choice.prefix,
+                   "Take this from the front of names, as module.; without it what most of the "
+                   "model's names have before them")
+      ->type_name("PREFIX");
   command->footer(
       "Names and shapes must be those of the official code. float16 and bfloat16 become float32, "
       "float64 stays;\n"

@@ -8,9 +8,7 @@ namespace accord::io {
 
 Shape checked_shape(std::span<std::int64_t const> extents) {
   constexpr std::int64_t limit = std::int64_t{1} << 50;
-  if (extents.size() > Shape::max_rank)
-    throw DataError(
-        fmt::format("{} dimensions; at most {} are read", extents.size(), Shape::max_rank));
+  if (extents.size() > Shape::max_rank) throw DataError(too_many_dimensions(extents.size()));
   Shape shape;
   std::int64_t elements = 1;
   for (std::int64_t const extent : extents) {
@@ -20,6 +18,10 @@ Shape checked_shape(std::span<std::int64_t const> extents) {
     shape.push_back(extent);
   }
   return shape;
+}
+
+std::string too_many_dimensions(std::size_t count) {
+  return fmt::format("{} dimensions; at most {} are read", count, Shape::max_rank);
 }
 
 void stream_values(FileTensor const& tensor, std::size_t number, TensorValues const& values,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -19,9 +20,12 @@ constexpr std::size_t max_global_bytes = 512;
 /// The stack machine that the opcodes are for.
 class Machine {
  public:
-  Machine(std::span<std::byte const> bytes, std::string const& origin,
+  Machine(std::vector<std::byte> bytes, std::string const& origin,
           bool (*harmless)(std::string_view))
-      : reader_(bytes, origin), origin_(origin), harmless_(harmless) {}
+      : pickle_(std::move(bytes)),
+        reader_(pickle_.bytes(), origin),
+        origin_(origin),
+        harmless_(harmless) {}
 
   Pickle run() {
     if (auto const first = reader_.number<std::uint8_t>(); first != 0x80)
@@ -48,31 +52,27 @@ class Machine {
 
   // --- nodes and stack
 
-  PickleNode& add(Kind kind) {
-    if (pickle_.nodes.size() == max_nodes)
-      throw damaged(fmt::format("more than {} values", max_nodes));
-    stack_.push_back(static_cast<PickleRef>(pickle_.nodes.size()));
-    pickle_.nodes.emplace_back().kind = kind;
-    return pickle_.nodes.back();
+  void push(PickleRef ref) {
+    if (pickle_.size() > max_nodes) throw damaged(fmt::format("more than {} values", max_nodes));
+    stack_.push_back(ref);
   }
-  void add_integer(std::int64_t value, Kind kind = Kind::integer) { add(kind).integer = value; }
-  void add_text(std::uint64_t bytes) {
-    std::string_view const text = reader_.text(bytes);
-    add(Kind::text).text = text;
+  void add(Kind kind) { push(pickle_.add(kind)); }
+  void add_integer(std::int64_t value, Kind kind = Kind::integer) {
+    push(pickle_.add_integer(kind, value));
   }
+  void add_text(std::uint64_t bytes) { push(pickle_.add_text(reader_.text(bytes))); }
   void add_opaque(std::uint64_t bytes) {
     reader_.skip(bytes);
     add(Kind::opaque);
   }
-  void add_with(Kind kind, std::vector<PickleRef> items) { add(kind).items = std::move(items); }
+  void add_with(Kind kind, std::vector<PickleRef> const& items) { push(pickle_.add(kind, items)); }
 
   /// What a mark fences off cannot be taken from above it.
   std::size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
   PickleRef pop() {
-    if (stack_.size() <= fence()) throw damaged("a value is taken that is not there");
-    PickleRef const top = stack_.back();
+    PickleRef const value = top();
     stack_.pop_back();
-    return top;
+    return value;
   }
   std::vector<PickleRef> pop_last(std::size_t count) {
     if (stack_.size() - fence() < count) throw damaged("a value is taken that is not there");
@@ -86,9 +86,9 @@ class Machine {
     marks_.pop_back();
     return items;
   }
-  PickleNode& top() {
-    if (stack_.size() <= fence()) throw damaged("a value is looked at that is not there");
-    return pickle_.nodes[stack_.back()];
+  PickleRef top() const {
+    if (stack_.size() <= fence()) throw damaged("a value is taken that is not there");
+    return stack_.back();
   }
 
   // --- what opcodes do
@@ -98,21 +98,24 @@ class Machine {
     return items;
   }
   void append(std::vector<PickleRef> const& items, Kind container) {
-    PickleNode& target = top();
-    if (target.kind != container && target.kind != Kind::call)
+    PickleRef const target = top();
+    if (pickle_.kind(target) != container && pickle_.kind(target) != Kind::call)
       throw damaged("values are put into what is no container of that kind");
-    target.items.insert(target.items.end(), items.begin(), items.end());
+    pickle_.append(target, items);
   }
 
   void global(std::string_view module, std::string_view name) {
     if (module.size() + name.size() > max_global_bytes) throw damaged("a name without end");
-    std::string const full = fmt::format("{} {}", module, name);
+    std::string full = fmt::format("{} {}", module, name);
+    if (auto const known = globals_.find(full); known != globals_.end()) return push(known->second);
     if (!harmless_(full))
       throw DataError(fmt::format(
           "{}: it names {}.{}, which has no place in a checkpoint of tensors; the file is refused, "
           "nothing of it was run",
           origin_, module, name));
-    add(Kind::global).text = full;
+    PickleRef const added = pickle_.add_global(full);
+    globals_.emplace(std::move(full), added);
+    push(added);
   }
   std::string_view line() {
     std::size_t length = 0;
@@ -124,8 +127,8 @@ class Machine {
     return text;
   }
   void call(PickleRef callee, PickleRef arguments) {
-    if (pickle_[callee].kind != Kind::global) throw damaged("a call of what is no global");
-    if (pickle_[arguments].kind != Kind::tuple)
+    if (pickle_.kind(callee) != Kind::global) throw damaged("a call of what is no global");
+    if (pickle_.kind(arguments) != Kind::tuple)
       throw damaged("a call without a tuple of arguments");
     add_with(Kind::call, {callee, arguments});
   }
@@ -142,25 +145,32 @@ class Machine {
     add_integer(static_cast<std::int64_t>(value));
   }
 
-  void put(std::uint32_t slot) {
-    top();
-    memo_[slot] = stack_.back();
+  /// Slots are filled in their order, but by who tries something.
+  void put(std::size_t slot) {
+    PickleRef const value = top();
+    if (slot == memo_.size())
+      memo_.push_back(value);
+    else if (slot < memo_.size())
+      memo_[slot] = value;
+    else
+      scattered_memo_[slot] = value;
   }
-  void get(std::uint32_t slot) {
-    auto const found = memo_.find(slot);
-    if (found == memo_.end()) throw damaged(fmt::format("memo {} is empty", slot));
-    stack_.push_back(found->second);
+  void get(std::size_t slot) {
+    if (slot < memo_.size()) return push(memo_[slot]);
+    auto const found = scattered_memo_.find(slot);
+    if (found == scattered_memo_.end()) throw damaged(fmt::format("memo {} is empty", slot));
+    push(found->second);
   }
 
   std::string_view text_at(PickleRef ref) const {
-    if (pickle_[ref].kind != Kind::text) throw damaged("a global whose name is no text");
+    if (pickle_.kind(ref) != Kind::text) throw damaged("a global whose name is no text");
     return pickle_[ref].text;
   }
 
   void step(char opcode) {
     switch (opcode) {
       case '(':  // MARK
-        return marks_.push_back(stack_.size());
+        return marks_.push_back(static_cast<std::uint32_t>(stack_.size()));
       case '0':  // POP
         pop();
         return;
@@ -168,8 +178,7 @@ class Machine {
         pop_to_mark();
         return;
       case '2':  // DUP
-        top();
-        return stack_.push_back(stack_.back());
+        return push(top());
       case 'N':  // NONE
         add(Kind::none);
         return;
@@ -191,8 +200,7 @@ class Machine {
         std::uint64_t bits = 0;
         for (std::byte const byte : reader_.take(8))
           bits = bits << 8 | static_cast<std::uint64_t>(byte);
-        add(Kind::real).real = std::bit_cast<double>(bits);
-        return;
+        return push(pickle_.add_real(std::bit_cast<double>(bits)));
       }
       case 'X':  // BINUNICODE
       case 'T':  // BINSTRING
@@ -259,7 +267,7 @@ class Machine {
       }
       case 'b':  // BUILD: a state, which only matters to an object that somebody made
         pop();
-        if (top().kind != Kind::call) throw damaged("a state for what is no object");
+        if (pickle_.kind(top()) != Kind::call) throw damaged("a state for what is no object");
         return;
       case 'Q':  // BINPERSID
         return add_with(Kind::persistent, pop_last(1));
@@ -268,7 +276,7 @@ class Machine {
       case 'r':  // LONG_BINPUT
         return put(reader_.number<std::uint32_t>());
       case '\x94':  // MEMOIZE
-        return put(static_cast<std::uint32_t>(memo_.size()));
+        return put(memo_.size() + scattered_memo_.size());
       case 'h':  // BINGET
         return get(reader_.number<std::uint8_t>());
       case 'j':  // LONG_BINGET
@@ -282,21 +290,23 @@ class Machine {
     }
   }
 
+  Pickle pickle_;
   ByteReader reader_;
   std::string const& origin_;
   bool (*harmless_)(std::string_view);
   std::size_t opcode_at_ = 0;
-  Pickle pickle_;
   std::vector<PickleRef> stack_;
-  std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint32_t, PickleRef> memo_;
+  std::vector<std::uint32_t> marks_;
+  std::vector<PickleRef> memo_;
+  std::unordered_map<std::size_t, PickleRef> scattered_memo_;
+  std::map<std::string, PickleRef> globals_;
 };
 
 }  // namespace
 
-Pickle read_pickle(std::span<std::byte const> bytes, std::string const& origin,
+Pickle read_pickle(std::vector<std::byte> bytes, std::string const& origin,
                    bool (*harmless)(std::string_view global)) {
-  return Machine(bytes, origin, harmless).run();
+  return Machine(std::move(bytes), origin, harmless).run();
 }
 
 }  // namespace accord::io

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <optional>
+#include <utility>
 
 #include "core/base/check.hpp"
+#include "io/interchange/safetensors_header.hpp"
 #include "io/interchange/unfinished_file.hpp"
 
 namespace accord::io {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 static_assert(std::endian::native == std::endian::little);
 constexpr std::uint64_t length_bytes = 8, max_header_bytes = 32 << 20;
@@ -22,52 +22,71 @@ DataError damaged_safetensors(File const& file, std::string const& what) {
       fmt::format("{}: {}; this is not a sound safetensors file", file.path().string(), what));
 }
 
-/// JSON forgets which keys came twice: they are counted while it is read.
-Json parse_header(File const& file, std::string const& text) {
-  std::set<std::string> names;
-  auto const refuse_twice = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth == 1 && event == Json::parse_event_t::key &&
-        !names.insert(value.get<std::string>()).second)
-      throw damaged_safetensors(file, fmt::format("{} is there twice", value.get<std::string>()));
-    if (depth > 3) throw damaged_safetensors(file, "its header is nested more deeply than any");
-    return true;
-  };
-  try {
-    return Json::parse(text, refuse_twice);
-  } catch (Json::exception const& error) {
-    throw damaged_safetensors(file, fmt::format("its header is not JSON: {}", error.what()));
-  }
-}
-
-Encoding encoding_from(std::string const& name) {
-  std::string known;
-  for (EncodingNames const& names : known_encodings()) {
+std::optional<Encoding> encoding_from(std::string const& name) {
+  for (EncodingNames const& names : known_encodings())
     if (names.safetensors == name) return names.encoding;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", names.safetensors);
-  }
-  throw DataError(fmt::format("dtype \"{}\"; {} are read", name, known));
+  return std::nullopt;
 }
 
 /// \param values_begin where offsets count from
-FileTensor tensor_from(std::string const& name, Json const& entry, std::uint64_t values_begin,
+FileTensor tensor_from(HeaderEntry const& entry, std::uint64_t values_begin,
                        std::uint64_t file_bytes) {
   FileTensor tensor;
-  tensor.name = name;
-  tensor.encoding = encoding_from(entry.at("dtype").get<std::string>());
-  tensor.shape = checked_shape(entry.at("shape").get<std::vector<std::int64_t>>());
-  auto const range = entry.at("data_offsets").get<std::vector<std::int64_t>>();
-  if (range.size() != 2 || range[0] < 0 || range[1] < range[0])
-    throw DataError("data_offsets are no range");
-  auto const begin = static_cast<std::uint64_t>(range[0]),
-             end = static_cast<std::uint64_t>(range[1]);
-  if (end > file_bytes - values_begin)
+  tensor.name = entry.name;
+  tensor.offset = values_begin + entry.begin;
+  if (entry.end > file_bytes - values_begin)
     throw DataError(fmt::format("bytes [{}, {}) lie beyond the {} that the file has for values",
-                                begin, end, file_bytes - values_begin));
-  if (end - begin != tensor.bytes())
-    throw DataError(fmt::format("{} bytes for shape {} of {}", end - begin, to_string(tensor.shape),
-                                names_of(tensor.encoding).name));
-  tensor.offset = values_begin + begin;
+                                entry.begin, entry.end, file_bytes - values_begin));
+  std::optional<Encoding> const encoding = encoding_from(entry.dtype);
+  if (!encoding || entry.shape.size() > Shape::max_rank) {
+    tensor.unreadable = encoding ? too_many_dimensions(entry.shape.size())
+                                 : fmt::format("dtype {}", entry.dtype.substr(0, 32));
+    return tensor;
+  }
+  tensor.encoding = *encoding;
+  tensor.shape = checked_shape(entry.shape);
+  if (entry.end - entry.begin != tensor.bytes())
+    throw DataError(fmt::format("{} bytes for shape {} of {}", entry.end - entry.begin,
+                                to_string(tensor.shape), names_of(tensor.encoding).name));
   return tensor;
+}
+
+/// Values lie one behind the other, from the header to the end. \throws DataError naming a tensor
+void check_ranges(std::vector<HeaderEntry> entries, std::uint64_t value_bytes) {
+  std::ranges::sort(entries, [](HeaderEntry const& a, HeaderEntry const& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t end = 0;
+  for (HeaderEntry const& entry : entries) {
+    if (entry.begin < end)
+      throw DataError(fmt::format("{} overlaps the tensor before it", entry.name));
+    if (entry.begin > end)
+      throw DataError(
+          fmt::format("{} bytes before {} belong to no tensor", entry.begin - end, entry.name));
+    end = entry.end;
+  }
+  if (end != value_bytes)
+    throw DataError(fmt::format("{} bytes at its end belong to no tensor", value_bytes - end));
+}
+
+/// The header that `tensors` get, in the order of their values.
+std::string header_of(std::vector<FileTensor> const& tensors, std::vector<std::size_t> const& order,
+                      std::map<std::string, std::string> const& metadata) {
+  std::string text = fmt::format("{{\"{}\":{}", metadata_key, nlohmann::json(metadata).dump());
+  std::uint64_t end = 0;
+  for (std::size_t const i : order) {
+    FileTensor const& tensor = tensors[i];
+    std::string shape;
+    for (int k = 0; k < tensor.shape.rank(); ++k)
+      shape += fmt::format("{}{}", k > 0 ? "," : "", tensor.shape[k]);
+    text += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
+                        nlohmann::json(tensor.name).dump(), names_of(tensor.encoding).safetensors,
+                        shape, end, end + tensor.bytes());
+    end += tensor.bytes();
+  }
+  text += '}';
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // values begin at a multiple of 8
+  return text;
 }
 
 }  // namespace
@@ -84,36 +103,24 @@ std::vector<FileTensor> read_safetensors_header(File const& file) {
                           header_bytes, file_bytes, max_header_bytes));
   std::string text(header_bytes, '\0');
   file.read_at(length_bytes, std::as_writable_bytes(std::span(text)));
-  Json const header = parse_header(file, text);
-  if (!header.is_object()) throw damaged_safetensors(file, "its header is not an object");
-
   std::uint64_t const values_begin = length_bytes + header_bytes;
   std::vector<FileTensor> tensors;
-  for (auto const& [name, entry] : header.items()) {
-    if (name == metadata_key) continue;
-    try {
-      tensors.push_back(tensor_from(name, entry, values_begin, file_bytes));
-    } catch (Json::exception const& error) {
-      throw damaged_safetensors(file, fmt::format("{}: {}", name, error.what()));
-    } catch (DataError const& error) {
-      throw damaged_safetensors(file, fmt::format("{}: {}", name, error.what()));
+  try {
+    std::vector<HeaderEntry> entries = parse_safetensors_header(text);
+    for (HeaderEntry const& entry : entries) {
+      try {
+        tensors.push_back(tensor_from(entry, values_begin, file_bytes));
+      } catch (DataError const& error) {
+        throw DataError(fmt::format("{}: {}", entry.name, error.what()));
+      }
     }
+    check_ranges(std::move(entries), file_bytes - values_begin);
+  } catch (DataError const& error) {
+    throw damaged_safetensors(file, error.what());
   }
   std::stable_sort(tensors.begin(), tensors.end(), [](FileTensor const& a, FileTensor const& b) {
     return a.offset != b.offset ? a.offset < b.offset : a.bytes() < b.bytes();
   });
-  std::uint64_t end = values_begin;
-  for (FileTensor const& tensor : tensors) {
-    if (tensor.offset < end)
-      throw damaged_safetensors(file, fmt::format("{} overlaps the tensor before it", tensor.name));
-    if (tensor.offset > end)
-      throw damaged_safetensors(file, fmt::format("{} bytes before {} belong to no tensor",
-                                                  tensor.offset - end, tensor.name));
-    end += tensor.bytes();
-  }
-  if (end != file_bytes)
-    throw damaged_safetensors(
-        file, fmt::format("{} bytes at its end belong to no tensor", file_bytes - end));
   return tensors;
 }
 
@@ -125,21 +132,7 @@ void write_safetensors(std::filesystem::path const& path, std::vector<FileTensor
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return size_of(tensors[a].encoding) > size_of(tensors[b].encoding);
   });
-  Json header;
-  header[metadata_key] = metadata;
-  std::uint64_t end = 0;
-  for (std::size_t const i : order) {
-    FileTensor const& tensor = tensors[i];
-    Json shape = Json::array();
-    for (int k = 0; k < tensor.shape.rank(); ++k) shape.push_back(tensor.shape[k]);
-    header[tensor.name] = {{"dtype", names_of(tensor.encoding).safetensors},
-                           {"shape", std::move(shape)},
-                           {"data_offsets", {end, end + tensor.bytes()}}};
-    end += tensor.bytes();
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // values begin at a multiple of 8
-
+  std::string const text = header_of(tensors, order, metadata);
   UnfinishedFile out(path);
   std::uint64_t const header_bytes = text.size();
   out.append(std::as_bytes(std::span(&header_bytes, 1)));

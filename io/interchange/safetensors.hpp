@@ -10,9 +10,10 @@
 
 namespace accord::io {
 
-/// By offset. \throws DataError naming file and tensor: a header that is too long, not JSON, or
-/// names a tensor twice; values that overlap, leave a gap, lie outside of the file or do not have
-/// the size that shape and type give
+/// By offset. Tensors of a type that is not known are there and unreadable. \throws DataError
+/// naming file and tensor: a header that is too long, not JSON, or names a tensor twice; values
+/// that overlap, leave a gap, lie outside of the file or do not have the size that shape and type
+/// give
 std::vector<FileTensor> read_safetensors_header(File const& file);
 
 /// Writes a new file: `metadata` are texts that go into the header. Under another name first, and

@@ -15,12 +15,19 @@ namespace accord::io {
 class TensorFile {
  public:
   /// Tells the two formats apart by their first bytes. \throws DataError naming file and tensor if
-  /// the file is neither, is damaged, or holds anything but tensors and plain values
+  /// the file is neither, is damaged, or holds anything but tensors and plain values. A tensor of a
+  /// type that is not known is no damage: its `unreadable` says so
   static TensorFile open(std::filesystem::path const& path);
 
   std::filesystem::path const& path() const { return file_.path(); }
   /// In the order of the file.
   std::vector<FileTensor> const& tensors() const { return tensors_; }
+
+  /// Names of the dictionaries (.pt) that have tensors in them or below, by name; the file itself
+  /// is none.
+  std::vector<std::string> const& dictionaries() const { return dictionaries_; }
+  /// Forgets all tensors but those of one dictionary and below it, which lose its name; "": none.
+  void keep_below(std::string const& dictionary);
 
   /// Bytes that check() looks at: all values if the format has checksums (.pt), none if it has not
   /// (safetensors).
@@ -39,7 +46,8 @@ class TensorFile {
 
   File file_;
   std::vector<FileTensor> tensors_;
-  std::vector<ZipMember> checked_;
+  std::vector<std::string> dictionaries_;
+  std::vector<ZipMember> checked_;  ///< by offset
 };
 
 }  // namespace accord::io

@@ -17,13 +17,22 @@ using Kind = PickleNode::Kind;
 constexpr std::uint64_t max_pickle_bytes = 64 << 20;
 constexpr std::string_view ordered_dict = "collections OrderedDict",
                            rebuild_tensor = "torch._utils _rebuild_tensor_v2",
-                           rebuild_parameter = "torch._utils _rebuild_parameter";
+                           rebuild_parameter = "torch._utils _rebuild_parameter",
+                           rebuild_other = "torch._utils _rebuild_tensor_v3";
 
 /// What stands beside the tensors of a checkpoint that fairseq saved: configurations and numbers.
 /// Nobody looks at them, so that they may be mentioned.
 constexpr std::string_view passed_over[] = {
     "argparse Namespace",
+    "collections Counter",
     "collections defaultdict",
+    "collections deque",
+    "datetime datetime",
+    "datetime timedelta",
+    "pathlib Path",
+    "pathlib PosixPath",
+    "pathlib PurePosixPath",
+    "types SimpleNamespace",
     "typing Any",
     "builtins dict",
     "builtins list",
@@ -32,6 +41,7 @@ constexpr std::string_view passed_over[] = {
     "builtins float",
     "builtins str",
     "builtins bool",
+    "builtins tuple",
     "__builtin__ dict",
     "__builtin__ list",
     "__builtin__ set",
@@ -39,6 +49,7 @@ constexpr std::string_view passed_over[] = {
     "__builtin__ float",
     "__builtin__ str",
     "__builtin__ bool",
+    "__builtin__ tuple",
     "_codecs encode",
     "numpy dtype",
     "numpy ndarray",
@@ -56,8 +67,26 @@ constexpr std::string_view passed_over[] = {
     "omegaconf.nodes FloatNode",
     "omegaconf.nodes IntegerNode",
     "omegaconf.nodes StringNode",
+    "torch ComplexDoubleStorage",
+    "torch ComplexFloatStorage",
     "torch Size",
     "torch device",
+    "torch.torch_version TorchVersion",
+    "torch float8_e4m3fn",
+    "torch float8_e5m2",
+    "torch uint16",
+    "torch uint32",
+    "torch uint64",
+    "torch.storage UntypedStorage",
+    "torch._utils _rebuild_tensor_v3",
+};
+
+/// Names are joined from keys: what of a small file would become long is refused.
+constexpr std::size_t max_name_bytes = 1024;
+
+/// A tensor that is there and cannot be read, for a reason that is no damage.
+struct Unreadable {
+  std::string why;
 };
 
 bool harmless(std::string_view global) {
@@ -83,14 +112,44 @@ class Reader {
   }
 
   TorchIndex index() {
-    for (auto const& [key, value] : entries(model(), "the dictionary of tensors")) {
-      if (!names_.insert(key).second) throw refused(fmt::format("{} is there twice", key));
-      try {
-        add_tensor(key, value);
-      } catch (DataError const& error) {
-        throw refused(fmt::format("{}: {}", key, error.what()));
+    struct Dictionary {
+      PickleRef ref;
+      std::string name;
+    };
+    std::vector<bool> seen(pickle_.size());
+    std::vector<Dictionary> left = {{pickle_.root, ""}};
+    seen[pickle_.root] = true;
+    std::uint64_t name_bytes = 0;
+    while (!left.empty()) {
+      Dictionary const dictionary = std::move(left.back());
+      left.pop_back();
+      std::vector<Dictionary> below;
+      std::size_t const before = index_.tensors.size();
+      for (auto const& [key, value] : entries(dictionary)) {
+        bool const tensor = is_tensor(value);
+        if (!tensor && seen[value]) continue;
+        std::string name =
+            fmt::format("{}{}{}", dictionary.name, dictionary.name.empty() ? "" : ".", key);
+        name_bytes += name.size();
+        if (name.size() > max_name_bytes || name_bytes > 8 * pickle_.bytes().size())
+          throw refused(fmt::format("its keys make names without end (\"{}...\", {} bytes)",
+                                    name.substr(0, 60), name.size()));
+        if (tensor) {
+          add_tensor(std::move(name), value);
+        } else {
+          seen[value] = true;
+          below.push_back({value, std::move(name)});
+        }
       }
+      if (index_.tensors.size() > before) note_dictionary(dictionary.name);
+      left.insert(left.end(), below.rbegin(), below.rend());
     }
+    if (index_.tensors.empty())
+      throw refused(
+          fmt::format("expected \"model\", \"state_dict\" or another dictionary of tensors, or "
+                      "nothing but tensors; the file holds: {}",
+                      keys_));
+    index_.dictionaries.assign(dictionaries_.begin(), dictionaries_.end());
     for (std::string const& name : used_) index_.storages.push_back(members_.at(name));
     std::sort(index_.storages.begin(), index_.storages.end(),
               [](ZipMember const& a, ZipMember const& b) { return a.data.offset < b.data.offset; });
@@ -148,56 +207,71 @@ class Reader {
   bool calls(PickleNode const& node, std::string_view callee) const {
     return node.kind == Kind::call && pickle_[node.items[0]].text == callee;
   }
-  bool is_dict(PickleNode const& node) const {
-    return node.kind == Kind::dict || calls(node, ordered_dict);
+  bool is_dict(PickleRef ref) const {
+    if (pickle_.kind(ref) != Kind::call) return pickle_.kind(ref) == Kind::dict;
+    return calls(pickle_[ref], ordered_dict);
   }
-  bool is_tensor(PickleNode const& node) const {
-    return calls(node, rebuild_tensor) || calls(node, rebuild_parameter);
+  bool is_tensor(PickleRef ref) const {
+    if (pickle_.kind(ref) != Kind::call) return false;
+    PickleNode const node = pickle_[ref];
+    return calls(node, rebuild_tensor) || calls(node, rebuild_parameter) ||
+           calls(node, rebuild_other);
   }
 
-  std::vector<std::pair<std::string, PickleRef>> entries(PickleNode const& node,
-                                                         std::string_view what) const {
-    if (!is_dict(node)) throw refused(fmt::format("{} is no dictionary", what));
+  /// What is a tensor or a dictionary. Keys are texts; whole numbers are spelled, others can only
+  /// stand before dictionaries.
+  template <class Dictionary>
+  std::vector<std::pair<std::string, PickleRef>> entries(Dictionary const& dictionary) {
+    std::string const what =
+        dictionary.name.empty() ? "what the file holds" : "\"" + dictionary.name + "\"";
+    if (!is_dict(dictionary.ref)) throw refused(fmt::format("{} is no dictionary", what));
+    PickleNode const node = pickle_[dictionary.ref];
     std::size_t const first = node.kind == Kind::call ? 2 : 0;
     if (first == 2 && (!pickle_[node.items[1]].items.empty() || node.items.size() % 2 != 0))
       throw refused(fmt::format("{} is an OrderedDict that is filled in an unknown way", what));
     std::vector<std::pair<std::string, PickleRef>> result;
+    std::vector<std::string_view> tensors;
     for (std::size_t i = first; i < node.items.size(); i += 2) {
-      PickleNode const& key = pickle_[node.items[i]];
-      if (key.kind != Kind::text) throw refused(fmt::format("{} has a key that is no text", what));
-      result.emplace_back(key.text, node.items[i + 1]);
+      PickleNode const key = pickle_[node.items[i]];
+      PickleRef const value = node.items[i + 1];
+      bool const tensor = is_tensor(value);
+      if (dictionary.ref == pickle_.root && keys_.size() < 200)
+        keys_ += fmt::format("{}{}", keys_.empty() ? "" : ", ", key.text.substr(0, 60));
+      if (!tensor && !is_dict(value)) continue;
+      if (key.kind == Kind::text || key.kind == Kind::integer)
+        result.emplace_back(
+            key.kind == Kind::text ? std::string(key.text) : std::to_string(key.integer), value);
+      else if (tensor)
+        throw refused(fmt::format("{} has a key that is no text", what));
+      if (tensor && key.kind == Kind::text) tensors.push_back(key.text);
     }
+    std::ranges::sort(tensors);
+    if (auto const twice = std::ranges::adjacent_find(tensors); twice != tensors.end())
+      throw refused(fmt::format("{} is there twice", *twice));
     return result;
   }
 
-  PickleNode const& model() const {
-    PickleNode const& root = pickle_[pickle_.root];
-    std::string keys;
-    bool tensors = true;
-    for (auto const& [key, value] : entries(root, "what the file holds")) {
-      if (key == "model" && is_dict(pickle_[value])) return pickle_[value];
-      tensors = tensors && is_tensor(pickle_[value]);
-      if (keys.size() < 200) keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
+  /// A dictionary with tensors, and all that it lies in.
+  void note_dictionary(std::string name) {
+    while (!name.empty() && dictionaries_.insert(name).second) {
+      // Its key may have dots of its own: then some names stand for no dictionary, and none is
+      // lost.
+      std::size_t const dot = name.rfind('.');
+      name.resize(dot == name.npos ? 0 : dot);
     }
-    if (!tensors || root.items.empty())
-      throw refused(
-          fmt::format("expected \"model\", a dictionary of tensors, or nothing but "
-                      "tensors; the file holds: {}",
-                      keys));
-    return root;
   }
 
-  PickleNode const& argument(PickleNode const& call, std::size_t number, Kind kind) const {
-    PickleNode const& arguments = pickle_[call.items[1]];
-    if (number >= arguments.items.size() || pickle_[arguments.items[number]].kind != kind)
-      throw DataError("a tensor that is described in an unknown way");
+  PickleNode argument(PickleNode const& call, std::size_t number, Kind kind) const {
+    PickleNode const arguments = pickle_[call.items[1]];
+    if (number >= arguments.items.size() || pickle_.kind(arguments.items[number]) != kind)
+      throw Unreadable{"a tensor that is described in an unknown way"};
     return pickle_[arguments.items[number]];
   }
   std::vector<std::int64_t> integers(PickleNode const& tuple) const {
     std::vector<std::int64_t> values;
     for (PickleRef const ref : tuple.items) {
-      if (pickle_[ref].kind != Kind::integer)
-        throw DataError("a shape or stride that is no number");
+      if (pickle_.kind(ref) != Kind::integer)
+        throw Unreadable{"a shape or stride that is no number"};
       values.push_back(pickle_[ref].integer);
     }
     return values;
@@ -205,18 +279,18 @@ class Reader {
 
   /// The member that holds a storage, and the encoding of its elements.
   std::pair<ZipMember const*, Encoding> storage(PickleNode const& persistent) {
-    PickleNode const& id = pickle_[persistent.items[0]];
+    PickleNode const id = pickle_[persistent.items[0]];
     std::array<Kind, 5> const kinds = {Kind::text, Kind::global, Kind::text, Kind::text,
                                        Kind::integer};
     bool known = id.kind == Kind::tuple && id.items.size() == kinds.size();
     for (std::size_t i = 0; known && i < kinds.size(); ++i)
-      known = pickle_[id.items[i]].kind == kinds[i];
+      known = pickle_.kind(id.items[i]) == kinds[i];
     if (!known || pickle_[id.items[0]].text != "storage")
-      throw DataError("a storage that is described in an unknown way");
-    std::string const& type = pickle_[id.items[1]].text;
+      throw Unreadable{"a storage that is described in an unknown way"};
+    std::string const type(pickle_[id.items[1]].text);
     for (EncodingNames const& names : known_encodings()) {
       if (type != fmt::format("torch {}", names.torch)) continue;
-      ZipMember const& data = member("data/" + pickle_[id.items[2]].text);
+      ZipMember const& data = member(fmt::format("data/{}", pickle_[id.items[2]].text));
       std::int64_t const elements = pickle_[id.items[4]].integer;
       if (elements < 0 || static_cast<std::uint64_t>(elements) != data.data.bytes / names.bytes ||
           data.data.bytes % names.bytes != 0)
@@ -224,23 +298,39 @@ class Reader {
                                     names.name, data.data.bytes));
       return {&data, names.encoding};
     }
-    throw DataError(fmt::format("a storage of class \"{}\"", type));
+    throw Unreadable{fmt::format("a storage of class \"{}\"", type)};
   }
 
-  void add_tensor(std::string const& name, PickleRef ref) {
-    PickleNode const* node = &pickle_[ref];
-    if (calls(*node, rebuild_parameter)) node = &argument(*node, 0, Kind::call);
-    if (!calls(*node, rebuild_tensor)) throw DataError("not a tensor");
-    auto const [member, encoding] = storage(argument(*node, 0, Kind::persistent));
-    std::int64_t const begin = argument(*node, 1, Kind::integer).integer;
-    std::vector<std::int64_t> const extents = integers(argument(*node, 2, Kind::tuple));
-    std::vector<std::int64_t> const strides = integers(argument(*node, 3, Kind::tuple));
+  void add_tensor(std::string name, PickleRef ref) {
+    FileTensor tensor;
+    tensor.name = std::move(name);
+    try {
+      describe(tensor, ref);
+    } catch (Unreadable const& reason) {
+      tensor = {std::move(tensor.name), {}, {}, 0, reason.why};
+    } catch (DataError const& error) {
+      throw refused(fmt::format("{}: {}", tensor.name, error.what()));
+    }
+    index_.tensors.push_back(std::move(tensor));
+  }
 
-    FileTensor tensor{name, encoding, checked_shape(extents), 0};
+  void describe(FileTensor& tensor, PickleRef ref) {
+    PickleNode node = pickle_[ref];
+    if (calls(node, rebuild_parameter)) node = argument(node, 0, Kind::call);
+    if (calls(node, rebuild_other)) throw Unreadable{"a tensor of a type that PyTorch 1 had not"};
+    if (!calls(node, rebuild_tensor)) throw Unreadable{"a parameter that is no plain tensor"};
+    auto const [member, encoding] = storage(argument(node, 0, Kind::persistent));
+    std::int64_t const begin = argument(node, 1, Kind::integer).integer;
+    std::vector<std::int64_t> const extents = integers(argument(node, 2, Kind::tuple));
+    std::vector<std::int64_t> const strides = integers(argument(node, 3, Kind::tuple));
+    if (extents.size() > Shape::max_rank) throw Unreadable{too_many_dimensions(extents.size())};
+
+    tensor.encoding = encoding;
+    tensor.shape = checked_shape(extents);
     std::int64_t stride = 1;
     for (std::size_t i = extents.size(); i-- > 0;) {
       if (extents.size() != strides.size() || (extents[i] > 1 && strides[i] != stride))
-        throw DataError("its values are not contiguous; save it with .contiguous()");
+        throw Unreadable{"its values are not contiguous; save it with .contiguous()"};
       stride *= std::max<std::int64_t>(extents[i], 1);
     }
     auto const elements = static_cast<std::int64_t>(member->data.bytes / size_of(encoding));
@@ -249,14 +339,14 @@ class Reader {
                                   tensor.shape.size(), elements));
     tensor.offset = member->data.offset + static_cast<std::uint64_t>(begin) * size_of(encoding);
     used_.insert(member->name);
-    index_.tensors.push_back(std::move(tensor));
   }
 
   File const& file_;
   std::map<std::string, ZipMember> members_;
   std::string prefix_;
-  Pickle pickle_;
-  std::set<std::string> names_, used_;
+  Pickle pickle_{{}};
+  std::string keys_;  ///< some of the file's, for messages
+  std::set<std::string> dictionaries_, used_;
   TorchIndex index_;
 };
 

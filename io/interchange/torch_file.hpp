@@ -11,18 +11,21 @@
 namespace accord::io {
 
 struct TorchIndex {
-  std::vector<FileTensor> tensors;  ///< in the order of the dictionary
-  std::vector<ZipMember> storages;  ///< the members that hold their values
+  /// Those of all dictionaries, in their order; a name is the keys on the way, joined by dots.
+  std::vector<FileTensor> tensors;
+  std::vector<std::string> dictionaries;  ///< names of those with tensors in them or below; not ""
+  std::vector<ZipMember> storages;        ///< the members that hold their values, by offset
 };
 
 /// True if the file begins as a ZIP archive, or as what torch.save wrote before.
 bool looks_like_torch(File const& file);
 
-/// The tensors of the dictionary `model` of the file, or of the dictionary that the file is. What
-/// lies beside them (configuration, state of a trainer) is passed over; nothing of it is run.
-/// \throws DataError naming what is damaged or refused: a global that has no place in a checkpoint,
-/// a tensor whose values lie outside of its storage or are not contiguous, the format of PyTorch
-/// before 1.6
+/// The tensors of the dictionary that the file is, and of those in it at any depth: what a trainer
+/// calls its weights differs. What lies beside them (configuration, numbers) is passed over;
+/// nothing of it is run. A dictionary that stands in several places is that of the first. Tensors
+/// of another kind, or that are not contiguous, are there and unreadable. \throws DataError naming
+/// what is damaged or refused: a global that has no place in a checkpoint, a tensor whose values
+/// lie outside of its storage, the format of PyTorch before 1.6
 TorchIndex read_torch_index(File const& file);
 
 /// Writes a new file of {"model": {name: tensor}} that torch.load(weights_only=True) reads. Durable

@@ -2,6 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
 
 #include "core/base/error.hpp"
 #include "tests/io/interchange/handmade.hpp"
@@ -14,7 +19,8 @@ using Kind = io::PickleNode::Kind;
 namespace {
 
 io::Pickle read(std::string const& bytes) {
-  return io::read_pickle(std::as_bytes(std::span(bytes)), "f.pt", [](std::string_view global) {
+  auto const raw_bytes = std::as_bytes(std::span(bytes));
+  return io::read_pickle({raw_bytes.begin(), raw_bytes.end()}, "f.pt", [](std::string_view global) {
     return global == "collections OrderedDict" || global == "argparse Namespace";
   });
 }
@@ -40,15 +46,15 @@ TEST(Pickle, PlainValuesAreReadAsTheyWereMeant) {
            "M\x2c\x01\x8a\x06" + u64(std::uint64_t{1} << 40).substr(0, 6) + "\x8a\x01\xff"s +
            "e\x8c\x01" + "bN\x88G" + "\x3f\xe0\0\0\0\0\0\0"s + "\x87\x8c\x01" + "cX" + u32(4) +
            "textu.");
-  io::PickleNode const& root = pickle[pickle.root];
+  io::PickleNode const root = pickle[pickle.root];
   ASSERT_EQ(root.kind, Kind::dict);
   ASSERT_EQ(root.items.size(), 6u);
   EXPECT_EQ(pickle[root.items[0]].text, "a");
-  io::PickleNode const& list = pickle[root.items[1]];
+  io::PickleNode const list = pickle[root.items[1]];
   ASSERT_EQ(list.items.size(), 5u);
   std::int64_t const expected[] = {1, -2, 300, std::int64_t{1} << 40, -1};
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(pickle[list.items[i]].integer, expected[i]);
-  io::PickleNode const& tuple = pickle[root.items[3]];
+  io::PickleNode const tuple = pickle[root.items[3]];
   ASSERT_EQ(tuple.kind, Kind::tuple);
   EXPECT_EQ(pickle[tuple.items[0]].kind, Kind::none);
   EXPECT_EQ(pickle[tuple.items[1]].kind, Kind::boolean);
@@ -59,7 +65,7 @@ TEST(Pickle, PlainValuesAreReadAsTheyWereMeant) {
 TEST(Pickle, WhatIsSharedIsHeldOnceAndACycleIsNoTrouble) {
   // a = []; a.append(a); (a, a)
   io::Pickle const pickle = read("\x80\x02]q\x01h\x01"s + "ah\x01\x86.");
-  io::PickleNode const& tuple = pickle[pickle.root];
+  io::PickleNode const tuple = pickle[pickle.root];
   ASSERT_EQ(tuple.items.size(), 2u);
   EXPECT_EQ(tuple.items[0], tuple.items[1]);
   EXPECT_EQ(pickle[tuple.items[0]].items[0], tuple.items[0]);
@@ -68,7 +74,7 @@ TEST(Pickle, WhatIsSharedIsHeldOnceAndACycleIsNoTrouble) {
 TEST(Pickle, CallsAreRecordedAndNotMade) {
   io::Pickle const pickle =
       read(pickle_begin + global("argparse", "Namespace") + ")\x81}" + text("a") + "K\x01sb.");
-  io::PickleNode const& call = pickle[pickle.root];
+  io::PickleNode const call = pickle[pickle.root];
   ASSERT_EQ(call.kind, Kind::call);
   EXPECT_EQ(pickle[call.items[0]].text, "argparse Namespace");
   EXPECT_TRUE(pickle[call.items[1]].items.empty());
@@ -103,14 +109,55 @@ TEST(Pickle, AMillionNestedListsAreReadAndReleased) {
   constexpr std::size_t depth = 1000000;
   io::Pickle const pickle =
       read(pickle_begin + std::string(depth, ']') + std::string(depth - 1, 'a') + ".");
-  EXPECT_EQ(pickle.nodes.size(), depth);
+  EXPECT_EQ(pickle.size(), depth);
 }
 
 TEST(Pickle, SharingDoesNotGrowWhatIsHeld) {
   // a0 = []; a(n+1) = [an, an] doubles 200 times if it is copied.
   std::string bytes = pickle_begin + "]q\x01";
   for (int i = 0; i < 200; ++i) bytes += "](h\x01h\x01" + "eq\x01"s;
-  EXPECT_EQ(read(bytes + std::string(200, '0') + ".").nodes.size(), 201u);
+  EXPECT_EQ(read(bytes + std::string(200, '0') + ".").size(), 201u);
+}
+
+/// Kilobytes that a process takes at most which does this.
+long peak_of(std::function<void()> const& work) {
+  pid_t const child = ::fork();
+  if (child == 0) {
+    work();
+    ::_exit(0);
+  }
+  int status = 0;
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(Pickle, TakesAFewTimesItsBytesWhateverIsInIt) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "what the sanitizer adds is not bounded";
+#endif
+  constexpr std::size_t size = 4 << 20;
+  std::string scattered = pickle_begin + "N", classes =
+                                                  "\x80\x04\x8c\x0b"
+                                                  "collectionsq\x01\x8c\x0bOrderedDictq\x02";
+  for (std::uint32_t i = 1; scattered.size() < size; ++i)
+    scattered.append("r").append(raw(i * 7919));
+  while (classes.size() < size) classes += "h\x01h\x02\x93";
+  std::string items = pickle_begin + "]";
+  while (items.size() < size) items += "2a";
+  long const nothing = peak_of([] {});
+  for (std::string const& bytes :
+       {"\x80\x04N" + std::string(size, '\x94'), pickle_begin + std::string(size - 2, ']'),
+        pickle_begin + "N" + std::string(size, '2'), pickle_begin + "N" + std::string(size, '('),
+        pickle_begin + "N" + std::string(size - 3, '\x85'), scattered, classes, items}) {
+    long const peak = peak_of([&] {
+      try {
+        read(bytes + ".");
+      } catch (DataError const&) {
+      }
+    });
+    EXPECT_LT((peak - nothing) * 1024, 32 * static_cast<long>(bytes.size())) << bytes.substr(2, 8);
+  }
 }
 
 TEST(Pickle, HugeCountsAreRefusedWithoutBeingAllocated) {

@@ -25,7 +25,21 @@ class TorchFile : public TemporaryFolder {
   fs::path path() const { return folder_ / "m.pt"; }
   io::TensorFile open(std::string const& content) {
     write_file(path(), content);
-    return io::TensorFile::open(path());
+    return opened();
+  }
+  /// The tensors of "model" where there is one.
+  io::TensorFile opened() {
+    io::TensorFile file = io::TensorFile::open(path());
+    if (std::ranges::count(file.dictionaries(), "model") > 0) file.keep_below("model");
+    return file;
+  }
+  void expect_unreadable(std::string const& content, std::string const& why) {
+    io::TensorFile const file = open(content);
+    ASSERT_EQ(file.tensors().size(), 1u) << why;
+    EXPECT_EQ(file.tensors()[0].name, "w");
+    EXPECT_THAT(file.tensors()[0].unreadable, HasSubstr(why));
+    std::byte byte;
+    EXPECT_THROW(file.read(file.tensors()[0], 0, 0, &byte), DataError);
   }
   void expect_refused(std::string const& content, std::string const& part) {
     try {
@@ -115,7 +129,7 @@ TEST_F(TorchFile, WhatItWritesReadsBack) {
     std::int64_t const index[] = {-1, 1024};
     if (tensor == 2) std::memcpy(out.data(), index, out.size());
   });
-  io::TensorFile const file = io::TensorFile::open(path());
+  io::TensorFile const file = opened();
   ASSERT_EQ(file.tensors().size(), 3u);
   EXPECT_EQ(file.tensors()[0].name, "a.weight");
   EXPECT_EQ(file.tensors()[0].shape, (Shape{2, 3}));
@@ -141,10 +155,6 @@ TEST_F(TorchFile, TensorsThatDoNotFitTheirStorageAreRefused) {
   refuse({.elements = 6, .shape = {7}, .strides = {1}}, "elements [0, 0 + 7) of a storage of 6");
   refuse({.elements = 6, .offset = 5, .shape = {2}, .strides = {1}}, "elements [5, 5 + 2)");
   refuse({.elements = 6, .offset = -1, .shape = {2}, .strides = {1}}, "elements [-1, -1 + 2)");
-  refuse({.elements = 6, .shape = {3, 2}, .strides = {1, 3}}, "its values are not contiguous");
-  refuse({.elements = 6, .shape = {6}, .strides = {0}}, "its values are not contiguous");
-  refuse({.elements = 6, .shape = {6}, .strides = {-1}}, "its values are not contiguous");
-  refuse({.elements = 6, .shape = {6}, .strides = {}}, "its values are not contiguous");
   refuse({.elements = 6, .shape = {-1}, .strides = {1}}, "a dimension of -1");
   refuse({.elements = 6, .shape = {1 << 30, 1 << 30}, .strides = {1 << 30, 1}}, "a dimension of");
   refuse({.elements = 7, .shape = {6}, .strides = {1}}, "a storage of 7 elements of float32 in 24");
@@ -156,6 +166,73 @@ TEST_F(TorchFile, TensorsThatDoNotFitTheirStorageAreRefused) {
   // One element along a dimension: its stride says nothing.
   EXPECT_NO_THROW(open(handmade_torch(
       one({.elements = 6, .shape = {1, 6, 1}, .strides = {99, 1, 7}}), {{"0", six}})));
+}
+
+TEST_F(TorchFile, TensorsOfAnotherKindAreThereAndUnreadable) {
+  for (HandmadeTensor const& tensor :
+       {HandmadeTensor{.elements = 6, .shape = {3, 2}, .strides = {1, 3}},
+        {.elements = 6, .shape = {6}, .strides = {0}},
+        {.elements = 6, .shape = {6}, .strides = {-1}},
+        {.elements = 6, .shape = {6}, .strides = {}}})
+    expect_unreadable(handmade_torch(one(tensor), {{"0", six}}), "its values are not contiguous");
+  expect_unreadable(
+      handmade_torch(
+          one({.type = "ComplexFloatStorage", .elements = 3, .shape = {3}, .strides = {1}}),
+          {{"0", six}}),
+      "a storage of class \"torch ComplexFloatStorage\"");
+  expect_unreadable(
+      handmade_torch(one({.elements = 6, .shape = {1, 1, 1, 1, 6}, .strides = {6, 6, 6, 6, 1}}),
+                     {{"0", six}}),
+      "5 dimensions");
+  auto const value = [&](std::string const& pickle) {
+    return handmade_torch(pickle_begin + "}" + text("model") + "}" + text("w") + pickle + "ss.",
+                          {{"0", six}});
+  };
+  std::string const rebuild = global("torch._utils", "_rebuild_tensor_v2");
+  expect_unreadable(value(rebuild + ")R"), "a tensor that is described in an unknown way");
+  expect_unreadable(value(rebuild + "(NQK\x00"s + "))tR"),
+                    "a storage that is described in an unknown way");
+  expect_unreadable(value(global("torch._utils", "_rebuild_tensor_v3") + ")R"),
+                    "a tensor of a type");
+}
+
+TEST_F(TorchFile, TensorsOfDictionariesAtAnyDepthHaveTheKeysBefore) {
+  std::string const tensor = pickled({.elements = 6, .shape = {6}, .strides = {1}}),
+                    other = pickled({.storage = "1", .elements = 1, .shape = {1}, .strides = {1}});
+  // {"epoch": 3, "best": T, "state_dict": {"a.w": T, "a": {"b": T}}, "optimizer": {"state": {0:
+  // T}},
+  //  "again": the same dictionary}
+  std::string const pickle = pickle_begin + "}(" + text("epoch") + "K\x03" + text("best") + other +
+                             text("state_dict") + "}q\x07(" + text("a.w") + tensor + text("a") +
+                             "}" + text("b") + tensor + "su" + text("optimizer") + "}" +
+                             text("state") + "}K\x00"s + other + "ss" + text("again") + "h\x07" +
+                             "u.";
+  write_file(path(), handmade_torch(pickle, {{"0", six}, {"1", six.substr(0, 4)}}));
+  io::TensorFile file = io::TensorFile::open(path());
+  auto const names = [&] {
+    std::vector<std::string> all;
+    for (io::FileTensor const& t : file.tensors()) all.push_back(t.name);
+    return all;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"best", "state_dict.a.w", "state_dict.a.b",
+                                               "optimizer.state.0"}));
+  EXPECT_EQ(file.dictionaries(), (std::vector<std::string>{"optimizer", "optimizer.state",
+                                                           "state_dict", "state_dict.a"}));
+  EXPECT_EQ(file.bytes_to_check(), six.size() + 4);
+  file.keep_below("state_dict");
+  EXPECT_EQ(names(), (std::vector<std::string>{"a.w", "a.b"}));
+  EXPECT_EQ(file.dictionaries(), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(file.bytes_to_check(), six.size());
+  EXPECT_EQ(values(file, 1), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+}
+
+TEST_F(TorchFile, NamesDoNotGrowWithTheDepthAndTheSharingOfDictionaries) {
+  std::string const tensor = pickled({.elements = 6, .shape = {6}, .strides = {1}});
+  // d0 = {"x": T}; d(n+1) = {"a": dn, "b": dn}: two to the power of 60 paths, each seen once
+  std::string shared = pickle_begin + "}" + text("x") + tensor + "sq\x01";
+  for (int i = 0; i < 60; ++i)
+    shared += "0}(" + text("a") + "h\x01" + text("b") + "h\x01" + "uq\x01"s;
+  EXPECT_EQ(open(handmade_torch(shared + ".", {{"0", six}})).tensors().size(), 1u);
 }
 
 TEST_F(TorchFile, HostilePicklesAreRefusedByNameAndNotRun) {
@@ -188,16 +265,10 @@ TEST_F(TorchFile, WhatIsNoDictionaryOfTensorsIsRefused) {
   refuse("]" + tensor + "a", "what the file holds is no dictionary");
   refuse("}", "expected \"model\"");
   refuse("}" + text("weights") + "}s", "the file holds: weights");
-  refuse("}" + text("model") + "}" + text("w") + "K\x01ss", "w: not a tensor");
-  refuse("}" + text("model") + "}K\x01" + tensor + "ss", "a key that is no text");
+  refuse("}" + text("model") + "}" + text("w") + "K\x01ss", "the file holds: model");
+  refuse("}" + text("model") + "}N" + tensor + "ss", "a key that is no text");
   refuse("}" + text("model") + "}(" + text("w") + tensor + text("w") + tensor + "us",
          "w is there twice");
-  refuse(
-      "}" + text("model") + "}" + text("w") + global("torch._utils", "_rebuild_tensor_v2") + ")Rss",
-      "w: a tensor that is described in an unknown way");
-  refuse("}" + text("model") + "}" + text("w") + global("torch._utils", "_rebuild_tensor_v2") +
-             "(NQK\x00"s + "))tRss",
-         "w: a storage that is described in an unknown way");
   refuse("}" + text("model") + global("collections", "OrderedDict") + "]\x85Rs", "an unknown way");
 }
 
