@@ -25,12 +25,13 @@ IntervalFigures StepInterval::figures(double now) const {
 IntervalFigures over_ranks(Queue& queue, Communicator& world, IntervalFigures mine) {
   double worst[2] = {mine.data_wait_seconds, mine.peak_memory_bytes};
   world.all_reduce(queue, View(worst, DType::float64, Shape{2}), Reduce::max);
-  double flops[2] = {mine.model_flops, mine.executed_flops};
-  world.all_reduce(queue, View(flops, DType::float64, Shape{2}));
+  double sums[3] = {mine.model_flops, mine.executed_flops, mine.transient_errors};
+  world.all_reduce(queue, View(sums, DType::float64, Shape{3}));
   mine.data_wait_seconds = worst[0];
   mine.peak_memory_bytes = worst[1];
-  mine.model_flops = flops[0];
-  mine.executed_flops = flops[1];
+  mine.model_flops = sums[0];
+  mine.executed_flops = sums[1];
+  mine.transient_errors = sums[2];
   return mine;
 }
 
@@ -59,6 +60,8 @@ io::MetricsLine metrics_line(StepReport const& report, IntervalFigures const& in
                {"executed_tflops_per_rank", interval.executed_flops * rate},
                {"peak_memory_bytes", static_cast<std::int64_t>(interval.peak_memory_bytes)},
                {"skipped_samples", skipped_samples}});
+  if (interval.transient_errors > 0)
+    line.emplace_back("transient_errors", static_cast<std::int64_t>(interval.transient_errors));
   return line;
 }
 

@@ -13,6 +13,7 @@ struct IntervalFigures {
   double model_flops = 0;        ///< in all; of a job: of all ranks
   double executed_flops = 0;     ///< likewise
   double peak_memory_bytes = 0;  ///< of a job: of the fullest rank
+  double transient_errors = 0;   ///< of files, since the process began; of a job: of all ranks
   Index steps = 0;
 };
 

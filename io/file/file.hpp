@@ -12,7 +12,7 @@
 namespace accord::io {
 
 /// Owns one open descriptor. Every failure throws IoError with path, operation and reason (full
-/// disk named as such).
+/// disk named as such); those that may pass (persistence.hpp) only after they were tried again.
 class File {
  public:
   /// \throws DataError if there is no such regular file, IoError for any other reason.
@@ -29,12 +29,16 @@ class File {
   void write_at(std::uint64_t offset, std::span<std::byte const> bytes);
   void resize(std::uint64_t bytes);
   void sync();
+  /// What the destructor does, with its result looked at. Only a move into it and the destructor
+  /// may follow.
+  void close();
   std::filesystem::path const& path() const { return path_; }
 
  private:
   File(int descriptor, std::filesystem::path path)
       : descriptor_(descriptor), path_(std::move(path)) {}
   int descriptor_ = -1;
+  bool reading_only_ = false;
   std::filesystem::path path_;
 };
 
@@ -42,7 +46,7 @@ class File {
 std::string read_file(std::filesystem::path const& path, std::uint64_t limit = 1ull << 30);
 
 /// Writes path.tmp, syncs, renames over path and syncs the folder: a reader sees the old content or
-/// the new, never half.
+/// the new, never half. After a failure path.tmp is gone.
 void write_file_atomically(std::filesystem::path const& path, std::string_view content);
 
 /// Moves a file that was synced to `to`, replacing what was there, and syncs the folders of both.
