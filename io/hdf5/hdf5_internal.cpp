@@ -63,9 +63,9 @@ hid_t native_type(DType dtype) {
 
 Id string_type(std::size_t bytes) {
   Id type(H5Tcopy(H5T_C_S1), H5Tclose);
-  H5Tset_size(type, bytes);
-  H5Tset_strpad(type, H5T_STR_NULLPAD);
-  H5Tset_cset(type, H5T_CSET_UTF8);
+  if (!type.valid() || H5Tset_size(type, bytes) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
+      H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+    throw Error("HDF5 makes no type for texts" + reason());
   return type;
 }
 

@@ -37,6 +37,8 @@ class Id {
   ~Id() {
     if (id_ >= 0) close_(id_);
   }
+  /// What the destructor does, with its result: whether what was held back could be written.
+  [[nodiscard]] bool close() { return close_(std::exchange(id_, -1)) >= 0; }
   operator hid_t() const { return id_; }
   bool valid() const { return id_ >= 0; }
 

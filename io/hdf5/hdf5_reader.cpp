@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/hdf5/file_driver.hpp"
 #include "io/hdf5/hdf5_internal.hpp"
 
 namespace accord::io {
@@ -29,8 +30,10 @@ constexpr std::uint64_t max_expansion = 1100;
 struct Place {
   std::filesystem::path const& path;
   std::string const& object;
+  hdf5::Trouble const& trouble;
 
   [[noreturn]] void fail(std::string const& problem) const {
+    trouble.rethrow();
     throw DataError(fmt::format("{}: {}: {}{}", path.string(), object.empty() ? "/" : object,
                                 problem, hdf5::reason()));
   }
@@ -51,6 +54,7 @@ bool reachable(hid_t file, Place const& place) {
       prefix.append(name, begin, end - begin);
       htri_t const found = H5Lexists(file, prefix.c_str(), H5P_DEFAULT);
       if (found < 0) {
+        place.trouble.rethrow();
         hdf5::reason();
         return false;
       }
@@ -238,15 +242,15 @@ herr_t collect_link(hid_t, char const* name, H5L_info_t const* info, void* out) 
 
 }  // namespace
 
-Hdf5Reader::Hdf5Reader(std::filesystem::path path) : path_(std::move(path)) {
+Hdf5Reader::Hdf5Reader(std::filesystem::path path)
+    : path_(std::move(path)), trouble_(std::make_unique<hdf5::Trouble>()) {
   file_bytes_ = File::open_read(path_).size();
   Lock const lock;
   Id const access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-#if H5_VERSION_GE(1, 10, 7)
-  H5Pset_file_locking(access, true, true);  // a file system without flock is no obstacle to reading
-#endif
-  file_ = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access);
+  hdf5::use_file_driver(access, *trouble_);
+  if (H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0)
+    file_ = H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access);
+  trouble_->rethrow();
   if (file_ < 0)
     throw DataError(
         fmt::format("{}: not a readable HDF5 file{}; it is truncated, damaged or of another format",
@@ -255,11 +259,13 @@ Hdf5Reader::Hdf5Reader(std::filesystem::path path) : path_(std::move(path)) {
 
 Hdf5Reader::Hdf5Reader(Hdf5Reader&& other) noexcept
     : path_(std::move(other.path_)),
+      trouble_(std::move(other.trouble_)),
       file_(std::exchange(other.file_, -1)),
       file_bytes_(other.file_bytes_) {}
 
 Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(trouble_, other.trouble_);
   std::swap(file_, other.file_);
   std::swap(file_bytes_, other.file_bytes_);
   return *this;
@@ -273,12 +279,12 @@ Hdf5Reader::~Hdf5Reader() {
 
 bool Hdf5Reader::exists(std::string const& object) const {
   Lock const lock;
-  return reachable(file_, Place{path_, object});
+  return reachable(file_, Place{path_, object, *trouble_});
 }
 
 std::vector<std::string> Hdf5Reader::members(std::string const& group) const {
   Lock const lock;
-  Place const place{path_, group};
+  Place const place{path_, group, *trouble_};
   Id const object = open_object(file_, place);
   place.require(H5Iget_type(object) == H5I_GROUP, "is not a group");
   std::vector<std::string> names;
@@ -292,7 +298,7 @@ std::vector<std::string> Hdf5Reader::members(std::string const& group) const {
 
 std::vector<std::string> Hdf5Reader::datasets(std::string const& group) const {
   Lock const lock;
-  Place const place{path_, group};
+  Place const place{path_, group, *trouble_};
   Id const object = open_object(file_, place);
   place.require(H5Iget_type(object) == H5I_GROUP, "is not a group");
   std::vector<std::string> links, names;
@@ -309,13 +315,13 @@ std::vector<std::string> Hdf5Reader::datasets(std::string const& group) const {
 
 Hdf5Dataset Hdf5Reader::dataset(std::string const& name) const {
   Lock const lock;
-  return open_dataset(file_, file_bytes_, Place{path_, name}).info;
+  return open_dataset(file_, file_bytes_, Place{path_, name, *trouble_}).info;
 }
 
 template <class T>
 std::vector<T> Hdf5Reader::read(std::string const& name) const {
   Lock const lock;
-  Place const place{path_, name};
+  Place const place{path_, name, *trouble_};
   Checked const d = open_dataset(file_, file_bytes_, place);
   hid_t const type = memory_type<T>(d.type, place);
   std::vector<T> values(static_cast<std::size_t>(d.info.elements));
@@ -326,7 +332,7 @@ std::vector<T> Hdf5Reader::read(std::string const& name) const {
 
 std::vector<std::string> Hdf5Reader::read_text(std::string const& name) const {
   Lock const lock;
-  Place const place{path_, name};
+  Place const place{path_, name, *trouble_};
   Checked const d = open_dataset(file_, file_bytes_, place);
   place.require(d.info.text, "holds numbers, text was expected");
   if (H5Tis_variable_str(d.type) > 0) {
@@ -341,7 +347,7 @@ std::vector<std::string> Hdf5Reader::read_text(std::string const& name) const {
 
 std::vector<std::string> Hdf5Reader::attributes(std::string const& object) const {
   Lock const lock;
-  Place const place{path_, object};
+  Place const place{path_, object, *trouble_};
   Id const id = open_object(file_, place);
   std::vector<std::string> names;
   place.require(
@@ -354,7 +360,7 @@ std::vector<std::string> Hdf5Reader::attributes(std::string const& object) const
 std::vector<std::string> Hdf5Reader::attribute_texts(std::string const& object,
                                                      std::string const& name) const {
   Lock const lock;
-  Place const place{path_, object};
+  Place const place{path_, object, *trouble_};
   Attribute const a = open_attribute(file_, place, name);
   if (H5Tget_class(a.type) != H5T_STRING)
     place.fail(fmt::format("attribute '{}' is not text", name));
@@ -374,7 +380,7 @@ template <class T>
 std::vector<T> Hdf5Reader::attribute_values(std::string const& object,
                                             std::string const& name) const {
   Lock const lock;
-  Place const place{path_, object};
+  Place const place{path_, object, *trouble_};
   Attribute const a = open_attribute(file_, place, name);
   hid_t const type = memory_type<T>(a.type, place);
   std::vector<T> values(a.count);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@
 #include "core/base/dtype.hpp"
 
 namespace accord::io {
+
+namespace hdf5 {
+class Trouble;
+}
 
 /// A dataset as it lies in the file.
 struct Hdf5Dataset {
@@ -30,7 +35,7 @@ struct Hdf5Dataset {
 /// An open file. Objects are named by their path ("weights/logit_scale"; "/" or "" is the root).
 /// What is asked for and not there, of another kind, larger than the file can hold, compressed by
 /// an unknown filter, reached by a link that is not a hard one, stored outside the file, or
-/// unreadable throws DataError naming file, object and reason.
+/// unreadable throws DataError naming file, object and reason; a disk that fails, IoError.
 class Hdf5Reader {
  public:
   explicit Hdf5Reader(std::filesystem::path path);
@@ -66,6 +71,7 @@ class Hdf5Reader {
 
  private:
   std::filesystem::path path_;
+  std::unique_ptr<hdf5::Trouble> trouble_;  ///< its address is known to the library
   std::int64_t file_ = -1;
   std::uint64_t file_bytes_ = 0;
 };

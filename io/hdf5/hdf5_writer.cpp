@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "io/hdf5/file_driver.hpp"
 #include "io/hdf5/hdf5_internal.hpp"
 
 namespace accord::io {
@@ -16,42 +17,50 @@ using hdf5::Lock;
 
 namespace {
 
-[[noreturn]] void fail(std::filesystem::path const& path, std::string const& object,
-                       char const* problem) {
-  throw IoError(fmt::format("{}: {}: {}{}", path.string(), object, problem, hdf5::reason()));
-}
+/// The first of several calls that failed, for one message.
+class Calls {
+ public:
+  Calls& operator<<(std::int64_t result) {
+    good_ = good_ && result >= 0;
+    return *this;
+  }
+  explicit operator bool() const { return good_; }
+
+ private:
+  bool good_ = true;
+};
 
 /// Makes the groups on the way to `name` that are not there. HDF5 would do so itself, but with the
 /// time of day in each: equal content is to give equal bytes.
-void make_groups(std::filesystem::path const& path, hid_t file, std::string const& name) {
+bool make_groups(hid_t file, std::string const& name) {
   Id const plist(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  H5Pset_obj_track_times(plist, false);
+  if (!plist.valid() || H5Pset_obj_track_times(plist, false) < 0) return false;
   for (std::size_t slash = name.find('/', 1); slash != std::string::npos;
        slash = name.find('/', slash + 1)) {
     std::string const group = name.substr(0, slash);
-    if (H5Lexists(file, group.c_str(), H5P_DEFAULT) > 0) continue;
-    Id const id(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, plist, H5P_DEFAULT), H5Gclose);
-    if (!id.valid()) fail(path, group, "the group cannot be created");
+    htri_t const there = H5Lexists(file, group.c_str(), H5P_DEFAULT);
+    if (there < 0) return false;
+    if (there > 0) continue;
+    Id id(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, plist, H5P_DEFAULT), H5Gclose);
+    if (!id.valid() || !id.close()) return false;
   }
+  return true;
 }
 
-Id create(std::filesystem::path const& path, hid_t file, std::string const& name, hid_t type,
-          std::span<Index const> shape) {
+/// Not valid where it could not be made.
+Id create(hid_t file, std::string const& name, hid_t type, std::span<Index const> shape) {
   std::vector<hsize_t> const dims(shape.begin(), shape.end());
   Id const space(shape.empty()
                      ? H5Screate(H5S_SCALAR)
                      : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
                  H5Sclose);
   Id const plist(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  H5Pset_layout(plist, H5D_CONTIGUOUS);
-  H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY);
-  H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER);
-  H5Pset_obj_track_times(plist, false);
-  make_groups(path, file, name);
-  Id dataset(H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, plist, H5P_DEFAULT),
-             H5Dclose);
-  if (!dataset.valid()) fail(path, name, "the dataset cannot be created");
-  return dataset;
+  Calls calls;
+  calls << space << plist << H5Pset_layout(plist, H5D_CONTIGUOUS)
+        << H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY)
+        << H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER) << H5Pset_obj_track_times(plist, false);
+  if (!calls || !make_groups(file, name)) return {};
+  return {H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, plist, H5P_DEFAULT), H5Dclose};
 }
 
 std::uint64_t offset_of(hid_t dataset) {
@@ -60,13 +69,13 @@ std::uint64_t offset_of(hid_t dataset) {
   return offset == HADDR_UNDEF ? 0 : offset;
 }
 
-void write_attribute(std::filesystem::path const& path, hid_t file, std::string const& object,
-                     std::string const& name, hid_t type, hid_t space, void const* value) {
-  Id const owner(H5Oopen(file, object.empty() ? "/" : object.c_str(), H5P_DEFAULT), H5Oclose);
-  Id const attribute(H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
-                     H5Aclose);
-  if (!attribute.valid() || H5Awrite(attribute, type, value) < 0)
-    fail(path, object, "an attribute cannot be written");
+bool write_attribute(hid_t file, std::string const& object, std::string const& name, hid_t type,
+                     hid_t space, void const* value) {
+  Id owner(H5Oopen(file, object.empty() ? "/" : object.c_str(), H5P_DEFAULT), H5Oclose);
+  if (!owner.valid()) return false;
+  Id attribute(H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  return attribute.valid() && H5Awrite(attribute, type, value) >= 0 && attribute.close() &&
+         owner.close();
 }
 
 std::size_t widest(std::span<std::string const> values) {
@@ -84,24 +93,30 @@ std::vector<char> padded(std::span<std::string const> values, std::size_t width)
 
 }  // namespace
 
-Hdf5Writer::Hdf5Writer(std::filesystem::path path, Hdf5Layout layout) : path_(std::move(path)) {
+Hdf5Writer::Hdf5Writer(std::filesystem::path path, Hdf5Layout layout)
+    : path_(std::move(path)), trouble_(std::make_unique<hdf5::Trouble>()) {
   Lock const lock;
   Id const access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
-  H5Pset_alignment(access, layout.alignment, layout.alignment);
-  H5Pset_meta_block_size(access, layout.metadata_block);
-  H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
   Id const creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation, false);
-  file_ = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation, access);
-  if (file_ < 0) fail(path_, "/", "the file cannot be created");
+  hdf5::use_file_driver(access, *trouble_);
+  Calls calls;
+  calls << H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST)
+        << H5Pset_alignment(access, layout.alignment, layout.alignment)
+        << H5Pset_meta_block_size(access, layout.metadata_block)
+        << H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
+        << H5Pset_obj_track_times(creation, false);
+  if (calls) file_ = H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation, access);
+  check("/", file_ >= 0, "the file cannot be created");
 }
 
 Hdf5Writer::Hdf5Writer(Hdf5Writer&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+    : path_(std::move(other.path_)),
+      trouble_(std::move(other.trouble_)),
+      file_(std::exchange(other.file_, -1)) {}
 
 Hdf5Writer& Hdf5Writer::operator=(Hdf5Writer&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(trouble_, other.trouble_);
   std::swap(file_, other.file_);
   return *this;
 }
@@ -112,37 +127,53 @@ Hdf5Writer::~Hdf5Writer() {
   H5Fclose(file_);
 }
 
+/// \throws IoError if a call failed, or the disk below did, whatever the library says
+void Hdf5Writer::check(std::string const& object, bool good, char const* problem) const {
+  std::string const reason = good ? "" : hdf5::reason();
+  trouble_->rethrow();
+  if (!good) throw IoError(fmt::format("{}: {}: {}{}", path_.string(), object, problem, reason));
+}
+
 void Hdf5Writer::close() {
   if (file_ < 0) return;
   Lock const lock;
-  if (H5Fflush(file_, H5F_SCOPE_LOCAL) < 0) fail(path_, "/", "the file cannot be written");
-  if (H5Fclose(std::exchange(file_, -1)) < 0) fail(path_, "/", "the file cannot be closed");
+  bool const flushed = H5Fflush(file_, H5F_SCOPE_LOCAL) >= 0;
+  bool const closed = H5Fclose(std::exchange(file_, -1)) >= 0;
+  check("/", flushed && closed, "the file cannot be written");
 }
 
 void Hdf5Writer::create_group(std::string const& group) {
   Lock const lock;
-  make_groups(path_, file_, group + "/");
+  check(group, make_groups(file_, group + "/"), "the group cannot be created");
 }
 
 std::uint64_t Hdf5Writer::create_dataset(std::string const& name, DType dtype,
                                          std::span<Index const> shape) {
   Lock const lock;
-  return offset_of(create(path_, file_, name, hdf5::native_type(dtype), shape));
+  Id dataset = create(file_, name, hdf5::native_type(dtype), shape);
+  check(name, dataset.valid(), "the dataset cannot be created");
+  std::uint64_t const offset = offset_of(dataset);
+  check(name, dataset.close(), "the dataset cannot be created");
+  return offset;
 }
 
 template <class T>
 Extent Hdf5Writer::write(std::string const& name, std::span<T const> values,
                          std::span<Index const> shape) {
   Lock const lock;
-  hid_t const type = hdf5::native_type(dtype_of<T>);
-  Id const dataset = create(path_, file_, name, type, shape);
-  Id const space(H5Dget_space(dataset), H5Sclose);
-  if (static_cast<std::size_t>(H5Sget_simple_extent_npoints(space)) != values.size())
+  std::size_t elements = 1;
+  for (Index const extent : shape) elements *= static_cast<std::size_t>(extent);
+  if (elements != values.size())
     throw Error(fmt::format("{}: {}: {} values do not fill the shape", path_.string(), name,
                             values.size()));
-  if (!values.empty() && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
-    fail(path_, name, "the dataset cannot be written");
-  return {offset_of(dataset), values.size_bytes()};
+  hid_t const type = hdf5::native_type(dtype_of<T>);
+  Id dataset = create(file_, name, type, shape);
+  check(name, dataset.valid(), "the dataset cannot be created");
+  std::uint64_t const offset = offset_of(dataset);
+  bool const written =
+      values.empty() || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0;
+  check(name, dataset.close() && written, "the dataset cannot be written");
+  return {offset, values.size_bytes()};
 }
 
 Extent Hdf5Writer::write_text(std::string const& name, std::span<std::string const> values) {
@@ -150,27 +181,31 @@ Extent Hdf5Writer::write_text(std::string const& name, std::span<std::string con
   std::size_t const width = widest(values);
   Id const type = hdf5::string_type(width);
   Index const elements = static_cast<Index>(values.size());
-  Id const dataset = create(path_, file_, name, type, {&elements, 1});
-  if (!values.empty() &&
-      H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, padded(values, width).data()) < 0)
-    fail(path_, name, "the dataset cannot be written");
-  return {offset_of(dataset), values.size() * width};
+  Id dataset = create(file_, name, type, {&elements, 1});
+  check(name, dataset.valid(), "the dataset cannot be created");
+  std::uint64_t const offset = offset_of(dataset);
+  bool const written = values.empty() || H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                                  padded(values, width).data()) >= 0;
+  check(name, dataset.close() && written, "the dataset cannot be written");
+  return {offset, values.size() * width};
 }
 
 void Hdf5Writer::link(std::string const& name, std::string const& target_file,
                       std::string const& target_object) {
   Lock const lock;
-  make_groups(path_, file_, name);
-  if (H5Lcreate_external(target_file.c_str(), target_object.c_str(), file_, name.c_str(),
-                         H5P_DEFAULT, H5P_DEFAULT) < 0)
-    fail(path_, name, "the link cannot be created");
+  check(name,
+        make_groups(file_, name) &&
+            H5Lcreate_external(target_file.c_str(), target_object.c_str(), file_, name.c_str(),
+                               H5P_DEFAULT, H5P_DEFAULT) >= 0,
+        "the link cannot be created");
 }
 
 template <class T>
 void Hdf5Writer::attribute(std::string const& object, std::string const& name, T value) {
   Lock const lock;
   Id const space(H5Screate(H5S_SCALAR), H5Sclose);
-  write_attribute(path_, file_, object, name, hdf5::native_type(dtype_of<T>), space, &value);
+  check(object, write_attribute(file_, object, name, hdf5::native_type(dtype_of<T>), space, &value),
+        "an attribute cannot be written");
 }
 
 void Hdf5Writer::attribute_text(std::string const& object, std::string const& name,
@@ -178,8 +213,10 @@ void Hdf5Writer::attribute_text(std::string const& object, std::string const& na
   Lock const lock;
   Id const space(H5Screate(H5S_SCALAR), H5Sclose);
   std::size_t const width = widest({&value, 1});
-  write_attribute(path_, file_, object, name, hdf5::string_type(width), space,
-                  padded({&value, 1}, width).data());
+  check(object,
+        write_attribute(file_, object, name, hdf5::string_type(width), space,
+                        padded({&value, 1}, width).data()),
+        "an attribute cannot be written");
 }
 
 void Hdf5Writer::attribute_texts(std::string const& object, std::string const& name,
@@ -188,8 +225,10 @@ void Hdf5Writer::attribute_texts(std::string const& object, std::string const& n
   hsize_t const count = values.size();
   Id const space(H5Screate_simple(1, &count, nullptr), H5Sclose);
   std::size_t const width = widest(values);
-  write_attribute(path_, file_, object, name, hdf5::string_type(width), space,
-                  padded(values, width).data());
+  check(object,
+        write_attribute(file_, object, name, hdf5::string_type(width), space,
+                        padded(values, width).data()),
+        "an attribute cannot be written");
 }
 
 #define ACCORD_INSTANTIATE(T)                                                  \

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,10 @@
 
 namespace accord::io {
 
+namespace hdf5 {
+class Trouble;
+}
+
 /// How a file's bytes are arranged.
 struct Hdf5Layout {
   std::uint64_t alignment = 1 << 20;    ///< datasets of at least so many bytes start at a multiple
@@ -21,8 +26,9 @@ struct Hdf5Layout {
 
 /// A new file (an existing one is replaced) in the newest format version, whose metadata carries
 /// checksums. Groups on the way to an object are made as needed. Every failure throws IoError
-/// naming file, object and HDF5's reason. Nothing is durable before close() and an fsync of the
-/// file.
+/// naming file, object and HDF5's or the disk's reason; one that HDF5 meets only later, when it
+/// writes what it held back, in the call in which it does, close() at the latest. Nothing is
+/// durable before close() and an fsync of the file.
 class Hdf5Writer {
  public:
   explicit Hdf5Writer(std::filesystem::path path, Hdf5Layout layout = {});
@@ -62,7 +68,10 @@ class Hdf5Writer {
                        std::span<std::string const> values);
 
  private:
+  void check(std::string const& object, bool good, char const* problem) const;
+
   std::filesystem::path path_;
+  std::unique_ptr<hdf5::Trouble> trouble_;  ///< its address is known to the library
   std::int64_t file_ = -1;
 };
 
