@@ -14,6 +14,7 @@
 #include "app/report/chart.hpp"
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 #include "io/run/folder.hpp"
 #include "io/run/metrics.hpp"
 
@@ -245,7 +246,7 @@ class Page {
     std::sort(files.begin(), files.end());
     std::string rows;
     for (std::filesystem::path const& file : files) {
-      auto const json = nlohmann::ordered_json::parse(io::read_file(file), nullptr, false);
+      auto const json = io::try_parse_json<nlohmann::ordered_json>(io::read_file(file));
       if (json.is_object()) rows += evaluation_rows(file.stem().string(), json);
     }
     if (rows.empty()) return;

@@ -10,6 +10,7 @@
 #include "core/comm/gather_lists.hpp"
 #include "core/ops/cuda/gemm_algorithms.hpp"
 #include "io/checkpoint/collective.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::app {
 namespace {
@@ -32,7 +33,7 @@ std::string library() {
 bool holds_here(std::string const& document, std::string const& origin,
                 io::Announce const& announce) {
   try {
-    auto const json = nlohmann::json::parse(document);
+    auto const json = io::parse_json(document);
     if (json.at("format") != format_name || json.at("version") != format_version)
       throw DataError(fmt::format("format {}, version {}; {}, version {} is read",
                                   json.at("format").dump(), json.at("version").dump(), format_name,
@@ -73,7 +74,7 @@ bool use_algorithms(Queue& queue, Communicator& world, std::string const& docume
   });
   usable = io::broadcast_text(world, queue, usable);
   if (usable.empty()) return false;
-  cuda::algorithms_of(queue.stream()).add(nlohmann::json::parse(usable).at("gemm"));
+  cuda::algorithms_of(queue.stream()).add(io::parse_json(usable).at("gemm"));
   return true;
 }
 

@@ -36,6 +36,21 @@ std::vector<fs::path> entries_of(fs::path const& directory) {
   return entries;
 }
 
+/// The step that a checkpoint's folder is named after, whether it stands or is being replaced.
+std::optional<Index> step_of(fs::path const& folder) {
+  fs::path const normal = folder.lexically_normal();  // "step-00000002/" ends in an empty name
+  std::string const name =
+      normal.has_filename() ? normal.filename() : normal.parent_path().filename();
+  if (!name.starts_with(prefix)) return std::nullopt;
+  std::string_view digits = std::string_view(name).substr(prefix.size());
+  if (digits.ends_with(replaced_suffix)) digits.remove_suffix(replaced_suffix.size());
+  Index step = 0;
+  auto const [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+  if (code != std::errc() || end != digits.data() + digits.size() || digits.size() < 8)
+    return std::nullopt;
+  return step;
+}
+
 // First it gets a name nobody reads: a kill in the middle leaves no half checkpoint behind.
 void remove_checkpoint(fs::path const& folder) {
   fs::path const doomed = folder.string() + std::string(unfinished_suffix);
@@ -53,16 +68,8 @@ fs::path step_folder(fs::path const& directory, Index step) {
 
 std::vector<StepFolder> list_checkpoints(fs::path const& directory) {
   std::vector<StepFolder> found;
-  for (fs::path const& path : entries_of(directory)) {
-    std::string const name = path.filename();
-    if (!name.starts_with(prefix)) continue;
-    std::string_view digits = std::string_view(name).substr(prefix.size());
-    if (digits.ends_with(replaced_suffix)) digits.remove_suffix(replaced_suffix.size());
-    Index step = 0;
-    auto const [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
-    if (code != std::errc() || end != digits.data() + digits.size() || digits.size() < 8) continue;
-    found.push_back({step, path});
-  }
+  for (fs::path const& path : entries_of(directory))
+    if (std::optional<Index> const step = step_of(path)) found.push_back({*step, path});
   std::sort(found.begin(), found.end(), [](StepFolder const& a, StepFolder const& b) {
     return a.step != b.step ? a.step > b.step : a.path < b.path;
   });
@@ -71,6 +78,10 @@ std::vector<StepFolder> list_checkpoints(fs::path const& directory) {
 
 OpenCheckpoint open_checkpoint(fs::path const& folder) {
   OpenCheckpoint checkpoint{folder, read_manifest(folder)};
+  Index const step = checkpoint.manifest.step;
+  // Under a name of the user's own it may be of any step.
+  if (std::optional<Index> const named = step_of(folder); named && *named != step)
+    throw DataError(fmt::format("{}: its manifest is of step {}", folder.string(), step));
   for (CheckpointFile const& file : checkpoint.manifest.files) {
     fs::path const path = folder / file.name;
     std::uint64_t const bytes = File::open_read(path).size();
@@ -86,11 +97,7 @@ std::optional<OpenCheckpoint> open_next(std::vector<StepFolder> const& found, st
   while (next < found.size()) {
     StepFolder const& candidate = found[next++];
     try {
-      OpenCheckpoint checkpoint = open_checkpoint(candidate.path);
-      if (checkpoint.manifest.step != candidate.step)
-        throw DataError(fmt::format("{}: its manifest is of step {}", candidate.path.string(),
-                                    checkpoint.manifest.step));
-      return checkpoint;
+      return open_checkpoint(candidate.path);
     } catch (Error const& error) {
       if (announce)
         announce(

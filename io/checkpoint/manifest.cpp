@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 #include "io/file/json_integer.hpp"
 
 namespace accord::io {
@@ -25,7 +26,7 @@ constexpr std::string_view after_hash = "\"\n}\n";
 
 // JSON documents lie in the manifest as values, not as quoted text: a person can read them.
 Json embedded(std::string const& document) {
-  return document.empty() ? Json() : Json::parse(document);
+  return document.empty() ? Json() : parse_json<Json>(document);
 }
 std::string document_from(Json const& value) { return value.is_null() ? "" : value.dump(); }
 
@@ -190,7 +191,7 @@ Manifest manifest_from_text(std::string_view text, std::string const& origin) {
       text.substr(body.size()) != fmt::format("{}{}{}", before_hash, hash, after_hash))
     throw damaged("its content does not match the hash at its end");
   try {
-    Manifest manifest = from_json(Json::parse(text).at("checkpoint"));
+    Manifest manifest = from_json(parse_json<Json>(text).at("checkpoint"));
     check_consistency(manifest);
     return manifest;
   } catch (Json::exception const& error) {

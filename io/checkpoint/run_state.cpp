@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
+#include "io/file/json.hpp"
 #include "io/file/json_integer.hpp"
 
 namespace accord::io {
@@ -82,7 +83,7 @@ std::string to_json(RunState const& state) {
 
 RunState run_state_from_json(std::string_view text) {
   try {
-    Json const json = Json::parse(text);
+    Json const json = parse_json<Json>(text);
     RunState state;
     state.build = text_of(json, "build");
     state.made_from = text_of(json, "made_from");

@@ -6,6 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::io {
 namespace {
@@ -82,8 +83,7 @@ void write_record(std::filesystem::path const& path, UnitRecord const& record) {
 }
 
 UnitRecord read_record(std::filesystem::path const& path, std::size_t modalities) {
-  try {
-    json const value = json::parse(read_file(path));
+  auto const read = [&](json const& value) {
     UnitRecord record;
     record.classes = value.at("classes");
     record.report.bytes = value.at("bytes");
@@ -96,10 +96,9 @@ UnitRecord read_record(std::filesystem::path const& path, std::size_t modalities
     record.report.items = value.at("items");
     record.report.broken_archives = tally_of(value.at("broken_archives"));
     return record;
-  } catch (json::exception const& error) {
-    throw DataError(fmt::format("{}: {}; remove this file and run the build again", path.string(),
-                                error.what()));
-  }
+  };
+  return read_json(read_file(path),
+                   path.string() + ": damaged; remove this file and run the build again", read);
 }
 
 }  // namespace accord::io

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/base/check.hpp"
+#include "io/file/json.hpp"
 #include "io/file/json_integer.hpp"
 #include "io/loader/permutation.hpp"
 
@@ -28,7 +29,7 @@ std::string to_json(OrderState const& state) {
 
 OrderState order_state_from_json(std::string_view text) {
   try {
-    nlohmann::json const json = nlohmann::json::parse(text);
+    nlohmann::json const json = parse_json(text);
     OrderState state;
     auto const integer = [](nlohmann::json const& value) {
       return json_integer<std::uint64_t>(value);

@@ -9,6 +9,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::io {
 namespace {
@@ -81,7 +82,7 @@ std::vector<Event> RunFolder::events() const {
   std::vector<Event> events;
   std::istringstream lines(text_of(directory_ / "events.jsonl"));
   for (std::string line; std::getline(lines, line);) {
-    auto const json = nlohmann::json::parse(line, nullptr, false);
+    auto const json = try_parse_json(line);
     if (!json.is_object()) continue;  // cut short by a kill
     events.push_back({json.value("step", std::int64_t{0}), json.value("unix_seconds", 0.0),
                       json.value("text", std::string())});

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::io {
 namespace {
@@ -31,7 +32,7 @@ void for_each_line(std::filesystem::path const& path, Visit&& visit) {
 std::uintmax_t bytes_up_to_step(std::filesystem::path const& path, std::int64_t step) {
   std::uintmax_t kept = 0;
   for_each_line(path, [&](std::size_t, std::string const& line) {
-    nlohmann::json const object = nlohmann::json::parse(line, nullptr, false);
+    nlohmann::json const object = try_parse_json(line);
     if (!object.is_object() || !object.contains("step") || !object["step"].is_number_integer() ||
         object["step"].get<std::int64_t>() > step)
       return false;
@@ -91,7 +92,7 @@ MetricsTable read_metrics(std::filesystem::path const& path) {
   double const missing = std::numeric_limits<double>::quiet_NaN();
   MetricsTable table;
   for_each_line(path, [&](std::size_t number, std::string const& line) {
-    auto const object = nlohmann::ordered_json::parse(line, nullptr, false);
+    auto const object = try_parse_json<nlohmann::ordered_json>(line);
     if (!object.is_object())
       throw DataError(
           fmt::format("{}:{}: not a line of metrics (one JSON object)", path.string(), number));

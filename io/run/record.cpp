@@ -6,6 +6,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 #include "io/file/json_integer.hpp"
 
 namespace accord::io {
@@ -21,14 +22,12 @@ void write_run_record(std::filesystem::path const& path, RunRecord const& record
 std::optional<RunRecord> read_run_record(std::filesystem::path const& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return std::nullopt;
-  try {
-    nlohmann::json const json = nlohmann::json::parse(read_file(path, 1 << 20));
-    return RunRecord{json_integer<Index>(json.at("last_step")),
-                     json.at("checkpoint").get<std::string>(),
-                     json.at("reason").get<std::string>()};
-  } catch (nlohmann::json::exception const& error) {
-    throw DataError(fmt::format("{}: not a run record: {}", path.string(), error.what()));
-  }
+  return read_json(read_file(path, 1 << 20), path.string() + ": not a run record",
+                   [](nlohmann::json const& json) {
+                     return RunRecord{json_integer<Index>(json.at("last_step")),
+                                      json.at("checkpoint").get<std::string>(),
+                                      json.at("reason").get<std::string>()};
+                   });
 }
 
 }  // namespace accord::io

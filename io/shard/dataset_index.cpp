@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 #include "io/file/json_integer.hpp"
 
 namespace accord::io {
@@ -85,7 +87,7 @@ DatasetIndex parse(std::string const& text) {
       first_line(std::string_view(text).substr(line)) != std::string_view(text).substr(0, line))
     throw DataError(
         "its checksum does not match: it is damaged, of another program, or was edited by hand");
-  json const document = json::parse(text);
+  json const document = parse_json(text);
   if (document.at("format") != format_name || document.at("version") != format_version)
     throw DataError(
         fmt::format("format '{}' version {} is not known here; this program reads version {}",
@@ -98,8 +100,11 @@ DatasetIndex parse(std::string const& text) {
   index.label = static_cast<LabelKind>(label - label_names.begin());
   index.classes = document.at("classes");
   index.builds = document.at("builds");
+  std::set<std::string> files;
   for (json const& shard : document.at("shards")) {
     ShardEntry entry = parse_shard(shard, index.modalities.size());
+    if (!files.insert(entry.file).second)
+      throw DataError(fmt::format("'{}' is listed twice", entry.file));
     if (!is_shard_file(entry.file) || entry.samples < 1 ||
         entry.samples > max_samples - index.samples())
       throw DataError(
@@ -135,7 +140,7 @@ std::string to_json(ShardEntry const& entry) {
 
 ShardEntry shard_entry_from_json(std::string const& text, std::size_t modalities) {
   try {
-    return parse_shard(json::parse(text), modalities);
+    return parse_shard(parse_json(text), modalities);
   } catch (json::exception const& error) {
     throw DataError(fmt::format("not a shard entry: {}", error.what()));
   }

@@ -12,6 +12,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/error.hpp"
+#include "io/file/json.hpp"
 #include "io/text/lines.hpp"
 #include "io/text/plain_text.hpp"
 
@@ -58,35 +59,32 @@ class BpeTokenizer final : public Tokenizer {
 
  private:
   void read_vocabulary(std::string const& name) {
-    nlohmann::json json;
-    try {
-      json = nlohmann::json::parse(plain_text(files().at(name), name));
-    } catch (nlohmann::json::exception const& error) {
-      throw DataError(fmt::format("{}: {}", name, error.what()));
-    }
-    if (!json.is_object() || json.empty())
-      throw DataError(fmt::format("{}: expected an object {{token: id, ...}}", name));
+    read_json(plain_text(files().at(name), name), name,
+              [&](nlohmann::json const& json) { read_tokens(json); });
+  }
+
+  void read_tokens(nlohmann::json const& json) {
+    if (!json.is_object() || json.empty()) throw DataError("expected an object {token: id, ...}");
     ByteAlphabet const alphabet;
     for (auto const& [token, value] : json.items()) {
       if (!value.is_number_integer() || value < 0 || value >= max_vocabulary)
-        throw DataError(fmt::format("{}: the id of \"{}\" is {}, expected an integer in [0, {})",
-                                    name, token, value.dump(), max_vocabulary));
+        throw DataError(fmt::format("the id of \"{}\" is {}, expected an integer in [0, {})", token,
+                                    value.dump(), max_vocabulary));
       auto const id = value.get<std::size_t>();
       if (id >= tokens_.size()) tokens_.resize(id + 1);
-      if (!tokens_[id].empty()) throw DataError(fmt::format("{}: id {} is given twice", name, id));
+      if (!tokens_[id].empty()) throw DataError(fmt::format("id {} is given twice", id));
       std::string bytes;
       if (alphabet.read(token, bytes))
         symbols_.emplace(bytes, static_cast<Id>(id));
       else
         bytes = token;
-      if (bytes.empty()) throw DataError(fmt::format("{}: id {} is of an empty token", name, id));
+      if (bytes.empty()) throw DataError(fmt::format("id {} is of an empty token", id));
       tokens_[id] = std::move(bytes);
     }
     for (int byte = 0; byte < 256; ++byte) {
       auto const found = symbols_.find(std::string(1, static_cast<char>(byte)));
       if (found == symbols_.end())
-        throw DataError(
-            fmt::format("{}: no token for byte {}: not a byte-level vocabulary", name, byte));
+        throw DataError(fmt::format("no token for byte {}: not a byte-level vocabulary", byte));
       byte_ids_[static_cast<std::size_t>(byte)] = found->second;
     }
   }
