@@ -72,6 +72,7 @@ struct ModalityColumn {
   explicit ModalityColumn(std::filesystem::path const& spool) : blob(spool) {}
 
   Spool blob;
+  Hasher64 hasher;  ///< of the blob
   std::vector<std::uint64_t> offsets{0};
   std::vector<std::uint64_t> first{0};
 
@@ -80,6 +81,44 @@ struct ModalityColumn {
       if (first[i] != i) return false;
     return true;
   }
+};
+
+/// Compares what lies in a file with what was to be written there.
+class ReadBack {
+ public:
+  explicit ReadBack(std::filesystem::path const& path) : file_(File::open_read(path)) {}
+
+  void values(Extent place, std::span<std::byte const> expected) const {
+    std::vector<std::byte> found(place.bytes);
+    file_.read_at(place.offset, found);
+    require(std::ranges::equal(found, expected), place);
+  }
+  void texts(Extent place, std::vector<std::string> const& expected) const {
+    std::size_t const width = place.bytes / expected.size();
+    std::string padded(place.bytes, '\0');
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      expected[i].copy(padded.data() + i * width, width);
+    values(place, std::as_bytes(std::span(padded)));
+  }
+  void hash(Extent place, std::uint64_t expected) const {
+    Hasher64 hasher;
+    std::vector<std::byte> piece;
+    for (std::uint64_t done = 0; done < place.bytes; done += piece.size()) {
+      piece.resize(std::min<std::uint64_t>(place.bytes - done, 1 << 20));
+      file_.read_at(place.offset + done, piece);
+      hasher.update(piece);
+    }
+    require(hasher.digest() == expected, place);
+  }
+
+ private:
+  void require(bool same, Extent place) const {
+    if (!same)
+      throw IoError(fmt::format("{}: {} bytes at {} are not what was written",
+                                file_.path().string(), place.bytes, place.offset));
+  }
+
+  File file_;
 };
 
 }  // namespace
@@ -134,6 +173,7 @@ void ShardWriter::add(NewSample const& sample) {
     ModalityColumn& column = s.columns[m];
     for (auto const item : sample.items[m]) {
       column.blob.append(item);
+      column.hasher.update(item);
       column.offsets.push_back(column.blob.size());
       hasher.update(item);
     }
@@ -206,6 +246,19 @@ ShardEntry ShardWriter::finish() {
     file.sync();
     entry.bytes = file.size();
   }
+  ReadBack const written(s.temporary);
+  for (std::size_t m = 0; m < s.columns.size(); ++m) {
+    ModalityColumn const& column = s.columns[m];
+    written.values(entry.modalities[m].offsets, std::as_bytes(std::span(column.offsets)));
+    if (!column.one_item_each())
+      written.values(entry.modalities[m].first, std::as_bytes(std::span(column.first)));
+    written.hash(entry.modalities[m].bytes, column.hasher.digest());
+  }
+  written.texts(entry.key, s.keys);
+  written.values(entry.checksum, std::as_bytes(std::span(s.checksums)));
+  if (s.label == LabelKind::single) written.values(entry.label, std::as_bytes(std::span(s.labels)));
+  if (s.label == LabelKind::multi_hot)
+    written.values(entry.label, std::as_bytes(std::span(s.multi_hot)));
   entry.hash = hash_outside(s.temporary, entry, Holes::blobs);
   rename_durably(s.temporary, s.path);
   return entry;
