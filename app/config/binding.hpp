@@ -65,10 +65,16 @@ class Bound {
                   !std::is_same_v<Member, bool>)
       at_least(static_cast<double>(std::numeric_limits<Member>::min()))
           .at_most(static_cast<double>(std::numeric_limits<Member>::max()));
+    else if (key_.type == Key::Type::integer || key_.type == Key::Type::integers)
+      at_most(std::numeric_limits<int>::max());  // products of two still fit
   }
 
   Bound& at_least(double minimum) { return key_.minimum = minimum, *this; }
   Bound& at_most(double maximum) { return key_.maximum = maximum, *this; }
+  /// An integer that counts what comes one after another, as steps: as large as doubles hold.
+  Bound& a_count() { return at_least(0).at_most(static_cast<double>(Index{1} << 53)); }
+  /// No limit here: a check that knows what else depends on it says more.
+  Bound& checked_later() { return at_most(std::numeric_limits<double>::infinity()); }
   Bound& above(double minimum) { return key_.above_minimum = true, at_least(minimum); }
   Bound& one_of(std::vector<std::string> names) {
     key_.type = Key::Type::choice;

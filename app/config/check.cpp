@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -87,6 +88,9 @@ void check(Config const& config) {
   require(train.global_batch % std::max<Index>(train.micro_batch, 1) == 0,
           "train.micro_batch = {} does not divide train.global_batch = {}", train.micro_batch,
           train.global_batch);
+  require(train.steps <= std::numeric_limits<Index>::max() / train.global_batch,
+          "train.steps = {} times train.global_batch = {} samples are more than 64 bits count",
+          train.steps, train.global_batch);
   require(train.global_batch > 1 || !has_objective(model, &ObjectiveFamily::embeds),
           "train.global_batch = 1: a contrast needs at least two samples");
   require(config.schedule.min_learning_rate <= config.schedule.learning_rate,

@@ -57,6 +57,8 @@ std::vector<std::string> known_keys(std::vector<std::string> const& path) {
 
 [[noreturn]] void unknown_key(Entry const& entry) {
   std::string const written = dotted(entry.path);
+  if (written.size() > 200)  // no typo is like that, and comparing takes long
+    throw UsageError(fmt::format("{}: unknown key {}", entry.where, written));
   std::string best;
   std::size_t least = std::string::npos;
   for (std::string const& known : known_keys(entry.path)) {
@@ -97,8 +99,16 @@ Target resolve(Entry const& entry) {
   return found;
 }
 
+/// The text that an entry gives: also what was typed as one but reads as a number.
+std::optional<Value> text_of(Entry const& entry) {
+  if (std::holds_alternative<std::string>(entry.value)) return entry.value;
+  if (!entry.typed.empty()) return Value(entry.typed);
+  return std::nullopt;
+}
+
 /// The value in the type of the key. Integers serve as numbers, an empty list as any list.
-std::optional<Value> converted(Key const& key, Value const& value) {
+std::optional<Value> converted(Key const& key, Entry const& entry) {
+  Value const& value = entry.value;
   auto const within = [&](double x) {
     return x <= key.maximum && (key.above_minimum ? x > key.minimum : x >= key.minimum);
   };
@@ -118,13 +128,12 @@ std::optional<Value> converted(Key const& key, Value const& value) {
       break;
     }
     case Key::Type::text:
-      if (std::holds_alternative<std::string>(value)) return value;
+      return text_of(entry);
+    case Key::Type::choice: {
+      std::optional<Value> const text = text_of(entry);
+      if (text && std::ranges::count(key.choices, std::get<std::string>(*text)) > 0) return text;
       break;
-    case Key::Type::choice:
-      if (auto const* x = std::get_if<std::string>(&value);
-          x && std::find(key.choices.begin(), key.choices.end(), *x) != key.choices.end())
-        return value;
-      break;
+    }
     case Key::Type::texts:
       if (std::holds_alternative<std::vector<std::string>>(value)) return value;
       break;
@@ -154,7 +163,7 @@ std::optional<Value> converted(Key const& key, Value const& value) {
 
 void set(Config& config, Entry const& entry, Target const& target) {
   void* const table = target.section->table(config, target.element);
-  std::optional<Value> const value = converted(*target.key, entry.value);
+  std::optional<Value> const value = converted(*target.key, entry);
   if (!value)
     throw UsageError(fmt::format("{}: {} = {}: expected {}", entry.where, dotted(entry.path),
                                  to_toml(entry.value), target.key->expectation()));
@@ -272,7 +281,8 @@ Config load_config(std::filesystem::path const& file, std::vector<std::string> c
     throw UsageError(fmt::format("{}: there is no such configuration file", file.string()));
   if (!std::filesystem::is_regular_file(file))
     throw UsageError(fmt::format("{}: not a file; give a configuration in TOML", file.string()));
-  return resolved(entries_of(io::read_file(file), file.string()), overrides);
+  constexpr std::uint64_t most = 16 << 20;  // bytes
+  return resolved(entries_of(io::read_file(file, most), file.string()), overrides);
 }
 
 Config parse_config(std::string const& toml, std::string const& name,

@@ -34,7 +34,8 @@ std::vector<Key> stack_keys(StackConfig& (*stack)(Config&)) {
     return key<Config>(
                std::move(name), [=](Config& c) -> Index& { return stack(c).*member; },
                std::move(doc))
-        .at_least(0);
+        .at_least(0)
+        .checked_later();
   };
   return {
       size("embed_dim", &StackConfig::embed_dim, "width of a token"),
@@ -134,7 +135,9 @@ Section modality_section() {
                  "shape of one frame: [channels] of a series, [height, width, channels] of a video")
               .at_least(1),
           key<M>("patch_frames", &M::patch_frames, "frames that a patch covers").at_least(1),
-          key<M>("max_frames", &M::max_frames, "a longer series or video ends here").at_least(0),
+          key<M>("max_frames", &M::max_frames, "a longer series or video ends here")
+              .at_least(0)
+              .checked_later(),
           key<M>("mean", &M::mean, "of each channel; subtracted from what is read; empty: 0"),
           key<M>("std", &M::std, "of each channel; what is left is divided by it; empty: 1")
               .above(0),
@@ -277,7 +280,8 @@ Section data_section() {
               .at_least(0),
           may_change(key<D>("threads", &D::threads,
                             "decoding threads of a rank; 0: its share of the cores")
-                         .at_least(0)),
+                         .at_least(0)
+                         .at_most(4096)),
       });
 }
 
@@ -345,12 +349,12 @@ Section train_section() {
                          .at_most(2)),
           may_change(key<T>("steps", &T::steps,
                             "optimizer steps; exactly one of steps and epochs is given")
-                         .at_least(0)),
+                         .a_count()),
           may_change(
               key<T>("epochs", &T::epochs,
                      "passes over the data as they are when the run begins; exactly one of steps "
                      "and epochs is given")
-                  .at_least(0)),
+                  .a_count()),
           key<T>("global_batch", &T::global_batch, "samples per step over all ranks").at_least(0),
           may_change(
               key<T>("micro_batch", &T::micro_batch,
@@ -383,13 +387,13 @@ Section train_section() {
           may_change(
               key<T>("stop_after_step", &T::stop_after_step,
                      "stop there with a checkpoint and exit 75, the schedule unchanged; 0: never")
-                  .at_least(0)),
+                  .a_count()),
           may_change(key<T>("stop_before_seconds", &T::stop_before_seconds,
                             "stop with a checkpoint before this much time has passed; 0: no limit")
                          .at_least(0)),
           may_change(key<T>("validate_every_steps", &T::validate_every_steps,
                             "steps between two measurements on data.validation; 0: only at the end")
-                         .at_least(0)),
+                         .a_count()),
           key<Config>(
               "frozen", [](Config& c) -> std::vector<std::string>& { return c.model.frozen; },
               "prefixes of the names of parameters that do not train; * stands for one part "
@@ -426,7 +430,7 @@ Section schedule_section() {
           key<S>("learning_rate", &S::learning_rate, "at the end of the warm-up").above(0),
           key<S>("min_learning_rate", &S::min_learning_rate, "at the first and the last step")
               .at_least(0),
-          key<S>("warmup_steps", &S::warmup_steps, "0: none").at_least(0),
+          key<S>("warmup_steps", &S::warmup_steps, "0: none").a_count(),
       });
 }
 
@@ -467,10 +471,10 @@ Section checkpoint_section() {
       {
           key<C>("directory", &C::directory,
                  "where checkpoints lie; a run resumes from the newest valid one"),
-          key<C>("every_steps", &C::every_steps, "0: only at the end and on a stop").at_least(0),
+          key<C>("every_steps", &C::every_steps, "0: only at the end and on a stop").a_count(),
           key<C>("every_minutes", &C::every_minutes, "0: not by time").at_least(0),
           key<C>("keep", &C::keep, "newest checkpoints kept; 0: all").at_least(0),
-          key<C>("files", &C::files, "data files per checkpoint").at_least(1),
+          key<C>("files", &C::files, "data files per checkpoint").at_least(1).at_most(10000),
           key<C>("asynchronous", &C::asynchronous, "write while training goes on"),
       });
 }
@@ -481,12 +485,14 @@ Section log_section() {
       {"log"}, &Config::log, "What a run writes down.",
       {
           key<L>("directory", &L::directory, "folder of metrics.jsonl, config.toml and run.json"),
-          key<L>("every_steps", &L::every_steps, "steps between two lines of metrics").at_least(1),
+          key<L>("every_steps", &L::every_steps, "steps between two lines of metrics")
+              .a_count()
+              .at_least(1),
           key<L>("trace", &L::trace,
                  "write timelines of some steps: trace/rank-NNNN.json and trace/summary.json"),
           key<L>("trace_skip", &L::trace_skip, "steps that a run makes before its trace begins")
-              .at_least(0),
-          key<L>("trace_steps", &L::trace_steps, "steps in the trace").at_least(1),
+              .a_count(),
+          key<L>("trace_steps", &L::trace_steps, "steps in the trace").a_count().at_least(1),
       });
 }
 

@@ -15,6 +15,8 @@ struct Entry {
   std::vector<std::string> path;
   Value value;
   std::string where;  ///< "jobs/configs/demo.toml:12" or "--set"
+  /// Of an override the value as it was typed: 2024-06-01 may be a text. Else empty.
+  std::string typed = {};
 };
 
 std::string dotted(std::vector<std::string> const& path);

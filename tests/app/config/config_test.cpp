@@ -9,6 +9,7 @@
 
 #include "app/config/schema.hpp"
 #include "core/base/error.hpp"
+#include "core/base/require.hpp"
 #include "core/model/modality/adapter.hpp"
 
 using namespace accord;
@@ -428,4 +429,61 @@ TEST(Config, TheReferenceNamesEveryKey) {
       EXPECT_THAT(reference, HasSubstr("`" + key.name + "`"));
       EXPECT_FALSE(key.doc.empty()) << key.name;
     }
+}
+
+TEST(Config, AnOverrideGivesATextKeyWhatWasTyped) {
+  for (std::string const typed : {"20240601", "2024-06-01", "1e5", "1_1_1", "true", "[1]", "{}",
+                                  "0x10", "a#b", "1 # b", ""}) {
+    EXPECT_EQ(minimal_with({"log.directory=" + typed}).log.directory, typed);
+    EXPECT_EQ(minimal_with({"data.train=" + typed}).data.train, typed);
+  }
+  EXPECT_EQ(minimal_with({"log.directory=\"20240601\""}).log.directory, "20240601");
+  EXPECT_THAT(error_with({"train.steps=2024-06-01"}), HasSubstr("expected an integer"));
+  EXPECT_THAT(error_with({"train.dtype=32"}), HasSubstr("\"float32\""));
+}
+
+TEST(Config, IntegersAreCheckedWhereTheyAreRead) {
+  for (std::string const key :
+       {"checkpoint.keep", "checkpoint.files", "data.threads", "data.shift", "loss.tile",
+        "train.global_batch", "modality.text.vocabulary", "modality.image.size"})
+    EXPECT_THAT(error_with({key + "=4294967296"}), AllOf(HasSubstr(key), HasSubstr("<=")));
+  EXPECT_THAT(error_with({"parallel.stage_layers=[4294967296]"}), HasSubstr("<= 2147483647"));
+  EXPECT_THAT(error_with({"train.steps=9007199254740992", "train.global_batch=1073741824"}),
+              AllOf(HasSubstr("train.steps"), HasSubstr("train.global_batch")));
+  EXPECT_THAT(error_with({"train.steps=0", "train.epochs=4611686018427387905"}),
+              HasSubstr("train.epochs"));
+}
+
+TEST(Config, LegalNumbersAreListedAtOnce) {
+  EXPECT_THAT(divisors_of(36), ::testing::ElementsAre(1, 2, 3, 4, 6, 9, 12, 18, 36));
+  EXPECT_THAT(divisors_of(1), ::testing::ElementsAre(1));
+  EXPECT_EQ(divisors_of(Index{1} << 40).size(), 41u);
+}
+
+TEST(Config, DepthAndLengthAreBounded) {
+  auto const repeated = [](std::string const& part, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += part;
+    return text;
+  };
+  std::string const key = repeated("a.", 20000) + "a";
+  EXPECT_THAT(error_of("[" + key + "]\n"), HasSubstr("run.toml:1"));
+  EXPECT_THAT(error_of("[[" + key + "]]\n"), HasSubstr("run.toml:1"));
+  EXPECT_THAT(error_of("\n" + key + " = 1\n"), HasSubstr("run.toml:2"));
+  EXPECT_THAT(error_of("x = {" + key + " = 1}\n"), HasSubstr("run.toml:1"));
+  EXPECT_THAT(error_of("x = {y = \"\"\"z\"\"\"\", " + key + " = 1}\n"), HasSubstr("run.toml:1"));
+  EXPECT_THAT(error_of(repeated("a.", 20000) + "\"b\" = 1\n"), HasSubstr("run.toml:1"));
+  std::string const nested = repeated("{a.a.a.a.a.a.a.a=", 200) + "1" + repeated("}", 200);
+  error_of("x = " + nested + "\n");
+  error_of("x = " + repeated("[", 50000) + repeated("]", 50000) + "\n");
+  error_with({key + "=1"});
+  error_with({"log.directory.x=" + nested});
+  EXPECT_EQ(minimal_with({"data.train=" + key}).data.train, key);
+  EXPECT_EQ(minimal_with({"data.train=" + nested}).data.train, nested);
+  error_with({std::string(1 << 20, 'k') + "=1"});
+
+  std::string many = minimal;
+  for (int i = 0; i < 20000; ++i)
+    many += fmt::format("[[modality]]\nname = \"m{}\"\nadapter = \"token\"\n", i);
+  EXPECT_THAT(error_of(many), HasSubstr("more than 1000 [[modality]]"));
 }
