@@ -10,6 +10,7 @@
 #include "app/cli/command.hpp"
 #include "app/cli/commands.hpp"
 #include "app/cli/options.hpp"
+#include "app/cli/standard_streams.hpp"
 #include "core/base/as_error.hpp"
 #include "core/base/printable.hpp"
 
@@ -33,6 +34,7 @@ int fail(std::string const& message, accord::ExitCode code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  accord::app::StandardStreams streams;
   CLI::App app{"Pretrains and evaluates ONE-PEACE: one transformer for text, pictures and sound.",
                "accord"};
   app.set_version_flag("--version", "accord " + accord::app::build_description());
@@ -60,10 +62,13 @@ int main(int argc, char** argv) {
   } catch (CLI::ParseError const& error) {
     std::ostringstream discarded;
     int const code = speaks_for_all() ? app.exit(error) : app.exit(error, discarded, discarded);
-    return code == 0 ? 0 : exit_code(accord::ExitCode::usage);
+    if (code != 0) return exit_code(accord::ExitCode::usage);
+    run = [] { return 0; };  // --help and --version, which are printed
   }
   try {
-    return run();
+    int const code = run();
+    if (code == 0) streams.finish();
+    return code;
   } catch (std::exception const&) {
     accord::Error const error = accord::as_error(std::current_exception());
     return fail(error.what(), error.exit_code());
