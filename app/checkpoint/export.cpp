@@ -16,6 +16,7 @@
 #include "core/base/error.hpp"
 #include "core/model/model.hpp"
 #include "io/checkpoint/read.hpp"
+#include "io/file/output.hpp"
 #include "io/interchange/safetensors.hpp"
 #include "io/interchange/torch_file.hpp"
 
@@ -106,7 +107,7 @@ class FileContent {
 };
 
 void write_file(io::OpenCheckpoint const& checkpoint, Config const& branch, Weights const& weights,
-                ExportOptions const& options) {
+                ExportOptions const& options, std::filesystem::path const& target) {
   FileContent const content(checkpoint, weights, official_buffers(branch.model), options.dtype);
   std::uint64_t total = 0, done = 0;
   for (io::FileTensor const& tensor : content.tensors()) total += tensor.bytes();
@@ -116,9 +117,9 @@ void write_file(io::OpenCheckpoint const& checkpoint, Config const& branch, Weig
       show(done += out.size());
     };
     if (options.out.extension() == ".pt")
-      io::write_torch(options.out, content.tensors(), values);
+      io::write_torch(target, content.tensors(), values);
     else
-      io::write_safetensors(options.out, content.tensors(),
+      io::write_safetensors(target, content.tensors(),
                             {{"format", "pt"},
                              {"producer", "accord " + version()},
                              {"step", std::to_string(checkpoint.manifest.step)}},
@@ -143,7 +144,21 @@ void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch
   std::cout << fmt::format("{}\n{}\n", weights_text(weights.infos), folder.string());
 }
 
+/// Where to write: refuses what could not be written, before anything is read.
+std::filesystem::path checked_output(std::filesystem::path const& out) {
+  std::string const kind = out.extension();
+  bool const file = kind == ".safetensors" || kind == ".pt";
+  if (!file && !kind.empty() && !std::filesystem::is_directory(out))
+    throw UsageError(fmt::format(
+        "--out {}: give a name that ends in .safetensors or .pt, or a folder for a checkpoint",
+        out.string()));
+  if (file) return io::Output(out, "--out").seekable();
+  io::require_writable_folder(out, "--out");
+  return out;
+}
+
 int export_checkpoint(ExportOptions const& options) {
+  std::filesystem::path const target = checked_output(options.out);
   io::OpenCheckpoint const checkpoint = io::open_or_find(
       options.checkpoint, [](std::string const& text) { std::cerr << text << std::endl; });
   Config const config = whole_config(checkpoint);
@@ -160,13 +175,9 @@ int export_checkpoint(ExportOptions const& options) {
   Weights const weights = weights_of(checkpoint, branch.model);
   std::string const kind = options.out.extension();
   if (kind == ".safetensors" || kind == ".pt")
-    write_file(checkpoint, branch, weights, options);
-  else if (kind.empty() || std::filesystem::is_directory(options.out))
-    write_checkpoint(checkpoint, branch, weights, options);
+    write_file(checkpoint, branch, weights, options, target);
   else
-    throw UsageError(fmt::format(
-        "--out {}: give a name that ends in .safetensors or .pt, or a folder for a checkpoint",
-        options.out.string()));
+    write_checkpoint(checkpoint, branch, weights, options);
   return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "core/base/error.hpp"
 #include "core/model/model.hpp"
 #include "io/file/list_some.hpp"
+#include "io/file/output.hpp"
 #include "io/interchange/tensor_file.hpp"
 
 namespace accord::app {
@@ -141,6 +142,7 @@ Selection select(io::TensorFile const& file, ChosenTensors chosen, ModelConfig c
 }
 
 int import_checkpoint(ImportOptions const& options) {
+  io::require_writable_folder(options.out, "--out");
   Config config = load_config(options.config, options.overrides);
   auto const tokenizer = io::Tokenizer::load(config.data.tokenizer);
   use_vocabulary(config, tokenizer->vocabulary());

@@ -15,6 +15,7 @@
 #include "core/base/error.hpp"
 #include "core/model/model.hpp"
 #include "io/checkpoint/read.hpp"
+#include "io/file/output.hpp"
 
 namespace accord::app {
 namespace {
@@ -86,6 +87,7 @@ void require_equal(io::OpenCheckpoint const& a, io::StoredTensor const* left,
 }
 
 int merge(MergeOptions const& options) {
+  io::require_writable_folder(options.out, "--out");
   auto const warn = [](std::string const& text) { std::cerr << text << std::endl; };
   io::OpenCheckpoint const stage1 = io::open_or_find(options.stage1, warn),
                            stage2 = io::open_or_find(options.stage2, warn);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <iostream>
 #include <limits>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "core/comm/self_communicator.hpp"
 #include "core/model/model.hpp"
 #include "io/checkpoint/save.hpp"
+#include "io/file/leased_folder.hpp"
 
 namespace accord::app {
 
@@ -37,6 +39,8 @@ std::string missing_of_decoder(Config const& config,
 std::filesystem::path write_weights(std::filesystem::path const& directory, Index step,
                                     std::vector<io::TensorInfo> infos, io::Documents documents,
                                     io::TensorValues const& values) {
+  io::LeasedFolder const held(directory, {}, "--out", "accord checkpoint",
+                              [](std::string const& text) { std::cerr << text << std::endl; });
   if (std::error_code error; std::filesystem::exists(io::step_folder(directory, step), error))
     throw UsageError(fmt::format("{} is there already; give another folder as --out",
                                  io::step_folder(directory, step).string()));

@@ -5,6 +5,7 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "app/cli/launch.hpp"
 #include "app/cli/progress.hpp"
@@ -12,7 +13,9 @@
 #include "app/config/classes.hpp"
 #include "app/data/commands.hpp"
 #include "core/base/queue.hpp"
+#include "io/checkpoint/collective.hpp"
 #include "io/dataset/build.hpp"
+#include "io/file/leased_folder.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 
 namespace accord::app {
@@ -51,6 +54,14 @@ int build(io::BuildOptions const& options, parallel::MpiEnvironment const& mpi) 
   Queue queue(Backend::cpu);
   auto const world = parallel::MpiCommunicator::world();
   bool const speaks = mpi.rank() == 0;
+  std::optional<io::LeasedFolder> held;
+  io::together(*world, queue, [&] {
+    if (!speaks) return;
+    std::vector<std::string> below = io::datasets_of(options);
+    std::erase(below, "");
+    held.emplace(options.out, below, "--out", "accord data build",
+                 [](std::string const& text) { std::cerr << text << std::endl; });
+  });
   io::Build work(options);
   bool const nothing_to_do = work.finished();
   if (!nothing_to_do) {

@@ -11,7 +11,7 @@
 #include "app/data/commands.hpp"
 #include "core/base/error.hpp"
 #include "core/base/printable.hpp"
-#include "io/file/file.hpp"
+#include "io/file/output.hpp"
 #include "io/media/array.hpp"
 #include "io/media/audio.hpp"
 #include "io/media/image.hpp"
@@ -108,6 +108,7 @@ void show_sample(io::Dataset const& dataset, Options const& options) {
   if (options.sample >= dataset.size())
     throw UsageError(fmt::format("--sample {}: the dataset has samples 0 to {}", options.sample,
                                  dataset.size() - 1));
+  if (!options.out.empty()) io::require_writable_folder(options.out, "--out");
   io::Sample const sample = dataset.read(options.sample);
   std::cout << fmt::format("sample {}\nkey         {}\n", sample.number, printable(sample.key));
   if (std::string const label = label_text(dataset, sample); !label.empty())
@@ -126,7 +127,7 @@ void show_sample(io::Dataset const& dataset, Options const& options) {
         std::string const item = items.size() > 1 ? fmt::format(".{}", i) : "";
         auto const path =
             options.out / fmt::format("sample-{:06}{}.{}", sample.number, item, ending);
-        io::write_file_atomically(path, bytes);
+        io::Output(path, "--out").write(bytes);
         std::cout << fmt::format("  -> {}", path.string());
       }
       std::cout << "\n";

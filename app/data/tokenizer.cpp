@@ -11,6 +11,8 @@
 #include "app/cli/text.hpp"
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/leased_folder.hpp"
+#include "io/file/unfinished_folder.hpp"
 #include "io/text/caption_source.hpp"
 #include "io/text/plain_text.hpp"
 #include "io/text/train.hpp"
@@ -42,9 +44,12 @@ int train(TrainOptions const& options) {
     return more;
   };
   std::filesystem::path const out(options.out);
+  io::LeasedFolder const held(out, {}, "--out", "accord tokenizer train",
+                              [](std::string const& text) { std::cerr << text << std::endl; });
+  bool const begun = io::UnfinishedFolder::marked(out);
   for (char const* name :
        {"words.txt", "vocab.json", "merges.txt", "encoder.json", "vocab.bpe", "dict.txt"})
-    if (std::filesystem::exists(out / name))
+    if (!begun && std::filesystem::exists(out / name))
       throw UsageError(fmt::format("{} already exists: give another folder, or remove it",
                                    (out / name).string()));
   io::VocabularyFiles const files = naming(options.from, [&] {
@@ -52,10 +57,9 @@ int train(TrainOptions const& options) {
                                    : io::train_bpe(counted, options.size);
   });
   auto const tokenizer = io::Tokenizer::load_from(files);
-  std::error_code error;
-  std::filesystem::create_directories(out, error);
-  if (error) throw IoError(fmt::format("cannot create {}: {}", out.string(), error.message()));
+  io::UnfinishedFolder mark(out);
   for (auto const& [name, content] : files) io::write_file_atomically(out / name, content);
+  mark.finish();
   std::cout << fmt::format("{}: {} rows from {} captions, hash {}\n", out.string(),
                            tokenizer->vocabulary(), captions, tokenizer->hash());
   return 0;

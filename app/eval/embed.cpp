@@ -3,14 +3,19 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstring>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "app/cli/commands.hpp"
 #include "app/cli/launch.hpp"
 #include "app/cli/options.hpp"
 #include "app/eval/inference.hpp"
+#include "io/checkpoint/collective.hpp"
 #include "io/file/file.hpp"
+#include "io/file/output.hpp"
+#include "io/hdf5/hdf5_reader.hpp"
 #include "io/hdf5/hdf5_writer.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 
@@ -21,37 +26,73 @@ struct EmbedOptions {
   std::string checkpoint, data, out;
 };
 
+std::string group_of(Config const& config, Embeddings const& e) {
+  return "/" + config.model.modalities[e.modality.index()].name;
+}
+
+void write_datasets(std::filesystem::path const& path, Config const& config,
+                    std::vector<std::string> const& keys,
+                    std::vector<Embeddings> const& embeddings) {
+  io::Hdf5Writer file(path);
+  for (Embeddings const& e : embeddings) {
+    Index const shape[] = {static_cast<Index>(e.samples.size()), e.dim};
+    file.write(group_of(config, e) + "/embedding", std::span<float const>(e.values), shape);
+    file.write(group_of(config, e) + "/sample", std::span<std::uint64_t const>(e.samples));
+  }
+  file.write_text("/key", keys);
+  file.close();
+  io::File::open_write(path).sync();
+}
+
+/// \throws IoError unless the file holds what was written, bit for bit
+void read_back(std::filesystem::path const& path, Config const& config,
+               std::vector<std::string> const& keys, std::vector<Embeddings> const& embeddings) {
+  auto const require_same = [&](std::string const& name, auto const& expected, auto const& found) {
+    if (expected.size() != found.size() ||
+        std::memcmp(expected.data(), found.data(), std::span(expected).size_bytes()) != 0)
+      throw IoError(fmt::format("{}: {} is not what was written", path.string(), name));
+  };
+  io::Hdf5Reader const file(path);
+  for (Embeddings const& e : embeddings) {
+    std::string const group = group_of(config, e);
+    require_same(group + "/embedding", e.values, file.read<float>(group + "/embedding"));
+    require_same(group + "/sample", e.samples, file.read<std::uint64_t>(group + "/sample"));
+  }
+  if (file.read_text("/key") != keys)
+    throw IoError(fmt::format("{}: /key is not what was written", path.string()));
+}
+
 /// Under another name first, so that no reader meets half a file.
 void write_file(std::filesystem::path const& out, Config const& config, io::Dataset const& dataset,
                 std::vector<Embeddings> const& embeddings) {
-  std::filesystem::path unfinished = out;
-  unfinished += ".tmp";
-  io::Hdf5Writer file(unfinished);
-  for (Embeddings const& e : embeddings) {
-    std::string const group = "/" + config.model.modalities[e.modality.index()].name;
-    Index const shape[] = {static_cast<Index>(e.samples.size()), e.dim};
-    file.write(group + "/embedding", std::span<float const>(e.values), shape);
-    file.write(group + "/sample", std::span<std::uint64_t const>(e.samples));
-  }
   std::vector<std::string> keys;
   for (Index i = 0; i < dataset.size(); ++i) keys.push_back(dataset.key(i));
-  file.write_text("/key", keys);
-  file.close();
-  io::File::open_write(unfinished).sync();
-  std::filesystem::rename(unfinished, out);
-  io::sync_directory(out.has_parent_path() ? out.parent_path() : ".");
+  std::filesystem::path const unfinished = out.string() + ".tmp";
+  try {
+    write_datasets(unfinished, config, keys, embeddings);
+    read_back(unfinished, config, keys, embeddings);
+    io::rename_durably(unfinished, out);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(unfinished, ignored);
+    throw;
+  }
 }
 
 int embed(parallel::MpiEnvironment const& mpi, EmbedOptions const& options) {
   auto const world = parallel::MpiCommunicator::world();
   Queue queue(selected_backend(mpi.local_rank()));
   bool const first = mpi.rank() == 0;
+  std::optional<io::Output> out;
+  io::together(*world, queue, [&] {
+    if (first) out.emplace(options.out, "--out").seekable();
+  });
   Inference model(queue, *world, options.checkpoint,
                   [](std::string const& text) { std::cerr << text << std::endl; });
   io::Dataset const dataset = open_agreed(queue, *world, options.data);
   std::vector<Embeddings> const embeddings = embed_all(model, dataset, first);
   if (!first) return 0;
-  write_file(options.out, model.config(), dataset, embeddings);
+  write_file(out->path(), model.config(), dataset, embeddings);
   for (Embeddings const& e : embeddings)
     std::cout << fmt::format("{}: {} items of {}\n",
                              model.config().model.modalities[e.modality.index()].name,

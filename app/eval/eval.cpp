@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/commands.hpp"
 #include "app/cli/launch.hpp"
@@ -16,14 +17,16 @@
 #include "app/eval/retrieval.hpp"
 #include "core/model/modality/adapter.hpp"
 #include "core/model/names.hpp"
-#include "io/file/file.hpp"
+#include "io/checkpoint/collective.hpp"
+#include "io/file/output.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 
 namespace accord::app {
 namespace {
 
 struct EvalOptions {
-  std::string checkpoint, data, task = "retrieval", out;
+  std::string checkpoint, data, task = "retrieval";
+  std::optional<std::string> out;
   RetrievalOptions retrieval;
   std::string modality, templates, classes;  // of a classification
 };
@@ -79,14 +82,16 @@ std::string text_modality(Config const& config) {
   return "text";
 }
 
-void write(EvalOptions const& options, nlohmann::ordered_json const& json) {
-  if (options.out.empty()) return;
-  io::write_file_atomically(options.out, json.dump(2) + "\n");
-  std::cout << options.out << '\n';
+void write(std::optional<io::Output> const& out, EvalOptions const& options,
+           nlohmann::ordered_json const& json) {
+  if (!out) return;
+  out->write(json.dump(2) + "\n");
+  std::cout << *options.out << '\n';
 }
 
 void evaluate_retrieval(Queue& queue, Communicator& world, Inference& model,
-                        io::Dataset const& dataset, EvalOptions const& options) {
+                        io::Dataset const& dataset, EvalOptions const& options,
+                        std::optional<io::Output> const& out) {
   bool const first = world.rank() == 0;
   std::vector<Embeddings> const embeddings = embed_all(model, dataset, first);
   if (embeddings.size() < 2)
@@ -97,7 +102,7 @@ void evaluate_retrieval(Queue& queue, Communicator& world, Inference& model,
                options.retrieval);
   if (!first) return;
   print_table(model, results);
-  write(options, to_json(options, model, dataset.size(), results));
+  write(out, options, to_json(options, model, dataset.size(), results));
 }
 
 /// What is classified: the modality asked for, or the only one that is no text.
@@ -132,7 +137,7 @@ void require_same_classes(Inference const& model, io::Dataset const& dataset) {
 }
 
 void evaluate_classification(Inference& model, io::Dataset const& dataset, bool first,
-                             EvalOptions const& options) {
+                             EvalOptions const& options, std::optional<io::Output> const& out) {
   ModelConfig const& config = model.config().model;
   bool const zero_shot =
       !has_objective(config, &ObjectiveFamily::labelled) || !options.templates.empty();
@@ -146,8 +151,9 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
     if (text < 0)
       throw DataError(fmt::format("{}: the model reads no text, which zero-shot classes need",
                                   options.checkpoint));
-    scores = zero_shot_scores(model, text, embed(model, dataset, m, first),
-                              class_names(dataset, options.classes), templates);
+    // What can be refused comes before the work.
+    std::vector<std::string> const names = class_names(dataset, options.classes);
+    scores = zero_shot_scores(model, text, embed(model, dataset, m, first), names, templates);
   } else {
     require_same_classes(model, dataset);
     scores = head_scores(classify(model, dataset, first));
@@ -168,19 +174,23 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
   json["method"] = zero_shot ? "zero-shot" : "head";
   if (zero_shot) json["templates"] = templates;
   add_origin(json, options, model);
-  write(options, json);
+  write(out, options, json);
 }
 
 int evaluate(parallel::MpiEnvironment const& mpi, EvalOptions const& options) {
   auto const world = parallel::MpiCommunicator::world();
   Queue queue(selected_backend(mpi.local_rank()));
+  std::optional<io::Output> out;
+  io::together(*world, queue, [&] {
+    if (mpi.rank() == 0 && options.out) out.emplace(*options.out, "--out");
+  });
   Inference model(queue, *world, options.checkpoint,
                   [](std::string const& text) { std::cerr << text << std::endl; });
   io::Dataset const dataset = open_agreed(queue, *world, options.data);
   if (options.task == "retrieval")
-    evaluate_retrieval(queue, *world, model, dataset, options);
+    evaluate_retrieval(queue, *world, model, dataset, options, out);
   else
-    evaluate_classification(model, dataset, mpi.rank() == 0, options);
+    evaluate_classification(model, dataset, mpi.rank() == 0, options, out);
   return 0;
 }
 

@@ -5,16 +5,18 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "app/cli/commands.hpp"
 #include "app/report/report.hpp"
-#include "io/file/file.hpp"
+#include "io/file/output.hpp"
 
 namespace accord::app {
 
 void add_report(CLI::App& app, Run& run) {
   struct Options {
-    std::string run, out, svg;
+    std::string run;
+    std::optional<std::string> out, svg;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
@@ -33,12 +35,15 @@ void add_report(CLI::App& app, Run& run) {
     run = [options] {
       std::filesystem::path const folder = options->run;
       std::filesystem::path const out =
-          options->out.empty() ? folder / "report.html" : std::filesystem::path(options->out);
-      io::write_file_atomically(out, report_html(folder));
+          options->out ? std::filesystem::path(*options->out) : folder / "report.html";
+      io::Output const page(out, "--out");
+      std::optional<io::Output> curve;
+      if (options->svg) curve.emplace(*options->svg, "--svg");
+      page.write(report_html(folder));
       std::cout << out.string() << '\n';
-      if (!options->svg.empty()) {
-        io::write_file_atomically(options->svg, loss_curve_svg(folder));
-        std::cout << options->svg << '\n';
+      if (curve) {
+        curve->write(loss_curve_svg(folder));
+        std::cout << *options->svg << '\n';
       }
       return 0;
     };

@@ -70,6 +70,11 @@ bool too_many(Index bad, Index all, double share) {
 
 }  // namespace
 
+std::vector<std::string> datasets_of(BuildOptions const& options) {
+  if (options.hold_out > 0) return {"train", "held-out"};
+  return {""};
+}
+
 struct Build::State {
   BuildOptions options;
   std::unique_ptr<Source> source;
@@ -120,8 +125,7 @@ Build::Build(BuildOptions options) : state_(std::make_unique<State>()) {
   o.modalities = o.source.modalities = ordered_modalities(o.modalities);
   s.source = open_source(o.source);
   s.units = s.source->units(o.shard_bytes);
-  s.datasets =
-      o.hold_out > 0 ? std::vector<std::string>{"train", "held-out"} : std::vector<std::string>{""};
+  s.datasets = datasets_of(o);
 
   std::string identity =
       fmt::format("{}\nrules={} label={} hold_out={} check={} bytes={} samples={}",

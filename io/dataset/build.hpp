@@ -58,6 +58,9 @@ struct BuildProgress {
   Index samples = 0;  ///< kept by this call of run()
 };
 
+/// Names below BuildOptions::out of the datasets that a build makes; "" is that folder itself.
+std::vector<std::string> datasets_of(BuildOptions const& options);
+
 /// One build. The input is divided into units by its content alone, so the dataset is the same bit
 /// for bit, however many ranks work on it and however often the build was interrupted. Work lies in
 /// <out>/.build-*/ until finish(), named after the input, the options and the units; a unit is done

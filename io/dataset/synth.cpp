@@ -10,6 +10,7 @@
 #include "io/dataset/hold_out.hpp"
 #include "io/dataset/png_encode.hpp"
 #include "io/dataset/scene.hpp"
+#include "io/file/unfinished_folder.hpp"
 #include "io/shard/shard_writer.hpp"
 
 namespace accord::io {
@@ -87,20 +88,33 @@ Rendered render(SynthOptions const& options, Part const& part, Index i) {
   return out;
 }
 
+/// What an interrupted run left, perhaps with other options.
+void remove_shards(std::filesystem::path const& folder) {
+  for (auto const& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().filename().string().starts_with("shard-"))
+      std::filesystem::remove(entry.path());
+}
+
 void write_part(SynthOptions const& options, Part const& part,
                 std::function<void(Index)> const& done) {
   std::filesystem::path const folder = options.out / part.name;
   std::string const fingerprint =
       fmt::format("synth {} samples={} size={} audio={} seed={} labelled", part.name,
                   part.scenes.size(), options.size, options.audio, options.seed);
+  bool const begun = UnfinishedFolder::marked(folder);
   if (has_index(folder)) {
+    if (begun) UnfinishedFolder(folder).finish();
     if (read_index(folder).builds == std::vector<std::string>{fingerprint})
       return done(static_cast<Index>(part.scenes.size()));
     throw UsageError(fmt::format("{} holds another dataset: remove it, or choose another --out",
                                  folder.string()));
   }
-  require_no_shards(folder);
+  if (begun)
+    remove_shards(folder);
+  else
+    require_no_shards(folder);
   std::filesystem::create_directories(folder);
+  UnfinishedFolder mark(folder);
   DatasetIndex index;
   index.modalities = {"image", "text"};
   if (options.audio) index.modalities.emplace_back("audio");
@@ -132,6 +146,7 @@ void write_part(SynthOptions const& options, Part const& part,
     index.append(writer.finish());
   }
   write_index(folder, index);
+  mark.finish();
 }
 
 }  // namespace
