@@ -14,12 +14,14 @@
 #include "app/train/bit_conditions.hpp"
 #include "app/train/decision.hpp"
 #include "app/train/head.hpp"
+#include "app/train/provisions.hpp"
 #include "app/train/run_log.hpp"
 #include "app/train/save_policy.hpp"
 #include "app/train/step_interval.hpp"
 #include "app/train/stop_signals.hpp"
 #include "app/train/trace.hpp"
 #include "app/train/validation.hpp"
+#include "io/file/persistence.hpp"
 
 namespace accord::app {
 namespace {
@@ -57,6 +59,7 @@ class TrainRun {
     std::string const begun = take_weights();
     training_.open_data();
     listed_ = training_.skipped_samples();
+    if (first()) require_room(config(), training_.total_steps() - training_.completed());
     if (!config().data.validation.empty())
       validation_ = std::make_unique<Validation>(*world_, training_);
     catch_stop_signals();
@@ -163,6 +166,7 @@ class TrainRun {
   void log(StepReport const& report, IntervalFigures figures) {
     TraceSpan const span(queue_, Activity::communication, "metrics");
     figures.peak_memory_bytes = static_cast<double>(queue_.memory().high_water());
+    figures.transient_errors = static_cast<double>(io::transient_errors());
     figures = over_ranks(queue_, *world_, figures);
     Index const skipped = list_skipped();
     log_.metrics(metrics_line(report, figures, mpi_.size(), config().model,
@@ -207,8 +211,10 @@ void add_train(CLI::App& app, Run& run) {
   command->callback([options, &run] {
     run = [options] {
       Config const config = load_config(options->file, options->overrides);
-      return launch(
-          [&](parallel::MpiEnvironment const& mpi) { return TrainRun(mpi, config).run(); });
+      return launch([&](parallel::MpiEnvironment const& mpi) {
+        if (mpi.rank() == 0) require_outputs(config);
+        return TrainRun(mpi, config).run();
+      });
     };
   });
 }

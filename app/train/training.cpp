@@ -273,6 +273,13 @@ void Training::open_data() {
     parallel::require_agreement(queue_, *groups_.data, items);
   }
   groups_.replica->broadcast(queue_, View(&steps_per_epoch_, DType::uint64, Shape{1}), 0);
+  Index const most_epochs = std::numeric_limits<Index>::max() / config_.train.global_batch /
+                            std::max<Index>(static_cast<Index>(steps_per_epoch_), 1);
+  if (config_.train.epochs > most_epochs)
+    throw UsageError(fmt::format(
+        "train.epochs = {}: at {} steps each, of train.global_batch = {} samples, at "
+        "most {} can be counted",
+        config_.train.epochs, steps_per_epoch_, config_.train.global_batch, most_epochs));
   schedule_ = {config_.schedule.learning_rate, config_.schedule.min_learning_rate,
                config_.schedule.warmup_steps,
                config_.train.steps > 0
