@@ -1,4 +1,4 @@
-# accord_test(NAME LABEL unit|mpi|format|slow|reference SOURCES a_test.cpp ... [LINK target ...] [RANKS 1 2 4] [TIMEOUT s])
+# accord_test(NAME LABEL unit|format|fault|mpi|slow|reference SOURCES a_test.cpp ... [LINK target ...] [RANKS 1 2 4] [TIMEOUT s])
 # One executable per folder of tests. Without RANKS it is one ctest entry; with RANKS one per count, under mpirun, named
 # NAME.npN. Every entry has a timeout: a hang must fail.
 function(accord_test name)
