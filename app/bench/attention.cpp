@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 #include <memory>
 
 #include "app/bench/commands.hpp"
@@ -88,7 +89,7 @@ int bench_attention(AttentionOptions const& options) {
   time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
   Limits const limits = measure_limits(queue, dtype, options.repeats);
-  fmt::print(
+  std::cout << fmt::format(
       "{}\n{}\n{}, {} sequences, {} heads of {}, a table gradient; median of {} calls\n"
       "a large square product runs at {:.1f} GFLOP/s, a copy reads and writes {:.1f} GB/s\n"
       "counted: two products forward, five backward; q, k, v, out and their gradients once\n\n"
@@ -105,9 +106,10 @@ int bench_attention(AttentionOptions const& options) {
       double const seconds =
           seconds_of_call(queue, options.repeats, [&] { call(queue, operands); });
       double const bytes = matrices * matrix;
-      fmt::print("{:>7} {:<9} {:<9} {:>9.3f} {:>10.1f} {:>9.2f} {:>9.1f} {:>9.2f}\n", name, pass,
-                 form, seconds * 1e3, flops / seconds * 1e-9, flops / seconds / limits.flops,
-                 bytes / seconds * 1e-9, bytes / seconds / limits.bytes);
+      std::cout << fmt::format("{:>7} {:<9} {:<9} {:>9.3f} {:>10.1f} {:>9.2f} {:>9.1f} {:>9.2f}\n",
+                               name, pass, form, seconds * 1e3, flops / seconds * 1e-9,
+                               flops / seconds / limits.flops, bytes / seconds * 1e-9,
+                               bytes / seconds / limits.bytes);
     };
     auto const flops_of = [&](auto&& call) {
       double const before = queue.flops();

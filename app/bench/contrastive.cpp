@@ -103,7 +103,7 @@ int bench_contrastive(parallel::MpiEnvironment const& mpi, ContrastiveOptions co
       throw UsageError(fmt::format("--batch {} cannot be shared by {} ranks; use a multiple of {}",
                                    batch, mpi.size(), mpi.size()));
   if (first)
-    fmt::print(
+    std::cout << fmt::format(
         "{}\n{} rank{} with {} thread{} each, float32, features of {}, tiles of {} keys, {} "
         "gradient; median of {} calls\n\n{:<10} {:>12} {:>9} {:>9} {:>17} {:>9} {:>9}\n",
         build_description(), mpi.size(), mpi.size() == 1 ? "" : "s", threads_per_rank(),
@@ -117,9 +117,10 @@ int bench_contrastive(parallel::MpiEnvironment const& mpi, ContrastiveOptions co
       Queue queue(selected_backend());
       ContrastMeasured const m = measure(queue, *world, form, batch / mpi.size(), options);
       if (!first) continue;
-      fmt::print("{:<10} {:>12} {:>9.2f} {:>9.1f} {:>17.1f} {:>9.2f} {:>9.2f}\n", name, batch,
-                 1e3 * m.seconds, m.gflops, m.product_gflops, m.gflops / m.product_gflops,
-                 static_cast<double>(m.bytes_held) / (1 << 20));
+      std::cout << fmt::format("{:<10} {:>12} {:>9.2f} {:>9.1f} {:>17.1f} {:>9.2f} {:>9.2f}\n",
+                               name, batch, 1e3 * m.seconds, m.gflops, m.product_gflops,
+                               m.gflops / m.product_gflops,
+                               static_cast<double>(m.bytes_held) / (1 << 20));
       std::cout << std::flush;
       cells.push_back({{"form", name},
                        {"global_batch", batch},
@@ -129,7 +130,7 @@ int bench_contrastive(parallel::MpiEnvironment const& mpi, ContrastiveOptions co
                        {"bytes_held", m.bytes_held}});
     }
   if (!first) return 0;
-  fmt::print(
+  std::cout << fmt::format(
       "\nLoss and gradients of both sides. GFLOP/s: of one rank, the slowest. products: its matrix "
       "products alone,\neach shape at its best of three, all ranks at once. held: most memory at "
       "once between entry and exit.\n");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <memory>
 
 #include "app/bench/commands.hpp"
@@ -31,7 +32,7 @@ int bench_gemm(GemmOptions const& options) {
   time_choices(queue, true);
   DType const dtype = bench_dtype(options.dtype, queue.backend());
   Limits const limits = measure_limits(queue, dtype, options.repeats);
-  fmt::print(
+  std::cout << fmt::format(
       "{}\n{}\n{}, {} rows; median of {} calls; a large square product runs at {:.1f} GFLOP/s\n\n"
       "{:<10} {:<9} {:>7} {:>7} {:>7} {:>9} {:>10} {:>9}\n",
       build_description(), device_line(queue.backend()), name_of(dtype), options.rows,
@@ -50,8 +51,9 @@ int bench_gemm(GemmOptions const& options) {
     auto const print = [&](char const* product, ProductShape const& s, auto&& call) {
       double const seconds = seconds_of_call(queue, options.repeats, call);
       double const rate = flops_of({s}) / seconds;
-      fmt::print("{:<10} {:<9} {:>7} {:>7} {:>7} {:>9.3f} {:>10.1f} {:>9.2f}\n", map.name, product,
-                 s.m, s.n, s.k, seconds * 1e3, rate * 1e-9, rate / limits.flops);
+      std::cout << fmt::format("{:<10} {:<9} {:>7} {:>7} {:>7} {:>9.3f} {:>10.1f} {:>9.2f}\n",
+                               map.name, product, s.m, s.n, s.k, seconds * 1e3, rate * 1e-9,
+                               rate / limits.flops);
     };
     print("y", {rows, map.out, map.in},
           [&] { gemm(queue, Transpose::no, x, Transpose::yes, w, y); });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <memory>
 
 #include "app/bench/commands.hpp"
@@ -30,7 +31,7 @@ int bench_layernorm(LayerNormOptions const& options) {
   DType const dtype = bench_dtype(options.dtype, queue.backend());
   DType const sums = accumulator_of(dtype);
   Limits const limits = measure_limits(queue, dtype, options.repeats);
-  fmt::print(
+  std::cout << fmt::format(
       "{}\n{}\n{}, {} rows; median of {} calls; a copy reads and writes {:.1f} GB/s\n\n"
       "{:<22} {:>7} {:>9} {:>9} {:>9}\n",
       build_description(), device_line(queue.backend()), name_of(dtype), options.rows,
@@ -40,8 +41,8 @@ int bench_layernorm(LayerNormOptions const& options) {
     double const seconds = seconds_of_call(queue, options.repeats, call);
     double const bytes =
         static_cast<double>(matrices * options.rows * width) * static_cast<double>(size_of(dtype));
-    fmt::print("{:<22} {:>7} {:>9.3f} {:>9.1f} {:>9.2f}\n", op, width, seconds * 1e3,
-               bytes / seconds * 1e-9, bytes / seconds / limits.bytes);
+    std::cout << fmt::format("{:<22} {:>7} {:>9.3f} {:>9.1f} {:>9.2f}\n", op, width, seconds * 1e3,
+                             bytes / seconds * 1e-9, bytes / seconds / limits.bytes);
   };
   for (Index const width : {options.width, options.ffn}) {
     Shape const shape{options.rows, width};

@@ -133,7 +133,7 @@ int bench_step(Config const& config, bool dense, int steps) {
   TrainConfig const& train = config.train;
   CaptionLengths const& captions = config.bench.captions;
   Backend const backend = selected_backend();
-  fmt::print(
+  std::cout << fmt::format(
       "{}\n{}\nsteps of {} samples, {} at a time: forward, backward and optimizer on one rank, "
       "{}\nwidth {}, {} layers, drop-path {}, captions of {}{}, {}\n\n",
       build_description(), device_line(backend), train.global_batch,
@@ -156,7 +156,7 @@ int bench_step(Config const& config, bool dense, int steps) {
   double const own = flops_of(m.products) / m.product_seconds;
   auto const line = [](char const* what, double value, std::string const& of,
                        std::string const& remark = {}) {
-    fmt::print("{:<16} {:>10.1f} {:<10} {}\n", what, value, of, remark);
+    std::cout << fmt::format("{:<16} {:>10.1f} {:<10} {}\n", what, value, of, remark);
   };
   line("step", m.seconds * 1e3, "ms", fmt::format("median of {} after one", steps));
   line("", static_cast<double>(train.global_batch) / m.seconds, "samples/s");
@@ -177,18 +177,20 @@ int bench_step(Config const& config, bool dense, int steps) {
   std::stable_sort(parts.begin(), parts.end(), [](auto const& a, auto const& b) {
     return a.second.seconds > b.second.seconds;
   });
-  fmt::print("\n{:<22} {:>10} {:>8} {:>8}\n", "part of one step", "ms", "share", "ops");
+  std::cout << fmt::format("\n{:<22} {:>10} {:>8} {:>8}\n", "part of one step", "ms", "share",
+                           "ops");
   for (auto const& [name, part] : parts) {
     double const achieved = flops_of(m.products) / part.seconds;
-    fmt::print("{:<22} {:>10.2f} {:>6.1f} % {:>8} {}\n", name, part.seconds * 1e3,
-               100 * part.seconds / m.parts.seconds,
-               part.activity == Activity::op ? std::to_string(part.calls) : "",
-               name == "matrix products" ? fmt::format(" {:.1f} {}, {:.2f} of the matmul rate",
-                                                       achieved * unit, rate, achieved / limit)
-                                         : "");
+    std::cout << fmt::format("{:<22} {:>10.2f} {:>6.1f} % {:>8} {}\n", name, part.seconds * 1e3,
+                             100 * part.seconds / m.parts.seconds,
+                             part.activity == Activity::op ? std::to_string(part.calls) : "",
+                             name == "matrix products"
+                                 ? fmt::format(" {:.1f} {}, {:.2f} of the matmul rate",
+                                               achieved * unit, rate, achieved / limit)
+                                 : "");
   }
-  fmt::print("{:<22} {:>10.2f} {:>6.1f} % {:>8}  with the host waiting for each op\n", "all",
-             m.parts.seconds * 1e3, 100.0, "");
+  std::cout << fmt::format("{:<22} {:>10.2f} {:>6.1f} % {:>8}  with the host waiting for each op\n",
+                           "all", m.parts.seconds * 1e3, 100.0, "");
   return 0;
 }
 

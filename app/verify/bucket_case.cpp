@@ -4,6 +4,7 @@
 
 #include "app/verify/cases.hpp"
 #include "core/model/modality/position_bias.hpp"
+#include "io/file/integer_text.hpp"
 
 namespace accord::app {
 
@@ -11,7 +12,7 @@ void verify_unit_buckets(Queue&, Reference& reference) {
   for (std::string const& name : reference.file().members("outputs")) {
     std::string const group = "outputs/" + name + "/";
     std::size_t const first = name.find('_') + 1;
-    Index const size = std::stol(name.substr(first));
+    Index const size = io::integer_in<Index>(name.substr(first));
     bool const grid = name.starts_with("image");
     BucketMatrix const matrix =
         grid ? grid_buckets({size, size}) : log_buckets(max_log_positions, size);

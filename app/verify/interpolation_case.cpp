@@ -7,6 +7,7 @@
 #include "core/model/interpolation.hpp"
 #include "core/model/modality/grid_positions.hpp"
 #include "core/ops/elementwise.hpp"
+#include "io/file/integer_text.hpp"
 
 namespace accord::app {
 
@@ -18,7 +19,7 @@ void verify_image_pos_interp(Queue& queue, Reference& reference) {
     std::string const output = "outputs/" + name;
     std::vector<Index> const shape =
         reference.shape(output);  // [images, rows, d], all images alike
-    Index const side = std::stoll(name.substr(name.find('_') + 1));
+    Index const side = io::integer_in<Index>(name.substr(name.find('_') + 1));
     ParameterStore store;
     ParameterScope::Rules const rules;
     ParameterScope const scope = ParameterScope(store, rules) / "adapter";
@@ -48,9 +49,9 @@ void verify_image_pos_interp(Queue& queue, Reference& reference) {
 
 void verify_image_relpos_interp(Queue&, Reference& reference) {
   for (std::string const& name : reference.file().members("outputs")) {  // table_16_to_24
-    auto const number = [](std::string const& text) { return Index{std::stoll(text)}; };
     std::size_t const to = name.find("_to_");
-    Index const from_side = number(name.substr(6, to - 6)), to_side = number(name.substr(to + 4));
+    Index const from_side = io::integer_in<Index>(std::string_view(name).substr(6, to - 6)),
+                to_side = io::integer_in<Index>(std::string_view(name).substr(to + 4));
     std::string const input = fmt::format("inputs/table_{}", from_side);
     // The official routine ends in float32.
     reference.compare(

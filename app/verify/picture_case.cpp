@@ -7,6 +7,7 @@
 #include "app/verify/cases.hpp"
 #include "app/verify/sampling.hpp"
 #include "core/ops/patches.hpp"
+#include "io/file/integer_text.hpp"
 #include "io/media/crop.hpp"
 #include "io/media/resize.hpp"
 
@@ -46,7 +47,7 @@ void compare_pictures(Queue& queue, Reference& reference, std::string const& gro
     io::Box box{0, 0, shape[1], shape[0]};
     if (cut) {  // top, left, height, width
       auto const boxes = file.read<std::int32_t>("inputs/boxes_" + picture);
-      std::size_t const at = 4 * std::stoul(suffix.substr(suffix.rfind('_') + 1));
+      std::size_t const at = 4 * io::integer_in<std::size_t>(suffix.substr(suffix.rfind('_') + 1));
       box = {boxes.at(at + 1), boxes.at(at), boxes.at(at + 3), boxes.at(at + 2)};
     }
     std::string const resized = "outputs/" + group + "/" + name;

@@ -9,6 +9,7 @@
 #include "app/config/config.hpp"
 #include "app/config/presets.hpp"
 #include "core/base/error.hpp"
+#include "io/file/integer_text.hpp"
 
 namespace accord::app {
 namespace {
@@ -46,7 +47,7 @@ Index table_rows(Reference const& reference, std::string const& modality, std::s
 void set_convolutions(Reference const& reference, std::string const& pointer,
                       ModalityConfig& config) {
   if (!reference.has_text(pointer)) return;
-  std::string const spec = reference.text(pointer);
+  std::string const spec = reference.text(pointer).substr(0, 1000);  // expressions recurse
   auto const fail = [&] {
     throw DataError(fmt::format("{}: {} is not a list of convolutions of one width: {}",
                                 reference.file().path().string(), pointer, spec));
@@ -58,14 +59,14 @@ void set_convolutions(Reference const& reference, std::string const& pointer,
   config.strides.clear();
   for (std::sregex_iterator l(spec.begin(), spec.end(), list), end; l != end; ++l) {
     std::string const items = (*l)[1];
-    int const times = (*l)[2].matched ? std::stoi((*l)[2]) : 1;
+    int const times = (*l)[2].matched ? io::integer_in<int>(l->str(2)) : 1;
     for (int repeat = 0; repeat < times; ++repeat)
       for (std::sregex_iterator i(items.begin(), items.end(), item); i != end; ++i) {
-        Index const channels = std::stoll((*i)[1]);
+        Index const channels = io::integer_in<Index>(i->str(1));
         if (config.channels != 0 && config.channels != channels) fail();
         config.channels = channels;
-        config.kernels.push_back(std::stoll((*i)[2]));
-        config.strides.push_back(std::stoll((*i)[3]));
+        config.kernels.push_back(io::integer_in<Index>(i->str(2)));
+        config.strides.push_back(io::integer_in<Index>(i->str(3)));
       }
   }
   if (config.kernels.empty()) fail();

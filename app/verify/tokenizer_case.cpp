@@ -6,6 +6,7 @@
 
 #include "app/verify/cases.hpp"
 #include "core/base/error.hpp"
+#include "io/file/integer_text.hpp"
 #include "io/text/normalise.hpp"
 #include "io/text/tokenizer.hpp"
 
@@ -107,7 +108,8 @@ void verify_tokenizer(Queue&, Reference& reference) {
     std::vector<std::string> const want = file.read_text("outputs/" + name);
     std::vector<std::string> got;
     for (std::string const& caption : captions)
-      got.push_back(io::normalise(caption, std::stoul(name.substr(prefix.size()))));
+      got.push_back(
+          io::normalise(caption, io::integer_in<std::size_t>(name.substr(prefix.size()))));
     reference.expect("outputs/" + name, got == want);
   }
   std::vector<double> starts;

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
+#include "io/file/integer_text.hpp"
 #include "io/file/json.hpp"
 #include "io/file/json_integer.hpp"
 
@@ -41,15 +41,6 @@ T integer_of(Json const& object, char const* name) {
 std::string note(std::map<std::string, std::string> const& notes, std::string const& name) {
   auto const found = notes.find(name);
   return found == notes.end() ? "" : found->second;
-}
-
-template <class T>
-T number(std::string const& text) {
-  T value = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    throw DataError(fmt::format("'{}' where a number is expected", text));
-  return value;
 }
 
 }  // namespace
@@ -116,7 +107,7 @@ RunState run_state_from_notes(std::map<std::string, std::string> const& notes) {
   conditions.library = note(notes, "library");
   conditions.processor = note(notes, "processor");
   if (std::string const threads = note(notes, "threads"); !threads.empty())
-    conditions.threads = number<int>(threads);
+    conditions.threads = integer_in<int>(threads);
   if (std::string const text = note(notes, "layout"); !text.empty()) {
     RunLayout& layout = conditions.layout;
     if (std::sscanf(text.c_str(), "data %d x pipeline %d x tensor %d", &layout.data,
@@ -124,9 +115,9 @@ RunState run_state_from_notes(std::map<std::string, std::string> const& notes) {
       throw DataError(fmt::format("layout '{}'", text));
   }
   if (std::string const steps = note(notes, "total_steps"); !steps.empty())
-    state.total_steps = number<Index>(steps);
+    state.total_steps = integer_in<Index>(steps);
   if (std::string const skipped = note(notes, "skipped_samples"); !skipped.empty())
-    state.skipped_samples = number<Index>(skipped);
+    state.skipped_samples = integer_in<Index>(skipped);
   state.carried_configuration = note(notes, "carried_from");
   return state;
 }

@@ -10,6 +10,7 @@
 #include "io/dataset/item_kind.hpp"
 #include "io/dataset/unit_builder.hpp"
 #include "io/file/file.hpp"
+#include "io/file/integer_text.hpp"
 
 namespace accord::io {
 namespace {
@@ -280,7 +281,7 @@ void Build::State::publish(std::string const& dataset,
     names.insert(record.classes.begin(), record.classes.end());
   for (std::string const& name : names) {
     if (numbered)
-      numbers[name] = std::stoi(name);
+      numbers[name] = integer_in<std::int32_t>(name);
     else if (numbers.emplace(name, static_cast<std::int64_t>(numbers.size())).second)
       index.classes.push_back(name);
   }
