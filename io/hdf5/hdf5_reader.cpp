@@ -23,8 +23,9 @@ constexpr int max_rank = 8;
 constexpr std::uint64_t max_text_bytes = 1ull << 30;
 constexpr std::uint64_t max_attribute_bytes = 64ull << 20;
 constexpr std::uint64_t max_chunk_bytes = 1ull << 30;
-/// deflate cannot expand further; what claims to is an attack.
-constexpr std::uint64_t max_expansion = 1100;
+/// What compressed datasets may become in memory, all of a file together: so many bytes for each
+/// byte of the file, and some for small files of much the same. deflate could make a thousand.
+constexpr std::uint64_t max_expansion = 64, free_expansion = 64ull << 20;
 
 /// One file and one object in it, for messages.
 struct Place {
@@ -109,6 +110,7 @@ std::optional<DType> dtype_of_type(hid_t type) {
 struct Checked {
   Id id, type, space;
   Hdf5Dataset info;
+  bool compressed = false;
 };
 
 Checked open_dataset(hid_t file, std::uint64_t file_bytes, Place const& place) {
@@ -164,7 +166,8 @@ Checked open_dataset(hid_t file, std::uint64_t file_bytes, Place const& place) {
                           filter == H5Z_FILTER_FLETCHER32,
                       "uses a filter other than deflate, shuffle and fletcher32");
       }
-      limit = file_bytes * max_expansion;
+      d.compressed = true;
+      limit = free_expansion + file_bytes * max_expansion;
       break;
     }
     default:
@@ -261,13 +264,17 @@ Hdf5Reader::Hdf5Reader(Hdf5Reader&& other) noexcept
     : path_(std::move(other.path_)),
       trouble_(std::move(other.trouble_)),
       file_(std::exchange(other.file_, -1)),
-      file_bytes_(other.file_bytes_) {}
+      file_bytes_(other.file_bytes_),
+      expanded_(std::move(other.expanded_)),
+      expanded_bytes_(other.expanded_bytes_) {}
 
 Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(trouble_, other.trouble_);
   std::swap(file_, other.file_);
   std::swap(file_bytes_, other.file_bytes_);
+  std::swap(expanded_, other.expanded_);
+  std::swap(expanded_bytes_, other.expanded_bytes_);
   return *this;
 }
 
@@ -318,12 +325,22 @@ Hdf5Dataset Hdf5Reader::dataset(std::string const& name) const {
   return open_dataset(file_, file_bytes_, Place{path_, name, *trouble_}).info;
 }
 
+/// Counts what a compressed dataset takes in memory, once each.
+void Hdf5Reader::expand(std::string const& name, std::uint64_t bytes) const {
+  if (!expanded_.insert(name).second) return;
+  expanded_bytes_ += bytes;
+  Place const place{path_, name, *trouble_};
+  place.require(expanded_bytes_ <= free_expansion + file_bytes_ * max_expansion,
+                "the compressed datasets of this file become too large in memory");
+}
+
 template <class T>
 std::vector<T> Hdf5Reader::read(std::string const& name) const {
   Lock const lock;
   Place const place{path_, name, *trouble_};
   Checked const d = open_dataset(file_, file_bytes_, place);
   hid_t const type = memory_type<T>(d.type, place);
+  if (d.compressed) expand(name, static_cast<std::uint64_t>(d.info.elements) * sizeof(T));
   std::vector<T> values(static_cast<std::size_t>(d.info.elements));
   if (!values.empty() && H5Dread(d.id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
     place.fail("cannot be read");
@@ -335,6 +352,7 @@ std::vector<std::string> Hdf5Reader::read_text(std::string const& name) const {
   Place const place{path_, name, *trouble_};
   Checked const d = open_dataset(file_, file_bytes_, place);
   place.require(d.info.text, "holds numbers, text was expected");
+  if (d.compressed) expand(name, d.info.bytes);
   if (H5Tis_variable_str(d.type) > 0) {
     hsize_t bytes = 0;
     place.require(H5Dvlen_get_buf_size(d.id, d.type, d.space, &bytes) >= 0, "cannot be read");

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,10 +71,14 @@ class Hdf5Reader {
   std::vector<T> attribute_values(std::string const& object, std::string const& name) const;
 
  private:
+  void expand(std::string const& name, std::uint64_t bytes) const;
+
   std::filesystem::path path_;
   std::unique_ptr<hdf5::Trouble> trouble_;  ///< its address is known to the library
   std::int64_t file_ = -1;
   std::uint64_t file_bytes_ = 0;
+  mutable std::set<std::string> expanded_;  ///< compressed datasets that were read
+  mutable std::uint64_t expanded_bytes_ = 0;
 };
 
 }  // namespace accord::io
