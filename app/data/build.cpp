@@ -198,7 +198,7 @@ void add_data_build(CLI::App& data, Run& run) {
                    "Stop with 65 if more than this share of samples or archives is bad")
       ->capture_default_str();
   command->add_option("--shard-size", options->shard_megabytes, "Size of a shard, MB")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1e-6, 1e9))
       ->capture_default_str();
   command->add_option("--shard-samples", b.shard_samples, "Most samples in a shard")
       ->check(CLI::PositiveNumber)

@@ -247,7 +247,12 @@ class Page {
     std::string rows;
     for (std::filesystem::path const& file : files) {
       auto const json = io::try_parse_json<nlohmann::ordered_json>(io::read_file(file));
-      if (json.is_object()) rows += evaluation_rows(file.stem().string(), json);
+      try {
+        if (json.is_object()) rows += evaluation_rows(file.stem().string(), json);
+      } catch (nlohmann::ordered_json::exception const& error) {
+        throw DataError(fmt::format("{}: not figures of an evaluation: {}; move it away",
+                                    file.string(), error.what()));
+      }
     }
     if (rows.empty()) return;
     out_ +=
@@ -290,13 +295,14 @@ class Page {
   void events() {
     std::vector<io::Event> const events = folder_.events();
     if (events.empty()) return;
+    constexpr double last_second = 253402300799;  // of the year 9999
     out_ += "<section class=\"card\"><h2>Events</h2>\n<table>\n<tbody>\n";
     for (io::Event const& event : events)
       out_ += fmt::format(
           "<tr><td class=\"time\">{:%Y-%m-%d %H:%M:%S} UTC</td><td class=\"number\">step "
           "{}</td><td>{}</td></tr>\n",
-          fmt::gmtime(static_cast<std::time_t>(event.unix_seconds)), event.step,
-          escaped(event.text));
+          fmt::gmtime(static_cast<std::time_t>(std::clamp(event.unix_seconds, 0.0, last_second))),
+          event.step, escaped(event.text));
     out_ += "</tbody>\n</table>\n</section>\n";
   }
 

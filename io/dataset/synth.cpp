@@ -58,10 +58,12 @@ SynthSplits synth_splits(SynthOptions const& options) {
       train.push_back(number);
   }
   Index const most = static_cast<Index>(std::min(captions.size(), pairs.size()));
-  if (options.held_out < 1 || options.held_out > most || options.train < 1)
-    throw UsageError(fmt::format(
-        "{} training and {} held-out samples: at least one of each, and at most {} held out",
-        options.train, options.held_out, most));
+  constexpr Index most_train = 100'000'000;
+  if (options.held_out < 1 || options.held_out > most || options.train < 1 ||
+      options.train > most_train)
+    throw UsageError(
+        fmt::format("{} training and {} held-out samples: at least one of each, at most {} and {}",
+                    options.train, options.held_out, most_train, most));
   Draws const draws(options.seed, Purpose::synth);
   std::uint64_t constexpr order = ~std::uint64_t{0};  // positions that no sample has
   SynthSplits splits{shuffled(std::move(train), draws, order),

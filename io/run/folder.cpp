@@ -84,8 +84,13 @@ std::vector<Event> RunFolder::events() const {
   for (std::string line; std::getline(lines, line);) {
     auto const json = try_parse_json(line);
     if (!json.is_object()) continue;  // cut short by a kill
-    events.push_back({json.value("step", std::int64_t{0}), json.value("unix_seconds", 0.0),
-                      json.value("text", std::string())});
+    try {
+      events.push_back({json.value("step", std::int64_t{0}), json.value("unix_seconds", 0.0),
+                        json.value("text", std::string())});
+    } catch (nlohmann::json::exception const& error) {
+      throw DataError(fmt::format("{}: not a list of events: {}",
+                                  (directory_ / "events.jsonl").string(), error.what()));
+    }
   }
   return events;
 }
