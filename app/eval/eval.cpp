@@ -153,6 +153,7 @@ void evaluate_classification(Inference& model, io::Dataset const& dataset, bool 
                                   options.checkpoint));
     // What can be refused comes before the work.
     std::vector<std::string> const names = class_names(dataset, options.classes);
+    static_cast<void>(labels_of(dataset, static_cast<Index>(names.size())));
     scores = zero_shot_scores(model, text, embed(model, dataset, m, first), names, templates);
   } else {
     require_same_classes(model, dataset);

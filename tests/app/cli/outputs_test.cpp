@@ -97,7 +97,7 @@ TEST_F(Outputs, ResultsThatCouldNotBeWrittenAreRefusedFirst) {
   expect(0, fmt::format("{} --out '{}'", weights, in("link.safetensors")));
   EXPECT_TRUE(fs::is_symlink(folder_ / "link.safetensors"));
   EXPECT_GT(fs::file_size(folder_ / "target.safetensors"), 3u);
-  for (std::string const command : {"data synth", "data build --from " + in("synth"),
+  for (std::string const command : {std::string("data synth"), "data build --from " + in("synth"),
                                     "tokenizer train --from " + in("synth/train")}) {
     expect(64, command + " --out ''", {"--out"});
     expect(74, command + " --out /proc/nope/x", {"--out"});
