@@ -133,7 +133,8 @@ Section modality_section() {
           key<M>("position_layers", &M::position_layers, "how many of those there are").at_least(1),
           key<M>("frame", &M::frame,
                  "shape of one frame: [channels] of a series, [height, width, channels] of a video")
-              .at_least(1),
+              .at_least(1)
+              .checked_later(),
           key<M>("patch_frames", &M::patch_frames, "frames that a patch covers").at_least(1),
           key<M>("max_frames", &M::max_frames, "a longer series or video ends here")
               .at_least(0)
