@@ -2,30 +2,27 @@
 // What the program shows: free of what would control a terminal, and known to have arrived.
 
 #include <streambuf>
-#include <string>
 #include <string_view>
 
 namespace accord::app {
 
-/// Passes text on to another buffer. Names and texts come from files that others wrote: of control
-/// characters only line ends and tabs pass, and what a progress bar draws on a terminal; others,
-/// marks that turn the direction of writing, and bytes that are no UTF-8 appear as \xNN.
+/// Passes text on to another buffer, as printable_lines() shows it: names and texts come from files
+/// that others wrote. Each piece holds whole characters. What a progress bar erases its line with
+/// passes on a terminal.
 class ShownText final : public std::streambuf {
  public:
-  /// \param on_terminal  whether what erases a line passes
   ShownText(std::streambuf& to, bool on_terminal) : to_(to), on_terminal_(on_terminal) {}
 
  protected:
   int_type overflow(int_type c) override;
   std::streamsize xsputn(char const* text, std::streamsize count) override;
-  int sync() override;
+  int sync() override { return to_.pubsync(); }
 
  private:
-  bool pass_on(std::string_view text, bool last);
+  bool pass_on(std::string_view text);
 
   std::streambuf& to_;
   bool on_terminal_;
-  std::string held_;  ///< the beginning of a character whose rest is still to come
 };
 
 /// std::cout and std::cerr show text so, for as long as this lives.

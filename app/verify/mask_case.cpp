@@ -10,6 +10,7 @@
 #include "app/verify/sampling.hpp"
 #include "core/base/error.hpp"
 #include "core/model/modality/masks.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::app {
 namespace {
@@ -110,7 +111,7 @@ class MaskCase {
     Index const count = std::lround(hidden / seen.draws);
     expect_count(group, seen, count);
     reference_.expect(group + " counts as seen by the official sampler",
-                      nlohmann::json::parse(file_.attribute_text(group, "masked_counts_seen")) ==
+                      io::parse_json(file_.attribute_text(group, "masked_counts_seen")) ==
                           nlohmann::json::array({count}));
     double const draws = file_.attribute<double>(group, "draws"),
                  mean_runs = file_.attribute<double>(group, "mean_runs");

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::app {
 
@@ -49,7 +50,7 @@ Reference::Reference(std::filesystem::path const& file, DType dtype, std::string
       tokenizer_(std::move(tokenizer)),
       config_(std::make_unique<Config>()) {
   try {
-    config_->json = nlohmann::json::parse(file_.attribute_text("/", "config"));
+    config_->json = io::parse_json(file_.attribute_text("/", "config"));
   } catch (nlohmann::json::exception const& error) {
     throw DataError(
         fmt::format("{}: attribute config is not JSON: {}", file.string(), error.what()));

@@ -22,6 +22,7 @@
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
+#include "io/file/json.hpp"
 
 namespace accord::io {
 namespace fs = std::filesystem;
@@ -90,7 +91,7 @@ struct Found {
 Found parsed(std::string content) {
   Found found;
   found.content = std::move(content);
-  auto const json = nlohmann::json::parse(found.content, nullptr, false);
+  auto const json = try_parse_json(found.content);
   if (!json.is_object()) return found;
   auto const text = [&](char const* key) {
     auto const at = json.find(key);

@@ -126,8 +126,8 @@ TEST_F(Outputs, AFullStandardOutputIsAnError) {
 TEST_F(Outputs, NamesFromOutsideDoNotControlTheTerminal) {
   std::string const evil = in("evil\x1b[2J\x07");
   write_file(evil, "no TOML\x1b[31m");
-  expect(64, fmt::format("config --config '{}'", evil), {"evil\\x1b[2J\\x07"}, {"\x1b"});
-  expect(65, fmt::format("data verify '{}'", evil), {"evil\\x1b[2J"}, {"\x1b"});
+  expect(64, fmt::format("config --config '{}'", evil), {"evil\\x1B[2J\\x07"}, {"\x1b"});
+  expect(65, fmt::format("data verify '{}'", evil), {"evil\\x1B[2J"}, {"\x1b"});
 }
 
 TEST_F(Outputs, TheSecondWriterIsRefusedAndADeadOneReplaced) {
