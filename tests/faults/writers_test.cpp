@@ -24,7 +24,7 @@ constexpr int io = 74;
 class Writers : public TemporaryFolder {
  protected:
   /// Of `calls` that change files about so many fail, one at a time.
-  static constexpr int samples = 5;
+  static constexpr int samples = 4;
 
   Writers() {
     run(fmt::format("data synth --out '{}' --train 24 --held-out 8 --no-audio --size 16",
