@@ -14,6 +14,7 @@ void add_data(CLI::App& app, Run& run) {
   add_data_build(*data, run);
   add_data_synth(*data, run);
   add_data_inspect(*data, run);
+  add_data_export(*data, run);
   add_data_verify(*data, run);
 }
 

@@ -8,6 +8,7 @@ namespace accord::app {
 void add_data_build(CLI::App& data, Run& run);
 void add_data_synth(CLI::App& data, Run& run);
 void add_data_inspect(CLI::App& data, Run& run);
+void add_data_export(CLI::App& data, Run& run);
 void add_data_verify(CLI::App& data, Run& run);
 
 }  // namespace accord::app
