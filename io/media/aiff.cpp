@@ -34,7 +34,7 @@ AiffCommon aiff_common(std::span<std::byte const> content, std::size_t at) {
 
 SoundStream aiff_stream(std::span<std::byte const> aiff) {
   constexpr std::size_t chunk_header = 8, sound_header = 8;
-  SoundStream stream{aiff, {}, 0, {}};
+  SoundStream stream{aiff, {}, 0, {}, {}};
   AiffCommon common;
   std::uint64_t const file_bytes = big_endian<std::uint32_t>(aiff, 4);
   for (std::size_t at = 12; aiff.size() - at >= chunk_header;) {

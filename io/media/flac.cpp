@@ -112,7 +112,7 @@ Index flac_samples(std::span<std::byte const> flac, std::size_t begin) {
 SoundStream flac_stream(std::span<std::byte const> flac) {
   constexpr std::size_t stream_info = 42, total_at = 21;  // a nibble there, and four bytes
   flac = without_trailing_tags(flac.subspan(leading_tag_bytes(flac)));
-  SoundStream stream{flac, {}, 0, {}};
+  SoundStream stream{flac, {}, 0, {}, {}};
   if (flac.size() < stream_info) throw DataError("a damaged FLAC: its header is cut");
   auto const nibble = std::to_integer<std::uint8_t>(flac[total_at]);
   Index const total = Index{nibble & 15} << 32 | big_endian<std::uint32_t>(flac, total_at + 1);

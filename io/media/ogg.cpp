@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <string_view>
+#include <utility>
 
 #include "core/base/error.hpp"
 #include "io/media/byte_order.hpp"
@@ -10,7 +12,7 @@
 namespace accord::io {
 namespace {
 
-constexpr std::size_t page_header = 27, flags_at = 5, granule_at = 6, crc_at = 22, segments_at = 26;
+constexpr std::size_t page_header = 27, flags_at = 5, serial_at = 14, crc_at = 22, segments_at = 26;
 constexpr std::byte begins_stream{2}, ends_stream{4};
 
 /// Bytes of the page at `at`, which begins as one; 0: it is cut.
@@ -44,29 +46,39 @@ void patch_page(SoundStream& stream, std::size_t at,
   stream.patches.push_back({at, std::move(page)});
 }
 
-/// A FLAC in Ogg that does not say how many samples it has: the last page does.
-void give_flac_its_length(SoundStream& stream, std::size_t last_page) {
-  std::size_t const packet = page_header + std::to_integer<std::size_t>(stream.bytes[segments_at]);
-  std::size_t const total_at = packet + 30;
-  if (!stands_at(stream.bytes, packet,
-                 "\x7f"
-                 "FLAC") ||
-      page_bytes(stream.bytes, 0) < total_at + 5)
-    return;
-  auto const nibble = std::to_integer<std::uint8_t>(stream.bytes[total_at]);
-  if ((nibble & 15) != 0 || big_endian<std::uint32_t>(stream.bytes, total_at + 1) != 0) return;
-  auto const samples = little_endian<std::uint64_t>(stream.bytes, last_page + granule_at);
-  patch_page(stream, 0, [&](std::span<std::byte> page) {
-    page[total_at] = static_cast<std::byte>(nibble | (samples >> 32 & 15));
-    std::ranges::copy(as_big_endian(static_cast<std::uint32_t>(samples)),
-                      page.begin() + static_cast<std::ptrdiff_t>(total_at) + 1);
-  });
+/// The packets of the first stream, one behind the other: all that pages hold of it.
+std::vector<std::byte> packets(std::span<std::byte const> link) {
+  std::vector<std::byte> all;
+  auto const serial = little_endian<std::uint32_t>(link, serial_at);
+  for (std::size_t at = 0; at < link.size(); at += page_bytes(link, at)) {
+    if (little_endian<std::uint32_t>(link, at + serial_at) != serial) continue;
+    std::size_t const header = page_header + std::to_integer<std::size_t>(link[at + segments_at]);
+    auto const body = link.subspan(at + header, page_bytes(link, at) - header);
+    all.insert(all.end(), body.begin(), body.end());
+  }
+  return all;
+}
+
+/// A FLAC in Ogg, which libsndfile does not read, is one of its own behind nine bytes.
+SoundStream flac_link(std::span<std::byte const> link) {
+  constexpr std::ptrdiff_t mapping_bytes = 9;
+  std::vector<std::byte> flac = packets(link);
+  flac.erase(flac.begin(), flac.begin() + mapping_bytes);
+  if (!stands_at(flac, 0, "fLaC")) throw DataError("a damaged Ogg: a FLAC without its beginning");
+  SoundStream stream = flac_stream(flac);
+  stream.own = std::move(flac);
+  return stream;
 }
 
 /// A link that is whole, its last page at `last`. \throws DataError if its last packet is not there
 SoundStream ogg_link(std::span<std::byte const> link, std::size_t last) {
-  SoundStream stream{link, {}, 0, {}};
-  give_flac_its_length(stream, last);
+  std::size_t const body = page_header + std::to_integer<std::size_t>(link[segments_at]);
+  constexpr std::string_view flac_mapping =
+      "\x7f"
+      "FLAC\1";
+  if (stands_at(link, body, flac_mapping) && page_bytes(link, 0) >= body + 9)
+    return flac_link(link);
+  SoundStream stream{link, {}, 0, {}, {}};
   if ((link[last + flags_at] & ends_stream) != std::byte{0}) return stream;
   // Recorders of streams never learn which page is the last. A packet that goes on is a cut.
   std::size_t const segments = std::to_integer<std::size_t>(link[last + segments_at]);

@@ -27,6 +27,8 @@ struct SoundStream {
   /// Shown again and again behind the end while libsndfile opens the stream, so that its estimate
   /// is not below `frames`.
   std::vector<std::byte> more;
+  /// What `bytes` are of where they are not those of the file.
+  std::vector<std::byte> own;
 };
 
 // All \throw DataError saying what is missing or damaged.

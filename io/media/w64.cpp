@@ -12,7 +12,7 @@ namespace accord::io {
 // Chunks have a name of 16 bytes and a size of 8, which counts both; they begin at multiples of 8.
 SoundStream w64_stream(std::span<std::byte const> w64) {
   constexpr std::size_t header = 24, first_chunk = 40;
-  SoundStream stream{w64, {}, 0, {}};
+  SoundStream stream{w64, {}, 0, {}, {}};
   if (w64.size() < first_chunk) throw DataError("a damaged W64: its header is cut");
   std::uint64_t const file_bytes = little_endian<std::uint64_t>(w64, 16);
   std::size_t frame = 0;

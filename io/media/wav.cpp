@@ -41,7 +41,7 @@ bool chunks_follow(std::span<std::byte const> wav, std::size_t at) {
 }  // namespace
 
 SoundStream wav_stream(std::span<std::byte const> wav) {
-  SoundStream stream{wav, {}, 0, {}};
+  SoundStream stream{wav, {}, 0, {}, {}};
   bool const wide = !stands_at(wav, 0, "RIFF");
   std::optional<std::size_t> frame;  // bytes
   std::uint64_t wide_bytes = all_ones, file_bytes = little_endian<std::uint32_t>(wav, 4);

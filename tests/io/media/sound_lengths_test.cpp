@@ -156,6 +156,44 @@ TEST(OggLength, NeedsNoMarkOfTheEnd) {
   }
 }
 
+/// FLAC in pages of Ogg: the header in the first, then as many bytes as it comes.
+Bytes flac_in_ogg(Bytes const& flac) {
+  Bytes const mapping = with_text(Bytes(9), 0,
+                                  std::string_view("\x7f"
+                                                   "FLAC\1\0\0\1",
+                                                   9));
+  std::vector<Bytes> bodies = {joined({mapping, first(flac, 42)})};
+  for (std::size_t at = 42; at < flac.size(); at += 5000) {
+    Bytes const rest(flac.begin() + static_cast<std::ptrdiff_t>(at), flac.end());
+    bodies.push_back(first(rest, std::min<std::size_t>(5000, rest.size())));
+  }
+  Bytes ogg;
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    std::size_t const segments = bodies[i].size() / 255 + 1;
+    Bytes header(27 + segments, std::byte{255});
+    std::fill_n(header.begin(), 27, std::byte{0});
+    header = with_text(header, 0, "OggS");
+    header[5] = std::byte{static_cast<unsigned char>(i == 0 ? 2 : 0)};
+    header[26] = static_cast<std::byte>(segments);
+    header.back() = static_cast<std::byte>(bodies[i].size() % 255);
+    ogg = joined({ogg, header, bodies[i]});
+  }
+  return ogg;
+}
+
+TEST(OggLength, OfFlacIsThatOfItsFrames) {
+  Bytes const flac = tone(SF_FORMAT_FLAC | pcm);
+  Bytes unknown = with_number(flac, 22, 0u, true);
+  unknown[21] &= std::byte{0xf0};
+  for (Bytes const& stream : {flac, unknown}) {
+    Bytes const ogg = flac_in_ogg(stream);
+    EXPECT_EQ(media_kind(ogg), MediaKind::ogg);
+    expect_sound_of(ogg, flac, "FLAC in Ogg");
+    expect_sound_of(joined({ogg, Bytes(50)}), flac, "bytes behind");
+    EXPECT_NE(decode_error(flac_in_ogg(first(stream, stream.size() - 100))), "");
+  }
+}
+
 TEST(OggLength, IsThatOfAllLinksOfAChain) {
   Bytes const ogg = tone(SF_FORMAT_OGG | SF_FORMAT_VORBIS);
   std::vector<float> twice = decode_sound(ogg).samples;
