@@ -61,10 +61,13 @@ TEST_F(Outputs, ATrainingThatCouldNotBeSavedDoesNotBegin) {
          train("--set checkpoint.keep=2000000000 --set train.steps=2000000000 --set "
                "checkpoint.every_steps=1"),
          {"checkpoint.directory", "checkpoint.keep"}, {"step 1/"});
+  expect(0, fmt::format("data synth --out '{}' --train 1100 --held-out 8 --no-audio --size 16",
+                        in("many")));
   expect(64,
-         train("--set train.steps=0 --set train.epochs=9007199254740992 --set "
-               "train.global_batch=32 --set train.stop_after_step=1"),
-         {}, {"step 1/"});
+         train(fmt::format("--set data.train='{}/train' --set train.steps=0 --set "
+                           "train.epochs=9007199254740992 --set train.stop_after_step=1",
+                           in("many"))),
+         {"train.epochs = 9007199254740992: at 17 steps each", "at most "}, {"step 1/"});
   EXPECT_FALSE(fs::exists(folder_ / "run" / "run.json"));
 }
 
@@ -97,8 +100,8 @@ TEST_F(Outputs, ResultsThatCouldNotBeWrittenAreRefusedFirst) {
   expect(0, fmt::format("{} --out '{}'", weights, in("link.safetensors")));
   EXPECT_TRUE(fs::is_symlink(folder_ / "link.safetensors"));
   EXPECT_GT(fs::file_size(folder_ / "target.safetensors"), 3u);
-  for (std::string const command : {std::string("data synth"), "data build --from " + in("synth"),
-                                    "tokenizer train --from " + in("synth/train")}) {
+  for (std::string const& command : {std::string("data synth"), "data build --from " + in("synth"),
+                                     "tokenizer train --from " + in("synth/train")}) {
     expect(64, command + " --out ''", {"--out"});
     expect(74, command + " --out /proc/nope/x", {"--out"});
     expect(74, fmt::format("{} --out '{}'", command, in("dangling")), {"--out"});
