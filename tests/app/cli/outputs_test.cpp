@@ -52,7 +52,8 @@ TEST_F(Outputs, ATrainingThatCouldNotBeSavedDoesNotBegin) {
   for (std::string const key : {"checkpoint.directory", "log.directory"}) {
     for (std::string const& folder :
          {std::string("/proc/nope/ck"), in("dangling"), in("dangling/below")})
-      expect(74, train(fmt::format("--set {}='{}'", key, folder)), {key, folder}, {"step 1/1"});
+      expect(74, train(fmt::format("--set {}='{}'", key, folder)),
+             {key, folder.substr(0, folder.find("/below"))}, {"step 1/1"});
     expect(64, train(fmt::format("--set {}=", key)), {key}, {"step 1/1"});
   }
   expect(64, train("--set data.tokenizer="), {"data.tokenizer"}, {"step 1/1"});
