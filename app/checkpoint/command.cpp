@@ -74,6 +74,7 @@ void print_run(io::RunState const& run) {
     if (!value.empty()) std::cout << fmt::format("{:<12} {}\n", name, value);
   };
   io::BitConditions const& conditions = run.conditions;
+  line("run", run.id);
   line("build", run.build);
   line("made", run.made_from);
   line("program", conditions.program);
@@ -84,6 +85,9 @@ void print_run(io::RunState const& run) {
   line("layout", to_string(conditions.layout));
   if (run.total_steps) line("total steps", std::to_string(*run.total_steps));
   if (run.skipped_samples > 0) line("skipped", fmt::format("{} samples", run.skipped_samples));
+  for (io::RunChange const& change : run.history)
+    line("changed", fmt::format("{} {} -> {} after step {}", change.key, change.before,
+                                change.after, change.step));
   if (!run.carried_configuration.empty()) line("carries", "modalities that this run does not use");
 }
 

@@ -15,6 +15,8 @@
 #include "app/config/stored.hpp"
 #include "core/base/error.hpp"
 #include "core/model/model.hpp"
+#include "io/checkpoint/finite.hpp"
+#include "io/checkpoint/newest.hpp"
 #include "io/checkpoint/read.hpp"
 #include "io/file/output.hpp"
 #include "io/interchange/safetensors.hpp"
@@ -44,6 +46,24 @@ Weights weights_of(io::OpenCheckpoint const& checkpoint, ModelConfig const& mode
   return weights;
 }
 
+/// The values of the weights. Where they cannot be read, or are none, `unreadable` becomes true.
+io::TensorValues sound_values(io::OpenCheckpoint const& checkpoint, Weights const& weights,
+                              bool& unreadable) {
+  return [&weights, &unreadable, stored = io::stored_values(checkpoint, weights.stored)](
+             std::size_t tensor, Index begin, std::span<std::byte> out) {
+    try {
+      stored(tensor, begin, out);
+      io::TensorInfo const& info = weights.infos[tensor];
+      if (auto const at = io::first_not_finite(info.dtype, out))
+        throw DataError(
+            fmt::format("element {} of {} is not a finite number", begin + *at, info.path()));
+    } catch (...) {
+      unreadable = true;
+      throw;
+    }
+  };
+}
+
 io::Encoding encoding_for(std::string const& dtype, DType stored) {
   if (dtype.empty())
     return stored == DType::float64 ? io::Encoding::float64 : io::Encoding::float32;
@@ -55,11 +75,9 @@ io::Encoding encoding_for(std::string const& dtype, DType stored) {
 /// Values of weights, converted, and of the buffers behind them.
 class FileContent {
  public:
-  FileContent(io::OpenCheckpoint const& checkpoint, Weights const& weights,
-              std::vector<Buffer> buffers, std::string const& dtype)
-      : weights_(weights),
-        values_(io::stored_values(checkpoint, weights.stored)),
-        buffers_(std::move(buffers)) {
+  FileContent(io::TensorValues const& values, Weights const& weights, std::vector<Buffer> buffers,
+              std::string const& dtype)
+      : weights_(weights), values_(values), buffers_(std::move(buffers)) {
     for (io::TensorInfo const& info : weights.infos)
       tensors_.push_back({info.name, encoding_for(dtype, info.dtype), info.shape});
     for (Buffer const& buffer : buffers_)
@@ -107,29 +125,31 @@ class FileContent {
 };
 
 void write_file(io::OpenCheckpoint const& checkpoint, Config const& branch, Weights const& weights,
-                ExportOptions const& options, std::filesystem::path const& target) {
-  FileContent const content(checkpoint, weights, official_buffers(branch.model), options.dtype);
+                io::TensorValues const& values, ExportOptions const& options,
+                std::filesystem::path const& target) {
+  FileContent const content(values, weights, official_buffers(branch.model), options.dtype);
   std::uint64_t total = 0, done = 0;
   for (io::FileTensor const& tensor : content.tensors()) total += tensor.bytes();
   with_byte_progress(total, [&](auto const& show) {
-    auto const values = [&](std::size_t tensor, Index begin, std::span<std::byte> out) {
+    auto const encoded = [&](std::size_t tensor, Index begin, std::span<std::byte> out) {
       content.fill(tensor, begin, out);
       show(done += out.size());
     };
     if (options.out.extension() == ".pt")
-      io::write_torch(target, content.tensors(), values);
+      io::write_torch(target, content.tensors(), encoded);
     else
       io::write_safetensors(target, content.tensors(),
                             {{"format", "pt"},
                              {"producer", "accord " + version()},
                              {"step", std::to_string(checkpoint.manifest.step)}},
-                            values);
+                            encoded);
   });
   std::cout << fmt::format("{}\n{}\n", weights_text(weights.infos), options.out.string());
 }
 
 void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch,
-                      Weights const& weights, ExportOptions const& options) {
+                      Weights const& weights, io::TensorValues const& values,
+                      ExportOptions const& options) {
   if (!options.dtype.empty())
     throw UsageError(
         "--dtype is for files; a checkpoint keeps the type its values have (leave --dtype out)");
@@ -138,9 +158,8 @@ void write_checkpoint(io::OpenCheckpoint const& checkpoint, Config const& branch
   documents.tokenizer = checkpoint.manifest.documents.tokenizer;
   documents.run.made_from =
       fmt::format("exported from {}", std::filesystem::absolute(checkpoint.folder).string());
-  auto const folder =
-      write_weights(options.out, checkpoint.manifest.step, weights.infos, std::move(documents),
-                    io::stored_values(checkpoint, weights.stored));
+  auto const folder = write_weights(options.out, checkpoint.manifest.step, weights.infos,
+                                    std::move(documents), values);
   std::cout << fmt::format("{}\n{}\n", weights_text(weights.infos), folder.string());
 }
 
@@ -157,10 +176,9 @@ std::filesystem::path checked_output(std::filesystem::path const& out) {
   return out;
 }
 
-int export_checkpoint(ExportOptions const& options) {
-  std::filesystem::path const target = checked_output(options.out);
-  io::OpenCheckpoint const checkpoint = io::open_or_find(
-      options.checkpoint, [](std::string const& text) { std::cerr << text << std::endl; });
+/// `unreadable` becomes true where it is the checkpoint that is at fault.
+void export_weights(io::OpenCheckpoint const& checkpoint, ExportOptions const& options,
+                    std::filesystem::path const& target, bool& unreadable) {
   Config const config = whole_config(checkpoint);
   std::vector<Modality> const kept = options.modalities.empty()
                                          ? all_modalities(config.model)
@@ -173,11 +191,31 @@ int export_checkpoint(ExportOptions const& options) {
         "--modalities that it denoised",
         checkpoint.folder.string(), part));
   Weights const weights = weights_of(checkpoint, branch.model);
+  io::TensorValues const values = sound_values(checkpoint, weights, unreadable);
   std::string const kind = options.out.extension();
   if (kind == ".safetensors" || kind == ".pt")
-    write_file(checkpoint, branch, weights, options, target);
+    write_file(checkpoint, branch, weights, values, options, target);
   else
-    write_checkpoint(checkpoint, branch, weights, options);
+    write_checkpoint(checkpoint, branch, weights, values, options);
+}
+
+int export_checkpoint(ExportOptions const& options) {
+  std::filesystem::path const target = checked_output(options.out);
+  auto const warn = [](std::string const& text) { std::cerr << text << std::endl; };
+  std::exception_ptr const failure = io::with_newest(
+      options.checkpoint, warn,
+      [&](auto const& tried) { return io::open_or_find(options.checkpoint, warn, tried); },
+      [&](io::OpenCheckpoint const& checkpoint) {
+        bool unreadable = false;
+        try {
+          export_weights(checkpoint, options, target, unreadable);
+        } catch (...) {
+          if (unreadable) throw;  // another one may not be
+          return std::current_exception();
+        }
+        return std::exception_ptr();
+      });
+  if (failure) std::rethrow_exception(failure);
   return 0;
 }
 

@@ -54,7 +54,7 @@ std::filesystem::path write_weights(std::filesystem::path const& directory, Inde
   SelfCommunicator alone;
   Queue queue(Backend::cpu);
   io::SaveOptions options;
-  options.keep = std::numeric_limits<int>::max();  // what else is there is not ours to remove
+  options.keep = io::keep_all;  // what else is there is not ours to remove
   io::CheckpointSave save(alone, queue, directory, step, std::move(infos), std::move(pieces),
                           std::move(documents), std::move(options));
   with_byte_progress(total, [&](auto const& show) {

@@ -13,6 +13,7 @@
 #include "app/cli/options.hpp"
 #include "app/eval/inference.hpp"
 #include "io/checkpoint/collective.hpp"
+#include "io/checkpoint/finite.hpp"
 #include "io/file/file.hpp"
 #include "io/file/output.hpp"
 #include "io/hdf5/hdf5_reader.hpp"
@@ -79,6 +80,19 @@ void write_file(std::filesystem::path const& out, Config const& config, io::Data
   }
 }
 
+/// \throws DataError naming an item whose embedding is of no use
+void require_finite(std::vector<Embeddings> const& embeddings, Config const& config,
+                    io::Dataset const& dataset) {
+  for (Embeddings const& e : embeddings)
+    if (auto const at = io::first_not_finite(DType::float32, std::as_bytes(std::span(e.values)))) {
+      auto const item = static_cast<std::size_t>(*at / e.dim);
+      throw DataError(
+          fmt::format("{}: the embedding of sample {} (key '{}') is not finite; nothing is written",
+                      config.model.modalities[e.modality.index()].name, e.samples[item],
+                      dataset.key(static_cast<Index>(e.samples[item]))));
+    }
+}
+
 int embed(parallel::MpiEnvironment const& mpi, EmbedOptions const& options) {
   auto const world = parallel::MpiCommunicator::world();
   Queue queue(selected_backend(mpi.local_rank()));
@@ -87,11 +101,14 @@ int embed(parallel::MpiEnvironment const& mpi, EmbedOptions const& options) {
   io::together(*world, queue, [&] {
     if (first) out.emplace(options.out, "--out").seekable();
   });
-  Inference model(queue, *world, options.checkpoint,
-                  [](std::string const& text) { std::cerr << text << std::endl; });
+  auto const loaded =
+      load_inference(queue, *world, options.checkpoint,
+                     [](std::string const& text) { std::cerr << text << std::endl; });
+  Inference& model = *loaded;
   io::Dataset const dataset = open_agreed(queue, *world, options.data);
   std::vector<Embeddings> const embeddings = embed_all(model, dataset, first);
   if (!first) return 0;
+  require_finite(embeddings, model.config(), dataset);
   write_file(out->path(), model.config(), dataset, embeddings);
   for (Embeddings const& e : embeddings)
     std::cout << fmt::format("{}: {} items of {}\n",

@@ -185,8 +185,10 @@ int evaluate(parallel::MpiEnvironment const& mpi, EvalOptions const& options) {
   io::together(*world, queue, [&] {
     if (mpi.rank() == 0 && options.out) out.emplace(*options.out, "--out");
   });
-  Inference model(queue, *world, options.checkpoint,
-                  [](std::string const& text) { std::cerr << text << std::endl; });
+  auto const loaded =
+      load_inference(queue, *world, options.checkpoint,
+                     [](std::string const& text) { std::cerr << text << std::endl; });
+  Inference& model = *loaded;
   io::Dataset const dataset = open_agreed(queue, *world, options.data);
   if (options.task == "retrieval")
     evaluate_retrieval(queue, *world, model, dataset, options, out);

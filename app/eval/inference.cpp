@@ -9,6 +9,7 @@
 #include "app/checkpoint/host_copies.hpp"
 #include "app/cli/progress.hpp"
 #include "app/config/stored.hpp"
+#include "io/checkpoint/newest.hpp"
 #include "io/loader/item_decoder.hpp"
 
 namespace accord::app {
@@ -23,11 +24,11 @@ Config config_of(io::OpenCheckpoint const& checkpoint) {
 }  // namespace
 
 Inference::Inference(Queue& queue, parallel::GroupCommunicator& world,
-                     std::filesystem::path const& checkpoint, io::Announce const& announce)
+                     io::OpenCheckpoint checkpoint, io::Announce const& announce)
     : queue_(queue),
       world_(world),
       groups_(parallel::make_groups(world, {.data = world.size()})),
-      checkpoint_(io::open_together(world, queue, checkpoint, announce)),
+      checkpoint_(std::move(checkpoint)),
       config_(config_of(checkpoint_)),
       tokenizer_(io::Tokenizer::load_from(checkpoint_.manifest.documents.tokenizer)),
       model_(queue, config_.model, DType::float32, *groups_.tensor, Model::whole(config_.model)),
@@ -86,6 +87,17 @@ std::vector<float> Inference::embed_texts(Modality modality,
     all.insert(all.end(), z.begin(), z.end());
   }
   return all;
+}
+
+std::unique_ptr<Inference> load_inference(Queue& queue, parallel::GroupCommunicator& world,
+                                          std::filesystem::path const& path,
+                                          io::Announce const& announce) {
+  return io::with_newest(
+      path, world.rank() == 0 ? announce : nullptr,
+      [&](auto const& tried) { return io::open_together(world, queue, path, announce, tried); },
+      [&](io::OpenCheckpoint checkpoint) {
+        return std::make_unique<Inference>(queue, world, std::move(checkpoint), announce);
+      });
 }
 
 namespace {

@@ -14,10 +14,9 @@ namespace accord::app {
 /// without decoder.
 class Inference {
  public:
-  /// Collective over `world`, which outlives this. `checkpoint` is a checkpoint, or a folder of
-  /// which the newest is taken. \throws DataError
-  Inference(Queue& queue, parallel::GroupCommunicator& world,
-            std::filesystem::path const& checkpoint, io::Announce const& announce);
+  /// Collective over `world`, which outlives this. \throws DataError
+  Inference(Queue& queue, parallel::GroupCommunicator& world, io::OpenCheckpoint checkpoint,
+            io::Announce const& announce);
 
   Config const& config() const { return config_; }
   io::OpenCheckpoint const& checkpoint() const { return checkpoint_; }
@@ -44,6 +43,12 @@ class Inference {
   Model model_;
   Embedder embedder_;
 };
+
+/// Collective over `world`, which outlives the result. `path` is a checkpoint, or a folder of which
+/// the newest is taken that is good. \throws DataError
+std::unique_ptr<Inference> load_inference(Queue& queue, parallel::GroupCommunicator& world,
+                                          std::filesystem::path const& path,
+                                          io::Announce const& announce);
 
 /// Collective. One modality of a dataset, with progress on the first rank.
 Embeddings embed(Inference& model, io::Dataset const& dataset, Modality modality, bool first_rank);

@@ -1,9 +1,16 @@
 #include "io/checkpoint/collective.hpp"
 
+#include <unistd.h>
+
 #include "core/base/as_error.hpp"
 
 namespace accord::io {
 namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  return gethostname(name, sizeof name - 1) == 0 ? name : "an unknown host";
+}
 
 View view_of(std::vector<Index>& values) {
   return {values.data(), DType::int64, Shape{static_cast<Index>(values.size())}};
@@ -34,9 +41,10 @@ std::optional<Error> first_failure(Communicator& communicator, Queue& queue,
   int const failed = communicator.size() - static_cast<int>(lowest[0]);
   std::vector<Index> code{error ? static_cast<Index>(error->exit_code()) : 0};
   communicator.broadcast(queue, view_of(code), failed);
-  std::string message =
-      broadcast_text_from(communicator, queue, error ? error->what() : "", failed);
-  if (communicator.size() > 1) message = "rank " + std::to_string(failed) + ": " + message;
+  std::string message = error ? error->what() : "";
+  if (communicator.size() > 1)
+    message = "rank " + std::to_string(failed) + " on " + host_name() + ": " + message;
+  message = broadcast_text_from(communicator, queue, std::move(message), failed);
   return Error(message, static_cast<ExitCode>(code[0]));
 }
 

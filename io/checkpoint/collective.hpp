@@ -12,8 +12,8 @@
 
 namespace accord::io {
 
-/// What went wrong on the lowest rank where anything did. `error` names the rank when there are
-/// several.
+/// What went wrong on the lowest rank where anything did. `error` names the rank and its host
+/// when there are several.
 std::optional<Error> first_failure(Communicator& communicator, Queue& queue,
                                    std::exception_ptr const& mine);
 

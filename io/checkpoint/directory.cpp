@@ -36,28 +36,35 @@ std::vector<fs::path> entries_of(fs::path const& directory) {
   return entries;
 }
 
+/// The step of a folder of ours; empty where the name is not one that this library gives.
+std::optional<Index> step_of(std::string const& name, std::string_view suffix) {
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return std::nullopt;
+  std::string const digits =
+      name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  Index step = 0;
+  auto const [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+  if (code != std::errc() || step < 0 || digits != fmt::format("{:08}", step)) return std::nullopt;
+  return step;
+}
+
 /// The step that a checkpoint's folder is named after, whether it stands or is being replaced.
 std::optional<Index> step_of(fs::path const& folder) {
   fs::path const normal = folder.lexically_normal();  // "step-00000002/" ends in an empty name
   std::string const name =
       normal.has_filename() ? normal.filename() : normal.parent_path().filename();
-  if (!name.starts_with(prefix)) return std::nullopt;
-  std::string_view digits = std::string_view(name).substr(prefix.size());
-  if (digits.ends_with(replaced_suffix)) digits.remove_suffix(replaced_suffix.size());
-  Index step = 0;
-  auto const [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
-  if (code != std::errc() || end != digits.data() + digits.size() || digits.size() < 8)
-    return std::nullopt;
-  return step;
+  std::optional<Index> const step = step_of(name, "");
+  return step ? step : step_of(name, replaced_suffix);
 }
 
-// First it gets a name nobody reads: a kill in the middle leaves no half checkpoint behind.
-void remove_checkpoint(fs::path const& folder) {
-  fs::path const doomed = folder.string() + std::string(unfinished_suffix);
-  rename_or_throw(folder, doomed);
+/// Of a name that nobody reads. Empty, or why something is left.
+std::string remove_remains(fs::path const& folder) {
   std::error_code error;
-  fs::remove_all(doomed, error);
-  if (error) throw IoError(fmt::format("{}: removal failed: {}", doomed.string(), error.message()));
+  fs::remove_all(folder, error);
+  if (!error) return "";
+  return fmt::format(
+      "{}: cannot be removed: {}; it takes space, and nothing reads it: the next start "
+      "tries again",
+      folder.string(), error.message());
 }
 
 }  // namespace
@@ -93,12 +100,13 @@ OpenCheckpoint open_checkpoint(fs::path const& folder) {
 }
 
 std::optional<OpenCheckpoint> open_next(std::vector<StepFolder> const& found, std::size_t& next,
-                                        Announce const& announce) {
+                                        Announce const& announce, Unusable const& unusable) {
   while (next < found.size()) {
     StepFolder const& candidate = found[next++];
     try {
       return open_checkpoint(candidate.path);
     } catch (Error const& error) {
+      if (unusable) unusable(candidate.path);
       if (announce)
         announce(
             fmt::format("checkpoint {} is not usable: {}", candidate.path.string(), error.what()));
@@ -114,32 +122,44 @@ DataError none_usable(fs::path const& directory) {
                   directory.string()));
 }
 
-std::optional<OpenCheckpoint> find_newest(fs::path const& directory, Announce const& announce) {
-  std::vector<StepFolder> const found = list_checkpoints(directory);
+std::optional<OpenCheckpoint> find_newest(fs::path const& directory, Announce const& announce,
+                                          std::set<fs::path> const& except) {
+  std::vector<StepFolder> found = list_checkpoints(directory);
+  std::erase_if(found, [&](StepFolder const& one) { return except.contains(one.path); });
   std::size_t next = 0;
   std::optional<OpenCheckpoint> newest = open_next(found, next, announce);
-  if (!newest && !found.empty()) throw none_usable(directory);
+  if (!newest && !(found.empty() && except.empty())) throw none_usable(directory);
   return newest;
 }
 
-OpenCheckpoint open_or_find(fs::path const& path, Announce const& announce) {
+OpenCheckpoint open_or_find(fs::path const& path, Announce const& announce,
+                            std::set<fs::path> const& except) {
   std::error_code error;
   if (fs::exists(path / manifest_name, error)) return open_checkpoint(path);
-  if (std::optional<OpenCheckpoint> newest = find_newest(path, announce)) return *std::move(newest);
+  if (std::optional<OpenCheckpoint> newest = find_newest(path, announce, except))
+    return *std::move(newest);
   throw DataError(fmt::format("{}: neither a checkpoint ({} in it) nor a folder of checkpoints",
                               path.string(), manifest_name));
 }
 
-void remove_unfinished(fs::path const& directory) {
+std::vector<std::string> remove_unfinished(fs::path const& directory) {
+  std::vector<std::string> failures;
   for (fs::path const& path : entries_of(directory)) {
     std::string const name = path.filename();
-    if (!name.starts_with(prefix) || !name.ends_with(unfinished_suffix)) continue;
-    std::error_code error;
-    fs::remove_all(path, error);
-    if (error)
-      throw IoError(fmt::format("{}: removing what an earlier save left failed: {}", path.string(),
-                                error.message()));
+    bool const ours = step_of(name, unfinished_suffix) ||
+                      step_of(name, std::string(replaced_suffix) + std::string(unfinished_suffix));
+    if (!ours) continue;
+    if (std::string failure = remove_remains(path); !failure.empty())
+      failures.push_back(std::move(failure));
   }
+  return failures;
+}
+
+// First it gets a name nobody reads: a kill in the middle leaves no half checkpoint behind.
+std::string remove_checkpoint(fs::path const& folder) {
+  fs::path const doomed = folder.string() + std::string(unfinished_suffix);
+  rename_or_throw(folder, doomed);
+  return remove_remains(doomed);
 }
 
 void publish(fs::path const& unfinished, fs::path const& directory, Index step) {
@@ -154,25 +174,6 @@ void publish(fs::path const& unfinished, fs::path const& directory, Index step) 
   }
   rename_or_throw(unfinished, finished);
   sync_directory(directory);
-}
-
-void remove_old(fs::path const& directory, Index step, int keep) {
-  int kept = 0;
-  Index last_kept = -1;
-  for (StepFolder const& candidate : list_checkpoints(directory)) {
-    if (candidate.step > step) continue;
-    if (kept >= std::max(keep, 1) || (kept > 0 && candidate.step == last_kept)) {
-      remove_checkpoint(candidate.path);
-      continue;
-    }
-    try {
-      open_checkpoint(candidate.path);
-    } catch (Error const&) {
-      continue;  // not counted, and not removed before enough good ones are there
-    }
-    ++kept;
-    last_kept = candidate.step;
-  }
 }
 
 }  // namespace accord::io

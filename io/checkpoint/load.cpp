@@ -4,6 +4,7 @@
 
 #include "io/checkpoint/check.hpp"
 #include "io/checkpoint/collective.hpp"
+#include "io/checkpoint/finite.hpp"
 #include "io/checkpoint/read.hpp"
 
 namespace accord::io {
@@ -51,21 +52,32 @@ Fit fit(Communicator& communicator, OpenCheckpoint const& checkpoint,
 
 // This rank's part of the reading: its pieces, and its share of what lies outside of the runs.
 void read_part(Communicator& communicator, OpenCheckpoint const& checkpoint, Fit const& fit,
-               std::span<Piece const> pieces) {
+               std::span<TensorInfo const> infos, std::span<Piece const> pieces) {
   std::vector<CheckpointFile> const& files = checkpoint.manifest.files;
   for (std::size_t k = static_cast<std::size_t>(communicator.rank()); k < files.size();
        k += static_cast<std::size_t>(communicator.size()))
     check_outside(checkpoint.folder, files[k]);
   read_pieces(checkpoint, fit.stored, fit.dtypes, pieces);
+  for (Piece const& piece : pieces) {
+    auto const tensor = static_cast<std::size_t>(piece.tensor);
+    std::size_t const bytes = static_cast<std::size_t>(piece.count) * size_of(fit.dtypes[tensor]);
+    std::optional<Index> const at =
+        first_not_finite(fit.dtypes[tensor], {static_cast<std::byte const*>(piece.data), bytes});
+    if (at)
+      throw DataError(fmt::format("{}: element {} of {} is not a finite number",
+                                  checkpoint.folder.string(), piece.begin + *at,
+                                  infos[tensor].path()));
+  }
 }
 
 }  // namespace
 
 OpenCheckpoint open_together(Communicator& communicator, Queue& queue,
-                             std::filesystem::path const& path, Announce const& announce) {
+                             std::filesystem::path const& path, Announce const& announce,
+                             std::set<std::filesystem::path> const& except) {
   std::optional<OpenCheckpoint> checkpoint;
   together(communicator, queue, [&] {
-    if (communicator.rank() == 0) checkpoint = open_or_find(path, announce);
+    if (communicator.rank() == 0) checkpoint = open_or_find(path, announce, except);
   });
   return *broadcast_checkpoint(communicator, queue, std::move(checkpoint));
 }
@@ -74,7 +86,8 @@ void load_tensors(Communicator& communicator, Queue& queue, OpenCheckpoint const
                   std::span<TensorInfo const> infos, std::span<Piece const> pieces,
                   LoadOptions const& options) {
   Fit const fitted = fit(communicator, checkpoint, infos, options);
-  together(communicator, queue, [&] { read_part(communicator, checkpoint, fitted, pieces); });
+  together(communicator, queue,
+           [&] { read_part(communicator, checkpoint, fitted, infos, pieces); });
 }
 
 std::optional<OpenCheckpoint> load_newest(Communicator& communicator, Queue& queue,
@@ -89,7 +102,7 @@ std::optional<OpenCheckpoint> load_newest(Communicator& communicator, Queue& que
     together(communicator, queue, [&] {
       if (communicator.rank() != 0) return;
       if (next == 0) found = list_checkpoints(directory);
-      candidate = open_next(found, next, options.announce);
+      candidate = open_next(found, next, options.announce, options.unusable);
       if (!candidate && !found.empty()) throw none_usable(directory);
       if (candidate && options.check) options.check(*candidate);
     });
@@ -98,7 +111,7 @@ std::optional<OpenCheckpoint> load_newest(Communicator& communicator, Queue& que
     Fit const fitted = fit(communicator, *candidate, infos, options);
     std::exception_ptr mine;
     try {
-      read_part(communicator, *candidate, fitted, pieces);
+      read_part(communicator, *candidate, fitted, infos, pieces);
     } catch (...) {
       mine = std::current_exception();
     }
@@ -106,6 +119,7 @@ std::optional<OpenCheckpoint> load_newest(Communicator& communicator, Queue& que
     if (!failure) return candidate;
     // A bug or a misuse is no reason to go back to an older checkpoint.
     if (failure->exit_code() == ExitCode::internal) throw *failure;
+    if (communicator.rank() == 0 && options.unusable) options.unusable(candidate->folder);
     announce_on_first(communicator, options.announce,
                       fmt::format("checkpoint {} is not usable: {}; trying the one before",
                                   candidate->folder.string(), failure->what()));

@@ -19,18 +19,21 @@ struct LoadOptions {
   /// load_newest: called on rank 0 with each checkpoint that opened, before its tensors are looked
   /// at. What it throws ends the loading, on all ranks.
   std::function<void(OpenCheckpoint const&)> check;
+  Unusable unusable = {};  ///< load_newest: called on rank 0
 };
 
 /// Collective. Rank 0 opens `path` (a checkpoint, or a folder of which it takes the newest that
-/// opens) and tells all. \throws DataError or IoError on all ranks
+/// opens, but for those `except` names) and tells all. \throws DataError or IoError on all ranks
 OpenCheckpoint open_together(Communicator& communicator, Queue& queue,
-                             std::filesystem::path const& path, Announce const& announce);
+                             std::filesystem::path const& path, Announce const& announce,
+                             std::set<std::filesystem::path> const& except = {});
 
 /// Collective. Fills this rank's pieces, which may overlap and need not cover anything: reads only
 /// the runs that touch them, each whole, and checks each against its hash; the bytes outside of the
 /// runs are checked too, each file by one rank. float32 and float64 are converted into each other
 /// where infos say another type than the checkpoint, which is announced. \throws DataError on all
-/// ranks, naming tensors that are missing, unknown or of another shape, or what is damaged
+/// ranks, naming tensors that are missing, unknown or of another shape, what is damaged, or a value
+/// that is not finite
 void load_tensors(Communicator& communicator, Queue& queue, OpenCheckpoint const& checkpoint,
                   std::span<TensorInfo const> infos, std::span<Piece const> pieces,
                   LoadOptions const& options);

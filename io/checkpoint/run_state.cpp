@@ -53,6 +53,7 @@ std::string to_string(RunLayout const& layout) {
 
 std::string to_json(RunState const& state) {
   Json json = Json::object();
+  put(json, "id", state.id);
   put(json, "build", state.build);
   put(json, "made_from", state.made_from);
   BitConditions const& conditions = state.conditions;
@@ -69,6 +70,11 @@ std::string to_json(RunState const& state) {
   if (state.total_steps) json["total_steps"] = *state.total_steps;
   json["skipped_samples"] = state.skipped_samples;
   put(json, "carried_configuration", state.carried_configuration);
+  for (RunChange const& change : state.history)
+    json["changes"].push_back({{"step", change.step},
+                               {"key", change.key},
+                               {"before", change.before},
+                               {"after", change.after}});
   return json.dump();
 }
 
@@ -76,6 +82,7 @@ RunState run_state_from_json(std::string_view text) {
   try {
     Json const json = parse_json<Json>(text);
     RunState state;
+    state.id = text_of(json, "id");
     state.build = text_of(json, "build");
     state.made_from = text_of(json, "made_from");
     if (Json const* const bits = field(json, "conditions")) {
@@ -89,6 +96,10 @@ RunState run_state_from_json(std::string_view text) {
     if (field(json, "total_steps")) state.total_steps = integer_of<Index>(json, "total_steps");
     state.skipped_samples = integer_of<Index>(json, "skipped_samples");
     state.carried_configuration = text_of(json, "carried_configuration");
+    if (Json const* const history = field(json, "changes"))
+      for (Json const& change : *history)
+        state.history.push_back({integer_of<Index>(change, "step"), text_of(change, "key"),
+                                 text_of(change, "before"), text_of(change, "after")});
     return state;
   } catch (Json::exception const& error) {
     throw DataError(fmt::format("the state of the run cannot be read: {}", error.what()));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/dtype.hpp"
 
@@ -31,15 +32,24 @@ struct BitConditions {
   friend bool operator==(BitConditions const&, BitConditions const&) = default;
 };
 
+/// A key of the configuration that was changed on request when the run went on after `step`.
+struct RunChange {
+  Index step = 0;
+  std::string key = {}, before = {}, after = {};  ///< values as TOML
+  friend bool operator==(RunChange const&, RunChange const&) = default;
+};
+
 /// The part of a checkpoint's manifest that is the run's own. A field that a later version adds has
 /// a default that says what checkpoints without it mean; readers pass over fields they do not know.
 struct RunState {
+  std::string id = {};         ///< tells runs apart; empty: begun before there were any
   std::string build = {};      ///< the program that wrote it
   std::string made_from = {};  ///< "imported from FILE", where weights are all that there is
   BitConditions conditions = {};
   std::optional<Index> total_steps = {};   ///< that the run was begun for; none where nothing ran
   Index skipped_samples = 0;               ///< since the run began
   std::string carried_configuration = {};  ///< that of the modalities it carries, TOML; empty: none
+  std::vector<RunChange> history = {};     ///< in the order in which they were made
   friend bool operator==(RunState const&, RunState const&) = default;
 };
 

@@ -8,8 +8,10 @@
 #include <set>
 
 #include "core/comm/gather_lists.hpp"
+#include "io/checkpoint/check.hpp"
 #include "io/checkpoint/collective.hpp"
 #include "io/checkpoint/data_file.hpp"
+#include "io/checkpoint/finite.hpp"
 #include "io/file/file.hpp"
 
 namespace accord::io {
@@ -126,9 +128,11 @@ void CheckpointSave::create(Communicator& communicator, Queue& queue) {
     std::error_code error;
     fs::create_directories(directory_, error);
     if (!error) {
+      // What cannot be removed is in the way only where it has the name of this one.
       remove_unfinished(directory_);
       check_free_space(directory_, infos_);
-      fs::create_directory(unfinished(), error);
+      if (!fs::create_directory(unfinished(), error) && !error)
+        error = std::make_error_code(std::errc::file_exists);
     }
     if (error)
       throw IoError(
@@ -208,12 +212,43 @@ void CheckpointSave::write_runs(BytesOf&& bytes_of) noexcept {
         open = run.file;
       }
       std::span<std::byte const> const bytes = bytes_of(run, buffer);
+      require_finite(run, bytes);
       hashes_.push_back(hash128(bytes));
       file->write_at(run.offset, bytes);
     }
     if (file) file->sync();
   } catch (...) {
     write_failure_ = std::current_exception();
+  }
+}
+
+void CheckpointSave::require_finite(FileRun const& run, std::span<std::byte const> bytes) const {
+  for (Fragment const& fragment : run.fragments) {
+    ConstPiece const& piece = pieces_[static_cast<std::size_t>(fragment.piece)];
+    TensorInfo const& info = infos_[static_cast<std::size_t>(piece.tensor)];
+    std::optional<Index> const at =
+        first_not_finite(info.dtype, bytes.subspan(fragment.offset - run.offset, fragment.bytes));
+    if (at)
+      throw DataError(fmt::format(
+          "{}: element {} is not a finite number; such a checkpoint is of no use and is not saved",
+          info.path(),
+          piece.begin + static_cast<Index>(fragment.piece_offset / size_of(info.dtype)) + *at));
+  }
+}
+
+/// From the disk, where the system can be asked for that.
+void CheckpointSave::read_back() const {
+  std::optional<File> file;
+  int open = -1;
+  std::vector<std::byte> buffer;
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    FileRun const& run = runs_[i];
+    if (run.file != open) {
+      file = File::open_read(unfinished() / file_names_[static_cast<std::size_t>(run.file)]);
+      file->forget_cached();
+      open = run.file;
+    }
+    read_run(*file, {run.offset, run.bytes, hashes_[i]}, buffer);
   }
 }
 
@@ -281,6 +316,7 @@ Manifest CheckpointSave::manifest(std::vector<std::vector<Index>> const& hashes)
 fs::path CheckpointSave::commit(Communicator& communicator, Queue& queue) {
   phase(communicator, queue, [&] {
     if (write_failure_) std::rethrow_exception(write_failure_);
+    read_back();
   });
   std::vector<Index> mine;
   for (Hash128 const& hash : hashes_)
@@ -293,16 +329,16 @@ fs::path CheckpointSave::commit(Communicator& communicator, Queue& queue) {
     file.write_at(0, std::as_bytes(std::span(text)));
     file.sync();
     sync_directory(unfinished());
+    for (CheckpointFile const& written : open_checkpoint(unfinished()).manifest.files)
+      check_outside(unfinished(), written);
     publish(unfinished(), directory_, step_);
   });
-  if (communicator.rank() == 0) {
-    try {
-      remove_old(directory_, step_, options_.keep);
-    } catch (Error const& error) {  // the new one is durable: disk space is lost, nothing else
-      if (options_.announce) options_.announce(error.what());
-    }
-  }
-  return step_folder(directory_, step_);
+  fs::path folder = step_folder(directory_, step_);
+  Retention newest(directory_, {.keep = options_.keep}, options_.announce);
+  Retention& retention = options_.retention ? *options_.retention : newest;
+  retention.is_good(folder);
+  retention.apply(communicator, queue, step_);
+  return folder;
 }
 
 fs::path save_checkpoint(Communicator& communicator, Queue& queue, fs::path const& directory,

@@ -10,13 +10,15 @@
 #include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/directory.hpp"
 #include "io/checkpoint/file_layout.hpp"
+#include "io/checkpoint/retention.hpp"
 #include "io/file/tensor_values.hpp"
 
 namespace accord::io {
 
 struct SaveOptions {
   int files = 1;                            ///< data files; tensors are dealt over them by size
-  int keep = 2;                             ///< finished checkpoints that stay, this one included
+  Index keep = 2;                           ///< good checkpoints that stay, this one included
+  Retention* retention = nullptr;           ///< says instead which stay; outlives the save
   std::uint64_t run_bytes = max_run_bytes;  ///< at most so much is written and hashed at a time
   CarriedTensors const* carried = nullptr;  ///< rank 0's counts; outlives the save
   Announce announce;
@@ -45,8 +47,8 @@ class CheckpointSave {
   /// each run just before it is written.
   void write(TensorValues const& values) noexcept;
 
-  /// Returns when the checkpoint is durable under its name, and older ones are removed. Returns its
-  /// folder.
+  /// Reads back what was written, whole; returns when the checkpoint is durable under its name, and
+  /// older ones are removed. Returns its folder. \throws DataError where a value is not finite
   std::filesystem::path commit(Communicator& communicator, Queue& queue);
 
  private:
@@ -57,6 +59,8 @@ class CheckpointSave {
   /// `bytes_of(run, buffer)` are the bytes of a run, in `buffer` or where they lie already.
   template <class BytesOf>
   void write_runs(BytesOf&& bytes_of) noexcept;
+  void require_finite(FileRun const& run, std::span<std::byte const> bytes) const;
+  void read_back() const;
   std::filesystem::path unfinished() const;
   Manifest manifest(std::vector<std::vector<Index>> const& hashes) const;
 

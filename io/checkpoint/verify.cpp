@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "io/checkpoint/check.hpp"
+#include "io/checkpoint/finite.hpp"
 #include "io/checkpoint/read.hpp"
 
 namespace accord::io {
@@ -20,6 +21,19 @@ std::string tensors_in(Manifest const& manifest, int file, HashedRun const& run)
         run.offset < tensor.offset + tensor.bytes())
       names += (names.empty() ? "" : ", ") + tensor.info.path();
   return names;
+}
+
+/// \throws DataError
+void require_finite(Manifest const& manifest, int file, HashedRun const& run,
+                    std::span<std::byte const> bytes) {
+  for (StoredTensor const& tensor : manifest.tensors) {
+    std::uint64_t const begin = std::max(tensor.offset, run.offset),
+                        end = std::min(tensor.offset + tensor.bytes(), run.offset + run.bytes);
+    if (tensor.file != file || begin >= end) continue;
+    if (first_not_finite(tensor.info.dtype, bytes.subspan(begin - run.offset, end - begin)))
+      throw DataError(fmt::format("bytes [{}, {}) hold a value that is not a finite number",
+                                  run.offset, run.offset + run.bytes));
+  }
 }
 
 class Sums {
@@ -45,17 +59,21 @@ class Sums {
 }  // namespace
 
 std::vector<std::string> verify_checkpoint(OpenCheckpoint const& checkpoint,
-                                           Progress const& progress) {
+                                           Progress const& progress, Share share) {
   Manifest const& manifest = checkpoint.manifest;
   std::uint64_t total = 0, done = 0;
   for (CheckpointFile const& file : manifest.files) total += file.bytes;
   std::vector<std::string> problems;
   std::vector<std::byte> buffer;
+  std::size_t part = 0;  // runs, and what lies outside of those of a file, are dealt in turn
+  auto const is_mine = [&] {
+    return part++ % static_cast<std::size_t>(share.ranks) == static_cast<std::size_t>(share.rank);
+  };
   for (std::size_t k = 0; k < manifest.files.size(); ++k) {
     CheckpointFile const& entry = manifest.files[k];
     std::uint64_t left = entry.bytes;
     try {
-      check_outside(checkpoint.folder, entry);
+      if (is_mine()) check_outside(checkpoint.folder, entry);
     } catch (DataError const& error) {
       problems.emplace_back(error.what());
     }
@@ -63,7 +81,10 @@ std::vector<std::string> verify_checkpoint(OpenCheckpoint const& checkpoint,
       File const file = File::open_read(checkpoint.folder / entry.name);
       for (HashedRun const& run : entry.runs) {
         try {
-          read_run(file, run, buffer);
+          if (is_mine()) {
+            read_run(file, run, buffer);
+            require_finite(manifest, static_cast<int>(k), run, buffer);
+          }
         } catch (DataError const& error) {
           problems.push_back(fmt::format("{} (values of {})", error.what(),
                                          tensors_in(manifest, static_cast<int>(k), run)));

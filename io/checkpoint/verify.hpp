@@ -14,10 +14,16 @@ namespace accord::io {
 /// Called now and then with the bytes looked at so far and in all.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Compares every byte of every file with the hashes of the manifest. Returns what is damaged, with
-/// the tensors that lie there; nothing if the checkpoint is good.
+/// Part `rank` of `ranks` equal ones.
+struct Share {
+  int rank = 0, ranks = 1;
+};
+
+/// Compares every byte of every file with the hashes of the manifest, or a share of them, and looks
+/// whether all values are finite. Returns what is damaged, with the tensors that lie there; nothing
+/// if the checkpoint is good.
 std::vector<std::string> verify_checkpoint(OpenCheckpoint const& checkpoint,
-                                           Progress const& progress);
+                                           Progress const& progress, Share share = {});
 
 struct TensorDistance {
   std::string tensor;

@@ -147,6 +147,8 @@ void File::sync() {
   if (result != 0) fail(path_, "fsync");
 }
 
+void File::forget_cached() const { posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }
+
 std::string read_file(std::filesystem::path const& path, std::uint64_t limit) {
   File const file = File::open_read(path);
   std::uint64_t const size = file.size();

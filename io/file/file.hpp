@@ -32,6 +32,8 @@ class File {
   /// What the destructor does, with its result looked at. Only a move into it and the destructor
   /// may follow.
   void close();
+  /// Asks the system to read the file from its disk next time. It may not; nothing is lost then.
+  void forget_cached() const;
   std::filesystem::path const& path() const { return path_; }
 
  private:

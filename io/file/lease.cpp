@@ -59,19 +59,35 @@ std::string start_of(std::int64_t process) {
   return field;
 }
 
+/// Of a process that runs: whether it is being killed, or what launched it has gone. It will not be
+/// there for long, and is waited for; a job that is started again at once meets it.
+bool is_ending(std::int64_t process, std::int64_t parent) {
+  std::ifstream status(fmt::format("/proc/{}/status", process));
+  for (std::string line; std::getline(status, line);) {
+    std::string const value = line.substr(std::min(line.find(':') + 1, line.size()));
+    if (line.starts_with("PPid:") && parent > 0 && std::atoll(value.c_str()) != parent) return true;
+    if ((line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) &&
+        (std::strtoull(value.c_str(), nullptr, 16) >> (SIGKILL - 1) & 1) != 0)
+      return true;
+  }
+  return false;
+}
+
 std::int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
-std::string lease_text(std::string const& purpose, std::string const& token) {
+/// The same parent each time: that of the process when it took the lease.
+std::string lease_text(std::string const& purpose, std::string const& token, pid_t parent) {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
   char const* const job = std::getenv("SLURM_JOB_ID");
   nlohmann::ordered_json const json = {{"purpose", purpose},
                                        {"host", host},
-                                       {"process", ::getpid()},
+                                       {"pid", ::getpid()},
+                                       {"parent", parent},
                                        {"job", job == nullptr ? "" : job},
                                        {"renewed", unix_seconds()},
                                        {"machine", machine()},
@@ -83,6 +99,7 @@ std::string lease_text(std::string const& purpose, std::string const& token) {
 /// A lease as it lies in the folder.
 struct Found {
   LeaseHolder holder;
+  std::int64_t parent = 0;
   std::string machine, start, token;
   std::string content;  ///< what a renewal changes
   bool readable = false;
@@ -101,7 +118,8 @@ Found parsed(std::string content) {
     auto const at = json.find(key);
     return at != json.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
   };
-  found.holder = {text("purpose"), text("host"), number("process"), text("job"), number("renewed")};
+  found.holder = {text("purpose"), text("host"), number("pid"), text("job"), number("renewed")};
+  found.parent = number("parent");
   found.machine = text("machine");
   found.start = text("start");
   found.token = text("token");
@@ -132,14 +150,17 @@ bool is_stale(fs::path const& path, Found const& found, LeaseTimes const& times)
   using Clock = std::chrono::steady_clock;
   auto const begin = Clock::now();
   while (!dead(found)) {
-    if (found.readable && found.machine == machine())
+    bool const here = found.readable && found.machine == machine();
+    auto const waited = Clock::now() - begin;
+    if (here &&
+        !(is_ending(found.holder.process, found.parent) && waited < std::chrono::seconds(10)))
       throw UsageError(fmt::format("{}: in use by {}; wait for its end, or give another folder",
                                    path.parent_path().string(), to_text(found.holder)));
-    if (Clock::now() - begin > std::chrono::duration<double>(times.stale)) return true;
-    pause(std::min(0.5, times.renewal / 4));
+    if (!here && waited > std::chrono::duration<double>(times.stale)) return true;
+    pause(std::min(here ? 0.05 : 0.5, times.renewal / 4));
     std::optional<Found> const now = find(path);
     if (!now || now->token != found.token) return false;
-    if (now->content != found.content)
+    if (!here && now->content != found.content)
       throw UsageError(fmt::format("{}: in use by {}; wait for its end, or give another folder",
                                    path.parent_path().string(), to_text(now->holder)));
   }
@@ -225,7 +246,7 @@ class Lease::Renewal {
     while (!wake_.wait_for(lock, period, [this] { return ended_; })) {
       try {
         // The same length each time: only the seconds differ.
-        std::string const text = lease_text(purpose_, token_);
+        std::string const text = lease_text(purpose_, token_, parent_);
         file_.write_at(0, std::as_bytes(std::span(text)));
         file_.sync();
       } catch (Error const&) {
@@ -237,6 +258,7 @@ class Lease::Renewal {
   fs::path path_;
   std::string purpose_, token_;
   double period_;
+  pid_t parent_ = ::getppid();
   File file_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -254,7 +276,7 @@ Lease::Lease(fs::path const& folder, std::string const& purpose, LeaseTimes time
     ~Cleanup() { ::unlink(path.c_str()); }
   } const cleanup{temporary};
   for (;;) {
-    std::string const text = lease_text(purpose, token);
+    std::string const text = lease_text(purpose, token, ::getppid());
     File::open_write(temporary).write_at(0, std::as_bytes(std::span(text)));
     if (place(temporary, path_)) break;
     std::optional<Found> const found = find(path_);

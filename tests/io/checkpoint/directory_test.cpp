@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/base/error.hpp"
+#include "io/checkpoint/newest.hpp"
 #include "io/file/file.hpp"
 #include "parallel/comm/thread_communicator.hpp"
 #include "sample_checkpoint.hpp"
@@ -148,9 +149,13 @@ TEST_F(CheckpointFolder, AllRanksFallBackTogetherWhenOneSeesDamage) {
 
 TEST_F(CheckpointFolder, LosesWhatDeadSavesLeftAtTheNextSave) {
   fs::create_directories(folder_ / "step-00000009.tmp/rest");
-  fs::create_directories(folder_ / "mine.tmp");
+  fs::create_directories(folder_ / "step-00000008.replaced.tmp/rest");
+  std::vector<std::string> const others = {"mine.tmp", "step-000000009.tmp", "step-9.tmp",
+                                           "step-final.tmp"};
+  for (std::string const& name : others) fs::create_directories(folder_ / name / "rest");
   save_sample(folder_, 10);
-  EXPECT_THAT(names(), ElementsAre("mine.tmp", "step-00000010"));
+  EXPECT_THAT(names(), ElementsAre("mine.tmp", "step-000000009.tmp", "step-00000010", "step-9.tmp",
+                                   "step-final.tmp"));
 }
 
 TEST_F(CheckpointFolder, ReplacesACheckpointOfTheSameStep) {
@@ -189,6 +194,52 @@ TEST_F(CheckpointFolder, OpensACheckpointOrTheNewestOfAFolder) {
   EXPECT_THROW(open_or_find(folder_ / "nothing", {}), DataError);
 }
 
+TEST_F(CheckpointFolder, OpensTheNewestButForThoseThatWereTried) {
+  for (Index step : {10, 20, 30}) save_sample(folder_, step, keeping(3));
+  EXPECT_EQ(open_or_find(folder_, {}, {step_folder(folder_, 30)}).manifest.step, 20);
+  EXPECT_THROW(
+      open_or_find(folder_, {},
+                   {step_folder(folder_, 10), step_folder(folder_, 20), step_folder(folder_, 30)}),
+      DataError);
+}
+
+// As a reader beside a run that saves and removes finds them.
+TEST_F(CheckpointFolder, GivesTheNewestAgainWhereOneIsOfNoUse) {
+  for (Index step : {10, 20, 30}) save_sample(folder_, step, keeping(3));
+  std::vector<std::string> notices;
+  std::vector<Index> used;
+  auto const announce = [&](std::string const& text) { notices.push_back(text); };
+  auto const use = [&](OpenCheckpoint const& checkpoint) {
+    used.push_back(checkpoint.manifest.step);
+    if (checkpoint.manifest.step == 30) {
+      fs::remove_all(checkpoint.folder);
+      save_sample(folder_, 40, keeping(3));
+      throw DataError("no such file");
+    }
+    return checkpoint.manifest.step;
+  };
+  auto const of = [&](fs::path const& path) {
+    return with_newest(
+        path, announce, [&](auto const& tried) { return open_or_find(path, announce, tried); },
+        use);
+  };
+  EXPECT_EQ(of(folder_), 40);
+  EXPECT_THAT(used, ElementsAre(30, 40));
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_THAT(notices[0], HasSubstr("step-00000030 is not usable: no such file"));
+  save_sample(folder_, 30, keeping(9));
+  EXPECT_THROW(of(step_folder(folder_, 30)), DataError);  // that one and no other was asked for
+}
+
+TEST_F(CheckpointFolder, FallsBackFromValuesThatAreNotFinite) {
+  for (Index step : {10, 20}) save_sample(folder_, step, keeping(2));
+  overwrite_value(step_folder(folder_, 20), "exp_avg/table.weight", 3, std::nanf(""));
+  std::vector<std::string> notices;
+  EXPECT_EQ(load_sample(folder_, &notices), 10);
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_THAT(notices[0], HasSubstr("exp_avg/table.weight is not a finite number"));
+}
+
 TEST_F(CheckpointFolder, IsAsBeforeWhenWritingFailsOnOneRank) {
   save_sample(folder_, 10);
   std::atomic<int> refused = 0;
@@ -196,6 +247,7 @@ TEST_F(CheckpointFolder, IsAsBeforeWhenWritingFailsOnOneRank) {
     Queue queue(Backend::reference);
     std::vector<TensorInfo> const infos = sample_infos();
     Holding holding(infos, world.rank(), world.size(), 3);
+    holding.fill(20);
     SaveOptions options;
     options.files = static_cast<int>(infos.size());
     CheckpointSave save(world, queue, folder_, 20, infos, holding.const_pieces(), {}, options);
@@ -209,7 +261,7 @@ TEST_F(CheckpointFolder, IsAsBeforeWhenWritingFailsOnOneRank) {
     try {
       save.commit(world, queue);
     } catch (Error const& error) {
-      EXPECT_THAT(error.what(), HasSubstr("rank 2: "));
+      EXPECT_THAT(error.what(), HasSubstr("rank 2 on "));
       EXPECT_THAT(error.what(), HasSubstr("data-0002.h5"));
       if (error.exit_code() == ExitCode::io) ++refused;
     }

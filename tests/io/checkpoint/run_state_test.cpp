@@ -8,7 +8,8 @@ namespace accord::io {
 namespace {
 
 RunState full_state() {
-  return {.build = "accord 1.0",
+  return {.id = "",
+          .build = "accord 1.0",
           .made_from = "imported from a file",
           .conditions = {.program = "0123",
                          .device = "cuda: a device",
@@ -24,6 +25,13 @@ RunState full_state() {
 TEST(RunState, ComesBackAsItWas) {
   EXPECT_EQ(run_state_from_json(to_json(full_state())), full_state());
   EXPECT_EQ(run_state_from_json(to_json({})), RunState{});
+}
+
+TEST(RunState, RemembersWhichRunItIsOfAndWhatWasChanged) {
+  RunState state = full_state();
+  state.id = "0f";
+  state.history = {{3, "schedule.learning_rate", "0.1", "0.01"}, {5, "train.seed", "1", "2"}};
+  EXPECT_EQ(run_state_from_json(to_json(state)), state);
 }
 
 TEST(RunState, IsNumbersWhereItIsNumbers) {

@@ -80,12 +80,41 @@ TEST_F(Verify, MeasuresDistancesTensorByTensor) {
 }
 
 TEST_F(Verify, TreatsNotANumberAsADistanceUnlessBothHaveIt) {
-  double const nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
-  OpenCheckpoint const a = save("a", {tensor("x", 2), tensor("y", 2)}, {{nan, infinity}, {1, nan}});
-  OpenCheckpoint const b = save("b", {tensor("x", 2), tensor("y", 2)}, {{nan, infinity}, {1, 1}});
-  CheckpointDistance const found = distance(a, b, {});
-  ASSERT_EQ(found.tensors.size(), 2u);
-  EXPECT_EQ(found.tensors[0].largest, 0);
-  EXPECT_EQ(found.tensors[0].relative, 0);
-  EXPECT_TRUE(std::isnan(found.tensors[1].largest));
+  float const nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
+  auto const sample = [&](char const* name, bool second) {
+    std::filesystem::path const folder = save_sample(folder_ / name, 1);
+    overwrite_value(folder, "weight/frozen", 2, nan);
+    overwrite_value(folder, "weight/frozen", 3, infinity);
+    if (second) overwrite_value(folder, "weight/table.weight", 1, nan);
+    return open_checkpoint(folder);
+  };
+  OpenCheckpoint const a = sample("a", true), b = sample("b", false);
+  for (TensorDistance const& found : distance(a, b, {}).tensors)
+    if (found.tensor == "weight/table.weight") {
+      EXPECT_TRUE(std::isnan(found.largest));
+    } else {
+      EXPECT_EQ(found.largest, 0) << found.tensor;
+      EXPECT_EQ(found.relative, 0) << found.tensor;
+    }
+}
+
+TEST_F(Verify, ReportsValuesThatAreNotFinite) {
+  std::filesystem::path const folder = save_sample(folder_, 1);
+  overwrite_value(folder, "exp_avg_sq/layers.1.fc.weight", 7,
+                  std::numeric_limits<float>::infinity());
+  EXPECT_THAT(verify_checkpoint(open_checkpoint(folder), {}),
+              ElementsAre(HasSubstr("not a finite number")));
+}
+
+TEST_F(Verify, IsSharedByRanks) {
+  SaveOptions options;
+  options.run_bytes = 64;
+  std::filesystem::path const folder = save_sample(folder_, 1, options);
+  OpenCheckpoint const checkpoint = open_checkpoint(folder);
+  std::byte const value{0x55};
+  File::open_write(folder / "data-0000.h5")
+      .write_at(checkpoint.manifest.tensors[4].offset + 500, {&value, 1});
+  std::size_t found = 0;
+  for (int rank = 0; rank < 3; ++rank) found += verify_checkpoint(checkpoint, {}, {rank, 3}).size();
+  EXPECT_EQ(found, 1u);
 }
