@@ -2,39 +2,37 @@
 // parses the command line and turns errors into messages and exit codes.
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <iostream>
 #include <sstream>
+#include <string_view>
 
 #include "app/cli/build_info.hpp"
 #include "app/cli/command.hpp"
 #include "app/cli/commands.hpp"
+#include "app/cli/launch.hpp"
 #include "app/cli/options.hpp"
 #include "app/cli/standard_streams.hpp"
+#include "app/cli/stop_signals.hpp"
 #include "core/base/as_error.hpp"
-#include "core/base/printable.hpp"
 
 namespace {
 
-/// Under mpirun or srun, before MPI is up, every rank finds the same fault in the command line or
-/// the configuration: the first one reports it for all.
-bool speaks_for_all() {
-  for (char const* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
-    if (char const* rank = std::getenv(name)) return std::string(rank) == "0";
-  return true;
-}
-
 int exit_code(accord::ExitCode code) { return static_cast<int>(code); }
 
+/// Before MPI is up, or without it.
 int fail(std::string const& message, accord::ExitCode code) {
-  if (speaks_for_all()) std::cerr << "error: " << accord::printable_lines(message) << std::endl;
+  accord::app::report_error(accord::app::launched_rank(), message);
   return exit_code(code);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  accord::app::turn_write_signals_into_errors();
+  // A run is to end with a checkpoint whenever it is asked to, also while it starts.
+  if (argc > 1 && std::string_view(argv[1]) == "train") accord::app::catch_stop_signals();
   accord::app::StandardStreams streams;
+
   CLI::App app{"Pretrains and evaluates ONE-PEACE: one transformer for text, pictures and sound.",
                "accord"};
   app.set_version_flag("--version", "accord " + accord::app::build_description());
@@ -60,10 +58,14 @@ int main(int argc, char** argv) {
                     std::string("; --help lists what there is"),
                 accord::ExitCode::usage);
   } catch (CLI::ParseError const& error) {
-    std::ostringstream discarded;
-    int const code = speaks_for_all() ? app.exit(error) : app.exit(error, discarded, discarded);
-    if (code != 0) return exit_code(accord::ExitCode::usage);
-    run = [] { return 0; };  // --help and --version, which are printed
+    // Help and version are no errors; one rank prints them, as one prints an error that all have.
+    std::ostringstream text;
+    int const code = app.exit(error, text, text);
+    if (code != 0) return fail(error.what(), accord::ExitCode::usage);
+    run = [text = text.str()] {
+      if (accord::app::launched_rank() <= 0) std::cout << text;
+      return 0;
+    };
   }
   try {
     int const code = run();

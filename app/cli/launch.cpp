@@ -21,17 +21,15 @@ void share_cores(int local_ranks) {
   omp_set_num_threads(std::clamp(of_node / local_ranks, 1, omp_get_num_procs()));
 }
 
+std::string host_name() {
+  char name[256] = "";
+  return gethostname(name, sizeof name - 1) == 0 ? name : "an unknown host";
+}
+
 /// Ends the job. A rank on its own returns its exit code, to spare the user MPI's words.
 int end_all(parallel::MpiEnvironment const& mpi, Error const& error) {
-  if (mpi.size() == 1) {
-    std::cerr << "error: " << printable_lines(error.what()) << std::endl;
-    return static_cast<int>(error.exit_code());
-  }
-  // Most errors (a key, a file, a checkpoint) hit all ranks at once. The others give rank 0 a
-  // moment to say it for all; its abort ends them before they speak. A rank that is alone with its
-  // error is only a little late.
-  if (mpi.rank() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  std::cerr << "[rank " << mpi.rank() << "] error: " << printable_lines(error.what()) << std::endl;
+  report_error(mpi.size() == 1 ? -1 : mpi.rank(), error.what());
+  if (mpi.size() == 1) return static_cast<int>(error.exit_code());
   parallel::MpiEnvironment::abort(error.exit_code());
 }
 
@@ -47,6 +45,18 @@ int launch(std::function<int(parallel::MpiEnvironment const&)> const& body) {
   } catch (std::exception const&) {
     return end_all(mpi, as_error(std::current_exception()));
   }
+}
+
+int launched_rank() {
+  for (char const* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
+    if (char const* rank = std::getenv(name)) return std::atoi(rank);
+  return -1;
+}
+
+void report_error(int rank, std::string const& message) {
+  if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  if (rank >= 0) std::cerr << "[rank " << rank << " on " << host_name() << "] ";
+  std::cerr << "error: " << printable_lines(message) << std::endl;
 }
 
 int threads_per_rank() { return omp_get_max_threads(); }

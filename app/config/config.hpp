@@ -40,8 +40,12 @@ struct DataConfig {
   Index shift = 0;         ///< most pixels by which the resized picture is moved, each way
   io::Alpha alpha = io::Alpha::drop;                      ///< what shows through transparent pixels
   io::Orientation orientation = io::Orientation::stored;  ///< as stored, or upright by EXIF
+  Index skip_steps = 0;  ///< batches of the order that the run has passed over
   Index threads = 0;  ///< decoding threads of a rank that reads; 0: the rank's share of the cores
 };
+
+/// What follows a gradient, weight or moment that is not finite.
+enum class NonFinite : std::uint8_t { stop, skip, rewind };
 
 struct TrainConfig {
   int stage = 1;
@@ -58,6 +62,9 @@ struct TrainConfig {
   Index stop_after_step = 0;       ///< 0: never
   double stop_before_seconds = 0;  ///< 0: no limit
   Index validate_every_steps = 0;  ///< 0: only at the end
+  NonFinite nonfinite = NonFinite::stop;
+  Index nonfinite_limit =
+      10;  ///< skipped steps in a row, or rewinds, before a run stops all the same
 };
 
 struct OptimizerConfig {
@@ -88,6 +95,8 @@ struct CheckpointConfig {
   Index every_steps = 1000;  ///< 0: only at the end and on a stop
   double every_minutes = 0;  ///< 0: not by time
   Index keep = 3;            ///< 0: all
+  Index keep_every = 0;      ///< steps; 0: none
+  std::string keep_best;     ///< name of a metric; empty: none
   Index files = 1;
   bool asynchronous = false;
 };

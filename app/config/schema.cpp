@@ -21,6 +21,12 @@ Key may_change(Key key) {
   return key;
 }
 
+/// Marks one that may change where that is asked for (`train --allow-change`).
+Key on_request(Key key) {
+  key.on_request = true;
+  return key;
+}
+
 Section may_change(Section section) {
   for (Key& key : section.keys) key.free = true;
   return section;
@@ -279,6 +285,10 @@ Section data_section() {
               .at_most(1),
           key<D>("shift", &D::shift, "most pixels by which crop = \"shift\" moves a picture")
               .at_least(0),
+          on_request(key<D>("skip_steps", &D::skip_steps,
+                            "batches that are passed over; grown on a resume, the run goes on so "
+                            "many batches further on")
+                         .at_least(0)),
           may_change(key<D>("threads", &D::threads,
                             "decoding threads of a rank; 0: its share of the cores")
                          .at_least(0)
@@ -318,7 +328,8 @@ Section loss_section() {
                  "of a classification with one class per sample")
               .at_least(0)
               .at_most(0.99),
-          key<L>("tile", &L::tile, "keys per tile of logits: memory and speed only").at_least(1),
+          may_change(key<L>("tile", &L::tile, "keys per tile of logits: memory and speed only")
+                         .at_least(1)),
       });
 }
 
@@ -361,7 +372,7 @@ Section train_section() {
               key<T>("micro_batch", &T::micro_batch,
                      "samples a rank runs together: memory and speed only; 0: its whole share")
                   .at_least(0)),
-          key<T>("seed", &T::seed, "key of every random draw"),
+          on_request(key<T>("seed", &T::seed, "key of every random draw")),
           may_change(choice<T, DType T::*, DType>("dtype", &T::dtype,
                                                   {{"float64", DType::float64},
                                                    {"float32", DType::float32},
@@ -395,6 +406,16 @@ Section train_section() {
           may_change(key<T>("validate_every_steps", &T::validate_every_steps,
                             "steps between two measurements on data.validation; 0: only at the end")
                          .a_count()),
+          may_change(choice<T, NonFinite T::*, NonFinite>(
+              "nonfinite", &T::nonfinite,
+              {{"stop", NonFinite::stop}, {"skip", NonFinite::skip}, {"rewind", NonFinite::rewind}},
+              "after a gradient that is not finite: end the run, leave that step out, or go back "
+              "to "
+              "the last checkpoint and past the batches since")),
+          may_change(key<T>("nonfinite_limit", &T::nonfinite_limit,
+                            "steps left out in a row, or returns of one start, after which the run "
+                            "ends all the same")
+                         .at_least(1)),
           key<Config>(
               "frozen", [](Config& c) -> std::vector<std::string>& { return c.model.frozen; },
               "prefixes of the names of parameters that do not train; * stands for one part "
@@ -414,8 +435,9 @@ Section optimizer_section() {
           key<Config>(
               "no_decay", [](Config& c) -> std::vector<std::string>& { return c.model.no_decay; },
               "names not decayed beside biases and parameters of one dimension"),
-          key<O>("clip_norm", &O::clip_norm, "largest norm of the whole gradient; 0: no clipping")
-              .at_least(0),
+          on_request(key<O>("clip_norm", &O::clip_norm,
+                            "largest norm of the whole gradient; 0: no clipping")
+                         .at_least(0)),
           key<O>("layer_decay", &O::layer_decay,
                  "the learning rate of each layer is this times that of the next; 1: all alike")
               .above(0)
@@ -428,10 +450,12 @@ Section schedule_section() {
   return section(
       {"schedule"}, &Config::schedule, "Learning rate: linear warm-up, then half a cosine.",
       {
-          key<S>("learning_rate", &S::learning_rate, "at the end of the warm-up").above(0),
-          key<S>("min_learning_rate", &S::min_learning_rate, "at the first and the last step")
-              .at_least(0),
-          key<S>("warmup_steps", &S::warmup_steps, "0: none").a_count(),
+          on_request(
+              key<S>("learning_rate", &S::learning_rate, "at the end of the warm-up").above(0)),
+          on_request(
+              key<S>("min_learning_rate", &S::min_learning_rate, "at the first and the last step")
+                  .at_least(0)),
+          on_request(key<S>("warmup_steps", &S::warmup_steps, "0: none").a_count()),
       });
 }
 
@@ -474,7 +498,13 @@ Section checkpoint_section() {
                  "where checkpoints lie; a run resumes from the newest valid one"),
           key<C>("every_steps", &C::every_steps, "0: only at the end and on a stop").a_count(),
           key<C>("every_minutes", &C::every_minutes, "0: not by time").at_least(0),
-          key<C>("keep", &C::keep, "newest checkpoints kept; 0: all").at_least(0),
+          key<C>("keep", &C::keep, "newest good checkpoints kept; 0: all").at_least(0),
+          key<C>("keep_every", &C::keep_every,
+                 "checkpoints of steps that are multiples of it stay, too; 0: none")
+              .a_count(),
+          key<C>("keep_best", &C::keep_best,
+                 "field of validation.jsonl or metrics.jsonl whose best checkpoint stays, too: the "
+                 "lowest of a loss, the highest of others; empty: none"),
           key<C>("files", &C::files, "data files per checkpoint").at_least(1).at_most(10000),
           key<C>("asynchronous", &C::asynchronous, "write while training goes on"),
       });

@@ -35,8 +35,9 @@ struct Key {
   std::vector<std::string> adapters;  ///< key of modalities with one of these; empty: of all
   /// Of a modality key: whether modalities with this adapter have it.
   bool belongs_to(std::string const& adapter) const;
-  bool first = false;  ///< set before the other keys, whose defaults depend on it
-  bool free = false;   ///< may differ from the checkpoint's when a run resumes
+  bool first = false;       ///< set before the other keys, whose defaults depend on it
+  bool free = false;        ///< may differ from the checkpoint's when a run resumes
+  bool on_request = false;  ///< likewise, where `train --allow-change` names it
 
   /// `table` points at the struct that the section's `table` function gave.
   std::function<Value(Config const&, void const* table)> get;

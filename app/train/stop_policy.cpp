@@ -14,6 +14,8 @@ char const* reason_of(Stop stop) {
       return "stopped before train.stop_before_seconds";
     case Stop::signal:
       return "stopped by a signal";
+    case Stop::unlogged:
+      return "stopped because its log cannot be written";
   }
   return "";
 }
@@ -27,14 +29,19 @@ bool StopPolicy::after(Index step) const {
   return stop_after_step_ > 0 && step >= stop_after_step_ && step < total_steps_;
 }
 
-Stop StopPolicy::after_step(Index step, double seconds, bool signalled) const {
+Stop StopPolicy::after_step(Index step, double seconds, bool signalled, bool validates_next) const {
   if (step >= total_steps_) return Stop::no;
   if (signalled) return Stop::signal;
-  double const reserve = 2 * save_seconds_ + longest_step_;
+  double const reserve =
+      2 * save_seconds_ + longest_step_ + (validates_next ? longest_validation_ : 0);
   if (stop_before_seconds_ > 0 && seconds + reserve > stop_before_seconds_) return Stop::time;
   return after(step) ? Stop::after_step : Stop::no;
 }
 
 void StopPolicy::step_took(double seconds) { longest_step_ = std::max(longest_step_, seconds); }
+
+void StopPolicy::validation_took(double seconds) {
+  longest_validation_ = std::max(longest_validation_, seconds);
+}
 
 }  // namespace accord::app

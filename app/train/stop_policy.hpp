@@ -6,7 +6,7 @@
 namespace accord::app {
 
 /// Why a run ends before its last step; of several reasons the largest counts.
-enum class Stop : int { no, after_step, time, signal };
+enum class Stop : int { no, after_step, time, signal, unlogged };
 
 /// For the run's record. Of `no`: "finished".
 char const* reason_of(Stop stop);
@@ -21,17 +21,20 @@ class StopPolicy {
   /// and is started again stops there again, before its next step.
   bool after(Index step) const;
   /// What speaks for a stop after a step. After the last nothing does: done is done.
-  Stop after_step(Index step, double seconds, bool signalled) const;
+  /// \param validates_next  whether a validation follows the next step
+  Stop after_step(Index step, double seconds, bool signalled, bool validates_next) const;
 
-  // What the reserve is made of: before stop_before_seconds there must be time for another step and
-  // for the save, which may take twice as long as the last.
+  // What the reserve is made of: before stop_before_seconds there must be time for another step,
+  // the longest there was, for a validation that is due then, and for the save, which may take
+  // twice as long as the last.
   void step_took(double seconds);
+  void validation_took(double seconds);
   void save_took(double seconds) { save_seconds_ = seconds; }
 
  private:
   Index stop_after_step_, total_steps_;
   double stop_before_seconds_;
-  double longest_step_ = 0, save_seconds_ = 0;
+  double longest_step_ = 0, longest_validation_ = 0, save_seconds_ = 0;
 };
 
 }  // namespace accord::app

@@ -161,14 +161,22 @@ void RunTrace::begin(Index step) {
   queue_.record_trace(trace_.get());
 }
 
+void RunTrace::write(fs::path const& file, std::string const& content) {
+  try {
+    io::write_file_atomically(file, content);
+  } catch (IoError const& error) {
+    if (!failure_) failure_ = error;
+  }
+}
+
 void RunTrace::finish() {
   step_.reset();
   if (!trace_) return;
   queue_.record_trace(nullptr);
   auto const trace = std::move(trace_);
   fs::path const folder = fs::path(log_.directory) / "trace";
-  io::write_file_atomically(folder / fmt::format("rank-{:04}.json", world_.rank()),
-                            to_chrome_json(*trace, world_.rank(), label_));
+  write(folder / fmt::format("rank-{:04}.json", world_.rank()),
+        to_chrome_json(*trace, world_.rank(), label_));
   std::vector<std::string> const texts =
       gather_lists(queue_, world_, json_of(summarise(trace->spans())).dump());
   if (world_.rank() != 0) return;
@@ -179,7 +187,7 @@ void RunTrace::finish() {
     summary["ranks"].push_back(json);
     ranks.push_back(summary_from(json));
   }
-  io::write_file_atomically(folder / "summary.json", summary.dump(1) + "\n");
+  write(folder / "summary.json", summary.dump(1) + "\n");
   report_ = fmt::format("Trace of {} steps from step {} on, {} ranks, in {}\n{}", ranks[0].steps,
                         first_, ranks.size(), folder.string(), to_table(ranks));
 }

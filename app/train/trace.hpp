@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/config/config.hpp"
+#include "core/base/error.hpp"
 #include "core/base/trace.hpp"
 #include "core/comm/communicator.hpp"
 #include "parallel/mesh/mesh.hpp"
@@ -31,15 +32,17 @@ class RunTrace {
   ~RunTrace() { queue_.record_trace(nullptr); }
 
   /// Collective at the first and the last traced step. Call before each step: ends the one before.
-  /// \throws IoError.
   void next_step(Index step);
-  /// Collective. Ends the last step and writes what is not written yet. \throws IoError.
+  /// Collective. Ends the last step and writes what is not written yet.
   void finish();
+  /// Why this rank could not write. A timeline is no reason to lose steps.
+  std::optional<Error> const& failure() const { return failure_; }
   /// On world rank 0, after finish(), if anything was traced; else empty.
   std::string const& report() const { return report_; }
 
  private:
   void begin(Index step);
+  void write(std::filesystem::path const& file, std::string const& content);
 
   LogConfig log_;
   Queue& queue_;
@@ -50,6 +53,7 @@ class RunTrace {
   std::unique_ptr<Trace> trace_;
   std::optional<TraceSpan> step_;
   std::string report_;
+  std::optional<Error> failure_;
 };
 
 }  // namespace accord::app

@@ -4,26 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <set>
 #include <span>
 #include <utility>
 
-#include "app/cli/build_info.hpp"
 #include "app/cli/launch.hpp"
 #include "app/cli/progress.hpp"
 #include "app/config/classes.hpp"
-#include "app/config/compare.hpp"
-#include "app/config/stored.hpp"
 #include "app/train/algorithms.hpp"
 #include "app/train/bit_conditions.hpp"
-#include "app/train/inheritance.hpp"
-#include "app/train/inherited_tables.hpp"
+#include "app/train/diverged.hpp"
 #include "core/base/check.hpp"
 #include "core/base/trace.hpp"
 #include "core/model/flops.hpp"
 #include "core/optim/layer_decay.hpp"
 #include "io/checkpoint/collective.hpp"
-#include "io/checkpoint/save.hpp"
+#include "io/checkpoint/finite.hpp"
 #include "io/file/file.hpp"
 #include "io/run/skipped_samples.hpp"
 #include "parallel/comm/agreement.hpp"
@@ -65,6 +62,11 @@ io::SampleConfig sample_config(Config const& config, std::shared_ptr<io::Tokeniz
   return samples;
 }
 
+std::string new_run_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+}
+
 }  // namespace
 
 parallel::TrainerOptions trainer_options(Config const& config, ParameterStore const& store) {
@@ -92,7 +94,11 @@ parallel::TrainerOptions trainer_options(Config const& config, ParameterStore co
 
 Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config config,
                    std::shared_ptr<io::Tokenizer const> tokenizer)
-    : queue_(queue), world_(world), config_(std::move(config)), tokenizer_(std::move(tokenizer)) {
+    : queue_(queue),
+      world_(world),
+      config_(std::move(config)),
+      tokenizer_(std::move(tokenizer)),
+      run_id_(new_run_id()) {
   check_layout(config_, world.size(), queue.backend());
   use_vocabulary(config_, tokenizer_->vocabulary());
   use_classes(config_);
@@ -121,99 +127,6 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   model_->initialise(queue, train.init, train.seed);
   trainer_ = std::make_unique<parallel::Trainer>(queue, *model_, groups_,
                                                  trainer_options(config_, model_->parameters()));
-}
-
-std::optional<io::OpenCheckpoint> Training::resume(io::Announce const& announce) {
-  CheckpointTensors tensors = checkpoint_tensors(Moments::with);
-  io::LoadOptions options;
-  options.announce = announce;
-  // The configuration first: with another model the tensors would not fit, and say less about why.
-  options.check = [this](io::OpenCheckpoint const& found) {
-    require_resumable(found.manifest.documents.configuration, config_, found.folder);
-  };
-  std::optional<io::OpenCheckpoint> checkpoint =
-      io::load_newest(world_, queue_, config_.checkpoint.directory, tensors.infos(),
-                      tensors.pieces(parallel::Copies::all), options);
-  if (!checkpoint) return std::nullopt;
-  tensors.finish_load();
-  optimizer().spread_loaded(queue_);
-  io::Manifest const& manifest = checkpoint->manifest;
-  if (auto const saved = io::Tokenizer::load_from(manifest.documents.tokenizer);
-      saved->hash() != tokenizer_->hash())
-    throw UsageError(fmt::format(
-        "data.tokenizer = \"{}\" is not the vocabulary {} was trained with; give that one, "
-        "or another checkpoint.directory to start anew",
-        config_.data.tokenizer, checkpoint->folder.string()));
-  optimizer().set_completed(manifest.step);
-  data_start_ = io::order_state_from_json(manifest.documents.loader);
-  io::RunState const& run = manifest.documents.run;
-  skipped_before_ = run.skipped_samples;
-  if (world_.rank() == 0) carried_ = io::carried_by(*checkpoint);
-  if (carried_) carried_configuration_ = run.carried_configuration;
-  if (parse_config(manifest.documents.configuration, checkpoint->folder.string()).train.epochs ==
-      config_.train.epochs)
-    total_steps_before_ = run.total_steps;
-  return checkpoint;
-}
-
-io::OpenCheckpoint Training::initialise_from(std::filesystem::path const& path,
-                                             io::Announce const& announce) {
-  io::OpenCheckpoint checkpoint = io::open_together(world_, queue_, path, announce);
-  CheckpointTensors tensors = checkpoint_tensors(Moments::without);
-  std::vector<io::TensorInfo> const used = tensors.infos();
-  std::vector<std::string> source;
-  for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
-    if (stored.info.kind == "weight") source.push_back(stored.info.name);
-  std::vector<Inherited> const tables =
-      inherited_tensors(parameters_, config_.model, checkpoint.manifest);
-  auto const is_inherited = [&](std::string const& name) {
-    return std::any_of(tables.begin(), tables.end(),
-                       [&](Inherited const& table) { return table.parameter.name == name; });
-  };
-  Inheritance parts = inheritance_of(parameters_, source);
-  std::erase_if(parts.missing, is_inherited);
-  // A head that tells other classes apart starts afresh.
-  for (io::StoredTensor const& stored : checkpoint.manifest.tensors)
-    for (ParameterSpec const& parameter : parameters_)
-      if (stored.info.kind == "weight" && stored.info.name == parameter.name &&
-          parameter.part.kind == ParameterPart::Kind::class_head &&
-          stored.info.shape != parameter.shape)
-        parts.fresh.push_back(parameter.name);
-  if (!parts.missing.empty())
-    throw DataError(fmt::format(
-        "train.init_from: {} has no {}, though it has the parts these belong to: it is of another "
-        "model; take its [model] and [[modality]] keys (`accord checkpoint inspect` shows them)",
-        checkpoint.folder.string(), shortened(parts.missing)));
-  if (world_.rank() == 0 && announce) {
-    std::string const folder = checkpoint.folder.string();
-    if (!parts.fresh.empty())
-      announce(fmt::format("{}: has no {}: {} tensors of new parts start afresh", folder,
-                           shortened(parts.fresh), parts.fresh.size()));
-    if (!parts.unused.empty())
-      announce(fmt::format("{}: {} tensors have no use here: {}", folder, parts.unused.size(),
-                           shortened(parts.unused)));
-  }
-  std::set<std::string> anew(parts.fresh.begin(), parts.fresh.end());
-  for (ParameterSpec const& parameter : parameters_)
-    if (parameter.part.kind == ParameterPart::Kind::temperature) anew.insert(parameter.name);
-  tensors.keep_only([&](io::TensorInfo const& info) {
-    return !anew.contains(info.name) && !is_inherited(info.name);
-  });
-  io::LoadOptions options;
-  options.unlisted = io::Unlisted::skip;
-  options.announce = announce;
-  io::load_tensors(world_, queue_, checkpoint, tensors.infos(),
-                   tensors.pieces(parallel::Copies::all), options);
-  tensors.finish_load();
-  if (!tables.empty())
-    load_inherited(world_, queue_, checkpoint, tables, model_->parameters(), optimizer(), options);
-  optimizer().spread_loaded(queue_);
-  io::together(world_, queue_, [&] {
-    if (world_.rank() != 0) return;
-    carried_ = io::carry(checkpoint, used, config_.checkpoint.directory);
-    carried_configuration_ = to_toml(whole_config(checkpoint));
-  });
-  return checkpoint;
 }
 
 void Training::open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
@@ -251,11 +164,14 @@ void Training::time_algorithms(std::vector<MicroBatch> const& batch) {
   algorithms_to_time_ = false;
 }
 
-CheckpointTensors Training::checkpoint_tensors(Moments moments) {
-  return {queue_, parameters_, model_->parameters(), optimizer(), moments};
-}
-
-void Training::open_data() {
+void Training::open_data(Index more) {
+  Index const passed = config_.data.skip_steps - skip_steps_before_ + more;
+  if (passed < 0)
+    throw UsageError(
+        fmt::format("data.skip_steps = {}: the checkpoint has passed over {} batches, and a run "
+                    "does not go back",
+                    config_.data.skip_steps, skip_steps_before_));
+  skip_steps_before_ = config_.data.skip_steps;
   if (groups_.replica->rank() == 0) {
     io::LoaderConfig loader;
     loader.micro_batch = resolved_micro_batch(config_, mesh_.data);
@@ -263,6 +179,11 @@ void Training::open_data() {
     loader.data_ranks = groups_.data->size();
     loader.threads = loader_threads(config_.data.threads);
     loader_ = std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
+    if (passed > 0) {
+      data_start_ = loader_->state(passed);
+      loader_ =
+          std::make_unique<io::Loader>(sample_config(config_, tokenizer_, data_start_), loader);
+    }
     steps_per_epoch_ = loader_->steps_per_epoch();
     // Nodes whose copies of the data differ would train on samples twice, or never; those that
     // differ in what was appended, from the next epoch on.
@@ -310,7 +231,7 @@ std::vector<MicroBatch> Training::next_batch(StepReport& report) {
 
 StepReport Training::step() {
   StepReport report;
-  std::vector<MicroBatch> const batch = next_batch(report);
+  std::vector<MicroBatch> batch = next_batch(report);
   if (algorithms_to_time_) {
     double const begin = Progress::steady_seconds();
     time_algorithms(batch);
@@ -333,14 +254,78 @@ StepReport Training::step() {
   report.loss = total_loss(config_.model, report.terms);
   report.scalars = std::move(figures.scalars);
 
-  if (!update.finite)
-    throw Error(fmt::format(
-        "step {}: the gradient is not finite (loss {}); a lower schedule.learning_rate or more "
-        "schedule.warmup_steps may help; the last checkpoint is unharmed",
-        completed() + 1, report.loss));
   report.grad_norm = update.grad_norm;
+  if (update.finite)
+    left_out_in_a_row_ = 0;
+  else
+    leave_out(report, batch);
   report.step = completed();
+  if (report.step == total_steps()) last_batch_ = std::move(batch);
   return report;
+}
+
+void Training::require_sound_end() {
+  std::vector<double> const terms = trainer_->gradients(last_batch_).terms;
+  std::string const where = first_bad_gradient();
+  std::int32_t unsound = !std::ranges::all_of(terms, [](double x) { return std::isfinite(x); });
+  world_.all_reduce(queue_, View(&unsound, DType::int32, Shape{1}), Reduce::max);
+  queue_.wait();
+  if (unsound || !where.empty())
+    throw Diverged(fmt::format("step {}: with the weights that this last step has made, loss or "
+                               "gradient are not finite{}; no checkpoint is saved; {}",
+                               completed(), where, divergence_advice),
+                   completed());
+}
+
+Index Training::passed_over() const {
+  return loader_
+             ? static_cast<Index>(loader_->position()) / config_.train.global_batch - completed()
+             : 0;
+}
+
+/// Collective. The step had a gradient that is not finite. \throws Diverged where it must not be
+/// left out
+void Training::leave_out(StepReport& report, std::vector<MicroBatch> const& batch) {
+  Index const step = completed() + 1;
+  std::uint64_t const first = batch.front().positions.front();
+  std::uint64_t const begin =
+      first - first % static_cast<std::uint64_t>(config_.train.global_batch);
+  report.trouble =
+      fmt::format("step {}: the gradient is not finite (loss {}{}; samples at positions {} to {})",
+                  step, report.loss, first_bad_gradient(), begin,
+                  begin + static_cast<std::uint64_t>(config_.train.global_batch) - 1);
+  bool const may = config_.train.nonfinite == NonFinite::skip &&
+                   left_out_in_a_row_ < config_.train.nonfinite_limit;
+  if (!may) throw Diverged(fmt::format("{}; {}", report.trouble, divergence_advice), step);
+  ++left_out_in_a_row_;
+  report.left_out = true;
+  optimizer().set_completed(step);
+}
+
+/// Collective: "; rank 1: element 7 of the gradient of NAME", of the lowest rank that has one in
+/// its part. Empty where none has, because only a sum over ranks left the finite numbers.
+std::string Training::first_bad_gradient() {
+  auto const first_in = [&]<class T>(View values, T) {
+    std::vector<T> const host = to_host<T>(queue_, values);
+    return io::first_not_finite(values.dtype(), std::as_bytes(std::span(host)));
+  };
+  try {
+    io::together(world_, queue_, [&] {
+      for (parallel::LogicalPiece const& piece :
+           optimizer().pieces(parallel::TensorKind::gradient, parallel::Copies::primary)) {
+        DType const dtype = piece.values.dtype();
+        std::optional<Index> at;
+        if (dtype == DType::float64) at = first_in(piece.values, double());
+        if (dtype == DType::float32) at = first_in(piece.values, float());
+        if (at)
+          throw Error(fmt::format("element {} of the gradient of {}", piece.logical_begin + *at,
+                                  model_->parameters().spec(piece.parameter).name));
+      }
+    });
+    return "";
+  } catch (Error const& error) {
+    return std::string("; ") + error.what();
+  }
 }
 
 Index Training::skipped_samples() {
@@ -355,41 +340,6 @@ std::vector<io::SkippedSample> Training::take_skipped() {
     mine = std::span(loader_->skipped())
                .subspan(std::exchange(skips_taken_, loader_->skipped().size()));
   return io::gather_skipped(queue_, world_, mine);
-}
-
-io::RunState Training::run_state() {
-  return {.build = build_description(),
-          .conditions = bit_conditions(queue_, mesh_),
-          .total_steps = total_steps(),
-          .skipped_samples = skipped_samples(),
-          .carried_configuration = carried_ ? carried_configuration_ : ""};
-}
-
-std::filesystem::path Training::save(io::Announce const& announce) {
-  TraceSpan const span(queue_, Activity::storage, "checkpoint");
-  CheckpointTensors tensors = checkpoint_tensors(Moments::with);
-  io::Documents documents;
-  documents.configuration = to_toml(config_);
-  if (loader_) documents.loader = io::to_json(loader_->state());  // rank 0's count
-  documents.algorithms = algorithms_document(queue_);
-  documents.tokenizer = tokenizer_->files();
-  documents.run = run_state();
-  io::SaveOptions options;
-  options.files = static_cast<int>(config_.checkpoint.files);
-  options.keep = config_.checkpoint.keep > 0 ? static_cast<int>(config_.checkpoint.keep)
-                                             : std::numeric_limits<int>::max();
-  options.announce = announce;
-  if (carried_) options.carried = &*carried_;
-  std::filesystem::path folder = io::save_checkpoint(
-      world_, queue_, config_.checkpoint.directory, completed(), tensors.infos(),
-      tensors.pieces_to_save(queue_, *groups_.tensor), std::move(documents), std::move(options));
-  if (carried_) {  // the checkpoint holds the file from now on
-    std::filesystem::path const before = std::exchange(carried_->path, folder / io::carried_name);
-    std::error_code ignored;
-    if (before == std::filesystem::path(config_.checkpoint.directory) / io::carried_name)
-      std::filesystem::remove(before, ignored);
-  }
-  return folder;
 }
 
 }  // namespace accord::app

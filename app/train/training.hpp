@@ -12,6 +12,7 @@
 #include "core/optim/schedule.hpp"
 #include "io/checkpoint/carried.hpp"
 #include "io/checkpoint/load.hpp"
+#include "io/checkpoint/retention.hpp"
 #include "io/loader/loader.hpp"
 #include "parallel/train/trainer.hpp"
 
@@ -30,6 +31,8 @@ struct StepReport {
   double data_wait_seconds = 0;  ///< of this rank, if it reads
   double model_flops = 0;        ///< this rank's part: real tokens, every branch, nothing twice
   double executed_flops = 0;     ///< of this rank: what ran
+  bool left_out = false;         ///< not finite, and nothing was changed (train.nonfinite = "skip")
+  std::string trouble;           ///< what was not finite, for people; empty: nothing
   double timing_seconds = 0;     ///< before the step, in which algorithms were timed
 };
 
@@ -55,10 +58,15 @@ class Training {
            std::shared_ptr<io::Tokenizer const> tokenizer);
 
   /// Collective. Takes weights, moments, step and data position from the newest good checkpoint of
-  /// checkpoint.directory; empty if there is none. \throws UsageError naming keys that differ from
-  /// the checkpoint's and must not, DataError when there are checkpoints but none is good
-  std::optional<io::OpenCheckpoint> resume(io::Announce const& announce);
-  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint; position tables of a
+  /// checkpoint.directory; empty if there is none. What it learns of checkpoints on rank 0 it tells
+  /// `retention`. \param allowed  keys that may change on request; rank 0's count
+  /// \throws UsageError naming keys that differ from the checkpoint's and must not, DataError when
+  /// there are checkpoints but none is good
+  std::optional<io::OpenCheckpoint> resume(io::Announce const& announce,
+                                           std::vector<std::string> const& allowed = {},
+                                           io::Retention* retention = nullptr);
+  /// Collective. Takes the weights alone, logit_scale not, from a checkpoint, of a folder of them
+  /// the newest good one; position tables of a
   /// smaller grid, or of all layers, become this model's (inherited_tables.hpp), parts that it has
   /// not at all keep their initial values, those it has no use for are passed on to the checkpoints
   /// saved. \throws DataError if a part is there but not whole
@@ -69,24 +77,37 @@ class Training {
   /// those that checkpoint.directory does not hold yet. Changes of device or library are announced.
   void open_algorithms(std::optional<io::OpenCheckpoint> const& resumed,
                        io::Announce const& announce);
-  /// Collective. Opens the data where resume() left them, or at the start. Call once, before the
-  /// first step.
-  void open_data();
+  /// Collective. Opens the data where resume() left them, or at the start, and passes over as many
+  /// batches as data.skip_steps has grown by, and `more`. Call before the first step, and after
+  /// resume().
+  void open_data(Index more = 0);
 
-  /// Collective: the next step. \throws Error if the gradient is not finite; nothing is changed by
-  /// that step then
+  /// Collective: the next step. Where the gradient is not finite nothing but the number of the step
+  /// is changed, if train.nonfinite is "skip". \throws Diverged if it is not, or too often; then
+  /// nothing is changed at all
   StepReport step();
 
-  /// Collective: saves and returns the checkpoint's folder, when it is durable.
-  std::filesystem::path save(io::Announce const& announce);
+  /// Collective, after the last step: no later one would show what that has made of the weights.
+  /// \throws Diverged where the loss or a gradient of its own batch is not finite with them
+  void require_sound_end();
+
+  /// Collective: saves and returns the checkpoint's folder, when it is durable. Which older ones
+  /// stay `retention` says, or checkpoint.keep. \throws Diverged if a weight or moment is not
+  /// finite
+  std::filesystem::path save(io::Announce const& announce, io::Retention* retention = nullptr);
 
   Config const& config() const { return config_; }
   std::shared_ptr<io::Tokenizer const> const& tokenizer() const { return tokenizer_; }
   parallel::MeshShape const& mesh() const { return mesh_; }
+  /// Rank 0's, of the run: empty where it resumes a checkpoint from before there were any.
+  std::string const& run_id() const { return run_id_; }
+  Schedule const& schedule() const { return schedule_; }  ///< known after open_data()
   Index completed() const { return trainer_->optimizer().completed(); }
   /// Of train.epochs: what they were when the run began.
   Index total_steps() const { return schedule_.steps; }               ///< known after open_data()
   std::uint64_t steps_per_epoch() const { return steps_per_epoch_; }  ///< likewise
+  /// Batches of the order before the next step that were no step's; rank 0's.
+  Index passed_over() const;
   /// Collective. Samples that could not be read and were replaced, on all ranks, since the start of
   /// the run.
   Index skipped_samples();
@@ -103,10 +124,15 @@ class Training {
   parallel::ShardedOptimizer& optimizer() { return trainer_->optimizer(); }
 
  private:
+  void inherit(io::OpenCheckpoint const& checkpoint, io::Announce const& announce);
   std::vector<MicroBatch> next_batch(StepReport& report);
   void time_algorithms(std::vector<MicroBatch> const& batch);
   CheckpointTensors checkpoint_tensors(Moments moments);
   io::RunState run_state();
+  void leave_out(StepReport& report, std::vector<MicroBatch> const& batch);
+  std::string first_bad_gradient();
+  void require_finite(std::vector<io::TensorInfo> const& infos,
+                      std::vector<io::ConstPiece> const& pieces);
 
   Queue& queue_;
   parallel::GroupCommunicator& world_;
@@ -126,8 +152,13 @@ class Training {
   Schedule schedule_;
   std::optional<io::CarriedTensors> carried_;  ///< rank 0's
   std::string carried_configuration_;          ///< that of their modalities, likewise
-  Index skipped_before_ = 0;                   ///< by the runs this one resumes
-  std::size_t skips_taken_ = 0;                ///< of this rank's
+  Index skip_steps_before_ = 0;                ///< data.skip_steps of the checkpoint
+  Index left_out_in_a_row_ = 0;
+  std::vector<MicroBatch> last_batch_;  ///< of the run, once it is done
+  std::string run_id_;
+  std::vector<io::RunChange> history_;  ///< rank 0's
+  Index skipped_before_ = 0;            ///< by the runs this one resumes
+  std::size_t skips_taken_ = 0;         ///< of this rank's
 };
 
 }  // namespace accord::app

@@ -97,9 +97,10 @@ MicroBatch Loader::next() {
 
 std::uint64_t Loader::position() const { return (first_step_ + taken_ / share_) * global_batch_; }
 
-OrderState Loader::state() const {
+OrderState Loader::state(Index steps_ahead) const {
   ACCORD_CHECK(taken_ % share_ == 0, "the state of a loader in the middle of a step");
-  return loader_.order().state(position());
+  return loader_.order().state(position() +
+                               static_cast<std::uint64_t>(steps_ahead) * global_batch_);
 }
 
 }  // namespace accord::io

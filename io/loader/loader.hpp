@@ -36,8 +36,9 @@ class Loader {
 
   /// First position of the step that next() is in, or is about to begin.
   std::uint64_t position() const;
-  /// To continue with the step that is about to begin. \pre the last step was taken whole
-  OrderState state() const;
+  /// To continue with the step that is about to begin, or so many steps after it. \pre the last
+  /// step was taken whole
+  OrderState state(Index steps_ahead = 0) const;
   std::uint64_t epoch() const { return loader_.order().epoch(position()); }
   std::map<std::string, std::string> indexes() const { return loader_.indexes(); }
   std::uint64_t steps_per_epoch() const { return loader_.order().steps_per_epoch(); }

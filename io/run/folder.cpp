@@ -4,15 +4,18 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/base/error.hpp"
 #include "io/file/file.hpp"
 #include "io/file/json.hpp"
+#include "io/run/metrics.hpp"
 
 namespace accord::io {
 namespace {
+
+constexpr char const *configuration_name = "config.toml", *identity_name = "identity.json";
 
 std::string text_of(std::filesystem::path const& path) {
   return std::filesystem::exists(path) ? read_file(path) : "";
@@ -36,14 +39,30 @@ RunFolder::RunFolder(std::filesystem::path directory) : directory_(std::move(dir
                               directory_.string(), error.message()));
 }
 
-void RunFolder::begin(std::string const& configuration_toml) const {
-  std::filesystem::remove(directory_ / "run.json");
-  write_file_atomically(directory_ / "config.toml", configuration_toml);
+void RunFolder::begin(std::string const& configuration_toml, std::string const& run_id) const {
+  std::filesystem::remove(directory_ / record_name);
+  write_file_atomically(directory_ / configuration_name, configuration_toml);
+  if (!run_id.empty() && run_id != this->run_id())
+    write_file_atomically(directory_ / identity_name,
+                          nlohmann::json{{"run", run_id}}.dump() + "\n");
+}
+
+std::string RunFolder::run_id() const {
+  auto const json = try_parse_json(text_of(directory_ / identity_name));
+  return json.is_object() && json.contains("run") && json["run"].is_string() ? json["run"] : "";
 }
 
 std::vector<std::filesystem::path> RunFolder::set_aside_metrics() const {
-  std::vector<std::filesystem::path> const files = {metrics(), validation(), skipped(),
-                                                    tensorboard()};
+  std::vector<std::filesystem::path> const measured = {metrics(), validation(), skipped(),
+                                                       tensorboard()};
+  auto const holds_something = [](std::filesystem::path const& path) {
+    return std::filesystem::is_regular_file(path) && std::filesystem::file_size(path) > 0;
+  };
+  if (std::none_of(measured.begin(), measured.end(), holds_something)) return {};
+  std::vector<std::filesystem::path> files = measured;
+  for (std::filesystem::path const& path :
+       {event_list(), directory_ / record_name, directory_ / configuration_name})
+    files.push_back(path);
   auto const taken = [&](int number) {
     return std::any_of(files.begin(), files.end(), [&](std::filesystem::path const& path) {
       return std::filesystem::exists(set_aside(path, number));
@@ -53,7 +72,7 @@ std::vector<std::filesystem::path> RunFolder::set_aside_metrics() const {
   while (taken(number)) ++number;
   std::vector<std::filesystem::path> moved;
   for (std::filesystem::path const& path : files) {
-    if (!std::filesystem::is_regular_file(path) || std::filesystem::file_size(path) == 0) continue;
+    if (!holds_something(path)) continue;
     std::filesystem::path const& to = moved.emplace_back(set_aside(path, number));
     std::filesystem::create_directories(to.parent_path());
     rename_durably(path, to);
@@ -65,22 +84,20 @@ void RunFolder::add_event(std::int64_t step, std::string const& text) const {
   double const now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   nlohmann::ordered_json const line = {{"step", step}, {"unix_seconds", now}, {"text", text}};
-  std::ofstream file(directory_ / "events.jsonl", std::ios::app);
-  file << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  file.flush();
-  if (!file)
-    throw IoError(fmt::format("{}: writing failed", (directory_ / "events.jsonl").string()));
+  FileHandle const file = open_to_append_lines(event_list());
+  append_to(file, event_list(),
+            line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void RunFolder::end(RunRecord const& record) const {
-  write_run_record(directory_ / "run.json", record);
+  write_run_record(directory_ / record_name, record);
 }
 
-std::string RunFolder::configuration() const { return text_of(directory_ / "config.toml"); }
+std::string RunFolder::configuration() const { return text_of(directory_ / configuration_name); }
 
 std::vector<Event> RunFolder::events() const {
   std::vector<Event> events;
-  std::istringstream lines(text_of(directory_ / "events.jsonl"));
+  std::istringstream lines(text_of(event_list()));
   for (std::string line; std::getline(lines, line);) {
     auto const json = try_parse_json(line);
     if (!json.is_object()) continue;  // cut short by a kill
@@ -96,7 +113,7 @@ std::vector<Event> RunFolder::events() const {
 }
 
 std::optional<RunRecord> RunFolder::record() const {
-  return read_run_record(directory_ / "run.json");
+  return read_run_record(directory_ / record_name);
 }
 
 }  // namespace accord::io

@@ -25,18 +25,38 @@ struct CloseFile {
 };
 using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
 
-/// Opens a log for appending, its folder made if need be; one that exists is first cut, atomically,
-/// to the bytes that `keep` says. \throws IoError
+/// What stays of a log that is continued: ranges of bytes by offset, and what users should know of
+/// the rest.
+class KeptBytes {
+ public:
+  void keep(std::uintmax_t begin, std::uintmax_t end);  ///< \pre not before what is kept already
+  std::vector<std::pair<std::uintmax_t, std::uintmax_t>> const& ranges() const { return ranges_; }
+  std::uintmax_t bytes() const;
+
+  std::string notice;  ///< empty: nothing
+ private:
+  std::vector<std::pair<std::uintmax_t, std::uintmax_t>> ranges_;  ///< [begin, end), disjoint
+};
+
+/// Where notices for users go; may be empty.
+using Notice = std::function<void(std::string const&)>;
+
+/// Opens a log for appending, its folder made if need be; of one that exists only what `sort` keeps
+/// stays: all of it at every instant, or that. \throws IoError
 FileHandle open_to_continue(std::filesystem::path const& path,
-                            std::function<std::uintmax_t()> const& keep);
+                            std::function<KeptBytes()> const& sort, Notice const& notice);
+/// Opens a list of lines for appending; one that ends in a line without its end gets that first.
+/// \throws IoError
+FileHandle open_to_append_lines(std::filesystem::path const& path);
 /// Appends and hands it to the system. \throws IoError, a full disk named as such
 void append_to(FileHandle const& file, std::filesystem::path const& path, std::string const& bytes);
 
 class MetricsFile {
  public:
-  /// Continues the file after `step`: later lines, and one that a kill left half written, are cut
-  /// off atomically (step 0: starts anew). \throws IoError.
-  MetricsFile(std::filesystem::path path, std::int64_t step);
+  /// Continues the file after `step`: the lines of later steps, wherever they stand, and one that a
+  /// kill left half written are taken out. A whole line that cannot be read stays, and is
+  /// announced. \throws IoError.
+  MetricsFile(std::filesystem::path path, std::int64_t step, Notice const& notice = {});
 
   /// \throws IoError, a full disk named as such.
   void write(MetricsLine const& line) { write(to_json(line)); }
@@ -58,8 +78,7 @@ struct MetricsTable {
   std::vector<double> const* find(std::string const& name) const;
 };
 
-/// \throws DataError naming the line when a complete line is not a JSON object; a half-written last
-/// line is left out.
+/// Lines that are no JSON objects are left out. \throws DataError when there are no others
 MetricsTable read_metrics(std::filesystem::path const& path);
 
 }  // namespace accord::io

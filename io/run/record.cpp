@@ -16,7 +16,9 @@ void write_run_record(std::filesystem::path const& path, RunRecord const& record
   json["last_step"] = record.last_step;
   json["checkpoint"] = record.checkpoint;
   json["reason"] = record.reason;
-  write_file_atomically(path, json.dump(2) + "\n");
+  if (!record.may_change.empty()) json["may_change"] = record.may_change;
+  write_file_atomically(path,
+                        json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 std::optional<RunRecord> read_run_record(std::filesystem::path const& path) {
@@ -26,7 +28,8 @@ std::optional<RunRecord> read_run_record(std::filesystem::path const& path) {
                    [](nlohmann::json const& json) {
                      return RunRecord{json_integer<Index>(json.at("last_step")),
                                       json.at("checkpoint").get<std::string>(),
-                                      json.at("reason").get<std::string>()};
+                                      json.at("reason").get<std::string>(),
+                                      json.value("may_change", std::vector<std::string>())};
                    });
 }
 

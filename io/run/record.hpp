@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/dtype.hpp"
 
@@ -13,7 +14,12 @@ struct RunRecord {
   Index last_step = 0;     ///< the last optimizer step that was done
   std::string checkpoint;  ///< folder of the last durable checkpoint; "" if there is none
   std::string reason;      ///< why the run ended: "finished", "stopped on request", ...
+  /// Keys that the message of a failure advises to change, as "schedule.learning_rate": a resume
+  /// takes other values of them.
+  std::vector<std::string> may_change = {};
 };
+
+inline constexpr char const* record_name = "run.json";
 
 /// Replaces `path` in one go, durably. Rank 0 calls it, after everything else. \throws IoError
 void write_run_record(std::filesystem::path const& path, RunRecord const& record);

@@ -24,9 +24,9 @@ std::vector<SkippedSample> gather_skipped(Queue& queue, Communicator& world,
   return all;
 }
 
-std::string skipped_line(SkippedSample const& skipped, Index global_batch) {
+std::string skipped_line(SkippedSample const& skipped, Index global_batch, Index passed_over) {
   nlohmann::ordered_json const line = {
-      {"step", skipped.position / static_cast<std::uint64_t>(global_batch) + 1},
+      {"step", static_cast<Index>(skipped.position) / global_batch - passed_over + 1},
       {"position", skipped.position},
       {"source", skipped.source},
       {"sample", skipped.sample},

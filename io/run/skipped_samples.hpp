@@ -15,7 +15,7 @@ std::vector<SkippedSample> gather_skipped(Queue& queue, Communicator& world,
                                           std::span<SkippedSample const> mine);
 
 /// A line of skipped.jsonl: `step` whose batch it belonged to, `position`, `source`, `sample`
-/// (number in its source), `key`, `reason`.
-std::string skipped_line(SkippedSample const& skipped, Index global_batch);
+/// (number in its source), `key`, `reason`.   \param passed_over  batches that were no step's
+std::string skipped_line(SkippedSample const& skipped, Index global_batch, Index passed_over = 0);
 
 }  // namespace accord::io

@@ -1,5 +1,7 @@
 #include "io/run/tensorboard.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <bit>
 #include <chrono>
@@ -79,37 +81,71 @@ std::optional<std::int64_t> step_of(std::string_view event) {
   return std::nullopt;
 }
 
-/// Bytes of the sound records up to `step`.
-std::uintmax_t event_bytes_up_to_step(std::filesystem::path const& path, std::int64_t step) {
-  constexpr std::uint64_t around = 16;  // length, its checksum; after the event, the event's
-  File const file = File::open_read(path);
-  std::uint64_t const size = file.size();
-  auto const read = [&](std::uint64_t offset, std::uint64_t bytes) {
+/// The sound records up to `step`.
+class Records {
+ public:
+  explicit Records(std::filesystem::path const& path) : file_(File::open_read(path)) {}
+
+  KeptBytes up_to(std::int64_t step) const {
+    KeptBytes kept;
+    std::uint64_t unsound = 0;  // bytes in front of a sound record
+    for (std::uint64_t at = 0; at < file_.size();) {
+      std::optional<std::string> const event = event_at(at);
+      if (!event) {
+        std::uint64_t const next = next_sound(at + 1);
+        if (next < file_.size()) unsound += next - at;
+        at = next;
+        continue;
+      }
+      std::optional<std::int64_t> const happened = step_of(*event);
+      std::uint64_t const end = at + around + event->size();
+      if (happened && *happened <= step) kept.keep(at, end);
+      at = end;
+    }
+    if (unsound > 0)
+      kept.notice = fmt::format(
+          "{}: {} bytes are damaged and are taken out; the records behind them "
+          "stay",
+          file_.path().string(), unsound);
+    return kept;
+  }
+
+ private:
+  static constexpr std::uint64_t around = 16;  // length, its checksum; after the event, the event's
+
+  std::string read(std::uint64_t offset, std::uint64_t bytes) const {
     std::string text(bytes, '\0');
-    file.read_at(offset, std::as_writable_bytes(std::span(text)));
+    file_.read_at(offset, std::as_writable_bytes(std::span(text)));
     return text;
-  };
-  std::uint64_t kept = 0;
-  while (size - kept >= around) {
-    std::string const head = read(kept, 12);
+  }
+  /// Empty where no sound record begins.
+  std::optional<std::string> event_at(std::uint64_t at) const {
+    std::uint64_t const left = file_.size() - at;
+    if (left < around) return std::nullopt;
+    std::string const head = read(at, 12);
     std::uint64_t length = 0;
     std::memcpy(&length, head.data(), 8);
-    if (head.substr(8) != fixed(masked_crc32c(head.substr(0, 8))) || length > size - kept - around)
-      break;
-    std::string const event = read(kept + 12, length);
-    if (read(kept + 12 + length, 4) != fixed(masked_crc32c(event))) break;
-    std::optional<std::int64_t> const at = step_of(event);
-    if (!at || *at > step) break;
-    kept += around + length;
+    if (head.substr(8) != fixed(masked_crc32c(head.substr(0, 8))) || length > left - around)
+      return std::nullopt;
+    std::string event = read(at + 12, length);
+    if (read(at + 12 + length, 4) != fixed(masked_crc32c(event))) return std::nullopt;
+    return event;
   }
-  return kept;
-}
+  /// The end of the file where none follows.
+  std::uint64_t next_sound(std::uint64_t at) const {
+    while (at < file_.size() && !event_at(at)) ++at;
+    return at;
+  }
+
+  File file_;
+};
 
 }  // namespace
 
-EventFile::EventFile(std::filesystem::path path, std::int64_t step)
+EventFile::EventFile(std::filesystem::path path, std::int64_t step, Notice const& notice)
     : path_(std::move(path)),
-      file_(open_to_continue(path_, [&] { return event_bytes_up_to_step(path_, step); })) {}
+      file_(open_to_continue(
+          path_, [&] { return Records(path_).up_to(step); }, notice)) {}
 
 void EventFile::append(std::string const& event) {
   std::string const length = fixed(static_cast<std::uint64_t>(event.size()));

@@ -12,9 +12,10 @@ inline constexpr char const* event_file_name = "events.out.tfevents.accord";
 
 class EventFile {
  public:
-  /// Continues the file after `step` as MetricsFile does: later records, and whatever does not have
-  /// its checksums, are cut off (step 0: starts anew). \throws IoError
-  EventFile(std::filesystem::path path, std::int64_t step);
+  /// Continues the file after `step` as MetricsFile does. What does not have its checksums is taken
+  /// out, too, because TensorBoard reads no further there; that is announced where sound records
+  /// stand behind it. \throws IoError
+  EventFile(std::filesystem::path path, std::int64_t step, Notice const& notice = {});
 
   /// One event at the line's step, now: a scalar per field, named `prefix` and the field's name.
   /// Values are float32, as the format has them. \throws IoError

@@ -87,7 +87,7 @@ class Report : public ::testing::Test {
 TEST_F(Report, IsOneWellFormedPageThatNeedsNothingElse) {
   log_steps(50);
   io::RunFolder const folder(run_);
-  folder.begin("[model]\nembed_dim = 64 # <b> & \"c\"\n");
+  folder.begin("[model]\nembed_dim = 64 # <b> & \"c\"\n", "");
   folder.add_event(0, "started <here> & now");
   folder.end({50, "checkpoints/step-00000050", "finished"});
   write(

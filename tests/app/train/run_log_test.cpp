@@ -35,7 +35,7 @@ class RunLogTest : public TemporaryFolder {
 
 TEST_F(RunLogTest, WritesNothingOnOtherRanks) {
   RunLog other = log(false);
-  other.begin("", 0, true, "started");
+  other.begin("", "a", 0, true, "started");
   other.metrics({{"step", std::int64_t{1}}});
   other.validation({{"step", std::int64_t{1}}});
   other.skipped({skipped(1)}, 4);
@@ -47,7 +47,7 @@ TEST_F(RunLogTest, WritesNothingOnOtherRanks) {
 
 TEST_F(RunLogTest, LeavesWhatOthersRead) {
   RunLog run = log();
-  run.begin("[train]\n", 0, true, "started");
+  run.begin("[train]\n", "a", 0, true, "started");
   run.metrics({{"step", std::int64_t{1}}, {"loss", 2.5}});
   run.validation({{"step", std::int64_t{1}}, {"i2t_r1", 50.0}});
   run.event(1, "saved somewhere");
@@ -66,11 +66,11 @@ TEST_F(RunLogTest, LeavesWhatOthersRead) {
 TEST_F(RunLogTest, ContinuesAfterTheStepOfTheCheckpoint) {
   {
     RunLog run = log();
-    run.begin("", 0, false, "started");
+    run.begin("", "a", 0, false, "started");
     for (std::int64_t step : {1, 2, 3}) run.metrics({{"step", step}});
   }
   RunLog run = log();
-  run.begin("", 2, false, "resumed");
+  run.begin("", "a", 2, false, "resumed");
   run.metrics({{"step", std::int64_t{3}}, {"loss", 1.0}});
   EXPECT_EQ(text_of("metrics.jsonl"),
             "{\"step\": 1}\n{\"step\": 2}\n{\"step\": 3, \"loss\": 1.0}\n");
@@ -80,19 +80,70 @@ TEST_F(RunLogTest, ContinuesAfterTheStepOfTheCheckpoint) {
 TEST_F(RunLogTest, SetsAsideWhatAnEarlierRunLeft) {
   {
     RunLog run = log();
-    run.begin("", 0, false, "started");
+    run.begin("", "a", 0, false, "started");
     run.metrics({{"step", std::int64_t{1}}});
   }
   RunLog run = log();
-  run.begin("", 0, false, "started");
+  run.begin("", "a", 0, false, "started");
   EXPECT_EQ(text_of("metrics.jsonl"), "");
   EXPECT_EQ(text_of("metrics-1.jsonl"), "{\"step\": 1}\n");
   EXPECT_THAT(announced_, ::testing::Contains(HasSubstr("metrics-1.jsonl")));
 }
 
+TEST_F(RunLogTest, SetsAsideWhatAnotherRunLeftAlsoWhenItGoesOn) {
+  auto const one_step = [&](char const* id, std::int64_t step) {
+    RunLog run = log();
+    run.begin("", id, step - 1, false, "resumed");
+    run.metrics({{"step", step}});
+  };
+  one_step("a", 7);
+  one_step("a", 8);
+  one_step("", 9);  // of a checkpoint that does not say which run it is of
+  EXPECT_THAT(announced_, IsEmpty());
+  one_step("b", 4);
+  EXPECT_EQ(text_of("metrics.jsonl"), "{\"step\": 4}\n");
+  EXPECT_EQ(text_of("metrics-1.jsonl"), "{\"step\": 7}\n{\"step\": 8}\n{\"step\": 9}\n");
+  EXPECT_THAT(announced_, ::testing::Contains(HasSubstr("metrics-1.jsonl")));
+}
+
+TEST_F(RunLogTest, RemembersWhyItCannotBeWrittenAndGoesOn) {
+  RunLog run = log();
+  run.begin("", "a", 0, true, "started");
+  EXPECT_FALSE(run.failure().has_value());
+  std::filesystem::remove(folder_ / "run" / "events.jsonl");
+  std::filesystem::create_directory(folder_ / "run" / "events.jsonl");
+  run.event(1, "saved");
+  ASSERT_TRUE(run.failure().has_value());
+  EXPECT_THAT(run.failure()->what(), HasSubstr("events.jsonl"));
+  EXPECT_EQ(run.failure()->exit_code(), ExitCode::io);
+  run.metrics({{"step", std::int64_t{1}}});
+  run.end({1, "", "finished"});
+  EXPECT_EQ(text_of("metrics.jsonl"), "");
+}
+
+TEST_F(RunLogTest, FollowsAMetricThroughWhatIsThereAndWhatComes) {
+  {
+    RunLog run = log();
+    run.begin("", "a", 0, true, "started");
+    run.metrics({{"step", std::int64_t{1}}, {"loss", 3.0}});
+    run.validation({{"step", std::int64_t{1}}, {"loss", 2.5}});
+    run.metrics({{"step", std::int64_t{2}}, {"loss", 2.0}});
+  }
+  RunLog run = log();
+  run.begin("", "a", 2, true, "resumed");
+  run.follow("loss");
+  run.metrics({{"step", std::int64_t{3}}, {"loss", 1.0}});
+  EXPECT_EQ(run.followed(1), 2.5);  // what was measured on held-out data counts
+  EXPECT_EQ(run.followed(2), 2.0);
+  EXPECT_EQ(run.followed(3), 1.0);
+  EXPECT_EQ(run.followed(4), std::nullopt);
+  EXPECT_TRUE(run.validated(1));
+  EXPECT_FALSE(run.validated(2));
+}
+
 TEST_F(RunLogTest, ListsEverySampleThatWasReplacedAndAnnouncesTheFirst) {
   RunLog run = log();
-  run.begin("", 0, false, "started");
+  run.begin("", "a", 0, false, "started");
   std::vector<io::SkippedSample> samples;
   for (std::uint64_t position = 0; position < 15; ++position) samples.push_back(skipped(position));
   run.skipped(samples, 4);

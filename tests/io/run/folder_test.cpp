@@ -46,5 +46,40 @@ TEST_F(RunFolderTest, ANewRunSetsTheEventFileOfAnotherAsideWhereTensorBoardFinds
   EXPECT_THAT(run.set_aside_metrics(), ElementsAre(folder_ / "tensorboard-2" / event_file_name));
 }
 
+TEST_F(RunFolderTest, AllThatAnotherRunLeftGoesAside) {
+  RunFolder const run(folder_);
+  run.begin("[train]\n", "first");
+  run.add_event(0, "started");
+  EXPECT_THAT(run.set_aside_metrics(), IsEmpty());  // it measured nothing
+  write_file(run.skipped(), "one\n");
+  run.end({1, "", "finished"});
+  EXPECT_THAT(run.set_aside_metrics(),
+              ElementsAre(folder_ / "skipped-1.jsonl", folder_ / "events-1.jsonl",
+                          folder_ / "run-1.json", folder_ / "config-1.toml"));
+  EXPECT_THAT(run.events(), IsEmpty());
+  EXPECT_FALSE(run.record().has_value());
+}
+
+TEST_F(RunFolderTest, KnowsTheRun) {
+  RunFolder const run(folder_);
+  EXPECT_EQ(run.run_id(), "");
+  run.begin("", "first");
+  EXPECT_EQ(run.run_id(), "first");
+  run.begin("", "second");
+  EXPECT_EQ(RunFolder(folder_).run_id(), "second");
+  write_file(folder_ / "identity.json", "torn");
+  EXPECT_EQ(run.run_id(), "");
+}
+
+TEST_F(RunFolderTest, AnEventBehindOneThatWasCutShortHasItsOwnLine) {
+  RunFolder const run(folder_);
+  run.add_event(1, "saved");
+  std::string const whole = read_file(run.event_list());
+  write_file(run.event_list(), whole + whole.substr(0, 9));
+  run.add_event(2, "resumed");
+  ASSERT_EQ(run.events().size(), 2u);
+  EXPECT_EQ(run.events()[1].text, "resumed");
+}
+
 }  // namespace
 }  // namespace accord::io

@@ -89,13 +89,42 @@ TEST_F(Metrics, MissingFieldsAreGaps) {
   EXPECT_EQ((*table.find("a"))[2], 3);
 }
 
-TEST_F(Metrics, GarbageNamesTheLine) {
-  append("{\"step\": 1}\nnonsense\n");
+TEST_F(Metrics, ResumeKeepsGoodLinesWhereverBadOnesStand) {
+  std::string const zeros(20, '\0');
+  auto const number = [](int step) { return to_json(line(step, step)); };
+  // An empty line, zeros after a crash, one that another program wrote; steps out of order.
+  append("\n" + number(1) + zeros + "\n" + number(3) + number(2) + "nonsense\n" + number(5) +
+         "{\"loss\": 1}\n" + zeros + number(4) + number(6));
+  std::vector<std::string> notices;
+  MetricsFile(path_, 4, [&](std::string const& text) {
+    notices.push_back(text);
+  }).write(line(5, 50));
+  EXPECT_EQ(content(), "\n" + number(1) + zeros + "\n" + number(3) + number(2) + "nonsense\n" +
+                           "{\"loss\": 1}\n" + zeros + number(4) + to_json(line(5, 50)));
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_NE(notices[0].find("metrics.jsonl: line 1 (and 3 others)"), std::string::npos)
+      << notices[0];
+  MetricsTable const table = read_metrics(path_);
+  EXPECT_EQ(table.rows, 6u);  // the one that says no step is one, too
+  EXPECT_EQ(table.find("step")->back(), 5);
+}
+
+TEST_F(Metrics, ALineThatLacksOnlyItsEndStays) {
+  append("{\"step\": 1}\n{\"step\": 2}");
+  MetricsFile(path_, 2).write(line(3, 3));
+  EXPECT_EQ(content(), "{\"step\": 1}\n{\"step\": 2}\n" + to_json(line(3, 3)));
+  append("{\"step\": 4}");
+  MetricsFile(path_, 3).write(line(4, 4));
+  EXPECT_EQ(*read_metrics(path_).find("step"), (std::vector<double>{1, 2, 3, 4}));
+}
+
+TEST_F(Metrics, NothingButGarbageNamesTheLine) {
+  append("nonsense\nmore of it\n");
   try {
     read_metrics(path_);
     FAIL();
   } catch (DataError const& error) {
-    EXPECT_NE(std::string(error.what()).find("metrics.jsonl:2"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("metrics.jsonl:1"), std::string::npos) << error.what();
   }
 }
 

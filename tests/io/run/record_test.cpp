@@ -23,6 +23,12 @@ TEST_F(RunRecordFile, ComesBackAsItWasWritten) {
   EXPECT_EQ(record->reason, "finished \"well\"");
 }
 
+TEST_F(RunRecordFile, SaysWhatMayChangeAfterAFailure) {
+  std::filesystem::path const path = folder_ / "run.json";
+  write_run_record(path, {7, "", "failed", {"schedule.learning_rate"}});
+  EXPECT_EQ(read_run_record(path)->may_change, std::vector<std::string>{"schedule.learning_rate"});
+}
+
 TEST_F(RunRecordFile, RefusesWhatIsNoRecord) {
   write_file_atomically(folder_ / "run.json", "{\"last_step\": 3}");
   EXPECT_THROW(read_run_record(folder_ / "run.json"), DataError);

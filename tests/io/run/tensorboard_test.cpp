@@ -187,3 +187,19 @@ TEST_F(Tensorboard, AFullDiskIsAnError) {
   std::filesystem::create_symlink("/dev/full", path_);
   EXPECT_THROW(write(0, 1, 1), IoError);
 }
+
+TEST_F(Tensorboard, KeepsSoundRecordsBehindDamagedBytes) {
+  write(0, 1, 1);
+  std::uintmax_t const second = std::filesystem::file_size(path_);
+  write(1, 2, 4);
+  std::string const sound = io::read_file(path_);
+  for (std::uintmax_t const byte : {second, second + 9, second + 14}) {
+    std::string damaged = sound;
+    damaged[byte] = static_cast<char>(damaged[byte] ^ 1);
+    write_file(path_, damaged);
+    std::vector<std::string> notices;
+    EventFile(path_, 3, [&](std::string const& text) { notices.push_back(text); });
+    EXPECT_EQ(steps(), (Steps{0, 1, 3})) << byte;
+    EXPECT_EQ(notices.size(), 1u) << byte;
+  }
+}
