@@ -108,6 +108,11 @@ struct LogConfig {
   Index trace_skip = 1, trace_steps = 8;
 };
 
+/// What ends a job that would hang (parallel/comm/watchdog.hpp).
+struct WatchdogConfig {
+  double seconds = 600;  ///< without any progress of a rank; 0: never
+};
+
 /// How long made-up captions are, in rows: from `shortest` to max_tokens; with a mean, few are much
 /// longer (exponential beyond the shortest, the longest cut off), without, all lengths are alike.
 struct CaptionLengths {
@@ -134,6 +139,7 @@ struct Config {
   ParallelConfig parallel;
   CheckpointConfig checkpoint;
   LogConfig log;
+  WatchdogConfig watchdog;
   BenchConfig bench;
 };
 

@@ -527,6 +527,18 @@ Section log_section() {
       });
 }
 
+Section watchdog_section() {
+  using W = WatchdogConfig;
+  return section(
+      {"watchdog"}, &Config::watchdog, "What ends a job that would hang for ever.",
+      {
+          key<W>("seconds", &W::seconds,
+                 "a rank that gets nothing done for so long says what it was about and ends the "
+                 "job (ten times as long in the first step and in a checkpoint); 0: never")
+              .at_least(0),
+      });
+}
+
 Section bench_section() {
   return section(
       {"bench"}, &Config::bench, "The samples that `accord bench step` makes up.",
@@ -610,6 +622,7 @@ std::vector<Section> const& schema() {
       may_change(parallel_section()),
       may_change(checkpoint_section()),
       may_change(log_section()),
+      may_change(watchdog_section()),
       may_change(bench_section()),
   };
   return sections;

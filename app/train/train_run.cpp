@@ -51,6 +51,8 @@ TrainRun::TrainRun(parallel::MpiEnvironment const& mpi, Config const& config,
       tokenizer_(io::Tokenizer::load(config.data.tokenizer)),
       world_(agreed_world(queue_, config, *tokenizer_)),
       folders_(*world_, queue_, config, announce),
+      watchdog_(queue_, *world_,
+                {config.watchdog.seconds, std::filesystem::path(config.log.directory) / "hang"}),
       training_(queue_, *world_, config, tokenizer_),
       trace_(training_.config().log, queue_, *world_,
              parallel::coordinates_of(training_.mesh(), mpi.rank())),
@@ -87,6 +89,7 @@ bool TrainRun::asked_to_stop() {
 
 /// False where it was asked to stop meanwhile: then nothing was done.
 bool TrainRun::start() {
+  parallel::Watchdog::Patience const patience(watchdog_);
   if (asked_to_stop()) return false;
   std::optional<io::OpenCheckpoint> resumed;
   double const begin = seconds();
@@ -176,7 +179,11 @@ Stop TrainRun::advance(Pace& pace) {
   Index const total = training_.total_steps();
   double const step_began = seconds();
   trace_.next_step(training_.completed() + 1);
+  watchdog_.at_step(training_.completed() + 1);
+  std::optional<parallel::Watchdog::Patience> first_takes_long;
+  if (training_.completed() + 1 == first_step_) first_takes_long.emplace(watchdog_);
   StepReport const report = training_.step();
+  first_takes_long.reset();
   pace.interval.add(report);
   if (first() && report.step == first_step_)
     pace.progress.message(
@@ -219,6 +226,7 @@ Stop TrainRun::advance(Pace& pace) {
 bool TrainRun::rewind(Diverged const& failure, Pace& pace) {
   TrainConfig const& train = config().train;
   if (train.nonfinite != NonFinite::rewind || rewinds_ >= train.nonfinite_limit) return false;
+  parallel::Watchdog::Patience const patience(watchdog_);
   std::optional<io::OpenCheckpoint> const resumed =
       training_.resume(first() ? io::Announce(announce) : nullptr, allowed_, &retention_);
   if (!resumed) return false;
@@ -275,6 +283,7 @@ double TrainRun::validate(Index step, Progress& progress) {
 
 /// Returns how long it took.
 double TrainRun::save() {
+  parallel::Watchdog::Patience const patience(watchdog_);
   folders_.require_held();
   double const began = seconds();
   list_skipped();

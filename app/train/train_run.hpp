@@ -17,6 +17,7 @@
 #include "app/train/validation.hpp"
 #include "io/checkpoint/retention.hpp"
 #include "parallel/comm/mpi_environment.hpp"
+#include "parallel/comm/watchdog.hpp"
 
 namespace accord::app {
 
@@ -60,6 +61,7 @@ class TrainRun {
   std::shared_ptr<io::Tokenizer const> tokenizer_;
   std::unique_ptr<parallel::GroupCommunicator> world_;
   RunFolders folders_;
+  parallel::Watchdog watchdog_;
   Training training_;
   RunTrace trace_;
   RunLog log_;

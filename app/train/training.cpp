@@ -109,7 +109,7 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
         std::make_unique<parallel::CheckedCommunicator>(std::move(devices_), "world's devices");
   groups_ = parallel::make_groups(
       devices_ ? *devices_ : world, mesh_,
-      {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace});
+      {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace || config_.watchdog.seconds > 0});
 
   queue.memory().set_advice(memory_advice);
   TrainConfig const& train = config_.train;

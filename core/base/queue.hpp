@@ -12,6 +12,7 @@
 namespace accord {
 
 class Trace;
+class Whereabouts;
 
 /// One matrix product: C [m, n] from op(A) [m, k] and op(B) [k, n].
 struct ProductShape {
@@ -54,12 +55,16 @@ class Queue {
   /// From now on spans of time are noted in `trace` (null: no more), which must outlive that.
   void record_trace(Trace* trace) { trace_ = trace; }
   Trace* trace() const { return trace_; }
+  /// From now on every op and span of time is shown there while it lasts (null: no more).
+  void record_whereabouts(Whereabouts* whereabouts) { whereabouts_ = whereabouts; }
+  Whereabouts* whereabouts() const { return whereabouts_; }
 
  private:
   void wait_for_stream();
 
   Backend backend_;
   Trace* trace_ = nullptr;
+  Whereabouts* whereabouts_ = nullptr;
   double flops_ = 0;
   std::vector<ProductShape>* products_ = nullptr;
   Memory memory_;

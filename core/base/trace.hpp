@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/queue.hpp"
+#include "core/base/whereabouts.hpp"
 
 namespace accord {
 
@@ -85,12 +86,14 @@ class Trace {
   std::vector<Transfer> transfers_;
 };
 
-/// One span from construction to destruction; costs a comparison when nothing is traced. On a
-/// backend that computes later it is the time to enqueue.
+/// One span from construction to destruction; costs two comparisons when nothing is traced and
+/// nobody watches. On a backend that computes later it is the time to enqueue.
 class TraceSpan {
  public:
   TraceSpan(Queue& queue, Activity activity, char const* name, TraceValue value = {})
-      : trace_(queue.trace()), index_(trace_ ? trace_->begin(activity, name, value) : -1) {}
+      : where_(queue.whereabouts(), {name, value.key == "bytes" ? value.value : 0}),
+        trace_(queue.trace()),
+        index_(trace_ ? trace_->begin(activity, name, value) : -1) {}
   TraceSpan(TraceSpan const&) = delete;
   TraceSpan& operator=(TraceSpan const&) = delete;
   ~TraceSpan() {
@@ -98,15 +101,18 @@ class TraceSpan {
   }
 
  private:
+  WhereaboutsSpan where_;
   Trace* trace_;
   std::int64_t index_;
 };
 
-/// The span of one op, with all its work on the backend; only in a trace of ops.
+/// The span of one op, with all its work on the backend; traced only in a trace of ops.
 class OpSpan {
  public:
   OpSpan(Queue& queue, char const* name)
-      : queue_(queue), traced_(queue.trace() && queue.trace()->detail() == Trace::Detail::ops) {
+      : where_(queue.whereabouts(), {name}),
+        queue_(queue),
+        traced_(queue.trace() && queue.trace()->detail() == Trace::Detail::ops) {
     if (!traced_) return;
     queue.wait();
     index_ = queue.trace()->begin(Activity::op, name, {});
@@ -120,6 +126,7 @@ class OpSpan {
   }
 
  private:
+  WhereaboutsSpan where_;
   Queue& queue_;
   bool traced_;
   std::int64_t index_ = -1;

@@ -29,8 +29,8 @@ struct MeshGroups {
 /// What is put around groups of more than one rank.
 struct GroupOptions {
   bool check_collectives = false;  ///< CheckedCommunicator
-  /// TracedCommunicator. Waiting for messages of the pipeline groups counts as bubble, on the
-  /// replica as waiting for data.
+  /// TracedCommunicator, for a trace or a watchdog. Waiting for messages of the pipeline groups
+  /// counts as bubble, on the replica as waiting for data.
   bool trace = false;
 };
 

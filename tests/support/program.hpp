@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace accord::testing {
@@ -55,6 +57,8 @@ class BackgroundProgram {
     if (pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = 0;
     return pid_ > 0;
   }
+  /// Of a program that runs no more; 128: it was killed.
+  int exit_code() const { return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128; }
   /// SIGKILL to launcher and all ranks, at once.
   void kill_all() {
     if (pid_ <= 0) return;
@@ -71,6 +75,27 @@ class BackgroundProgram {
 inline std::string text_of(std::filesystem::path const& file) {
   std::ifstream stream(file);
   return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// The process that is rank `rank` of the run whose arguments name `folder`; 0: there is none.
+inline pid_t process_of(int rank, std::filesystem::path const& folder) {
+  std::string const variable = fmt::format("OMPI_COMM_WORLD_RANK={}", rank);
+  for (auto const& entry : std::filesystem::directory_iterator("/proc")) {
+    std::string const number = entry.path().filename();
+    if (number.find_first_not_of("0123456789") == std::string::npos &&
+        text_of(entry.path() / "cmdline").find(folder.string()) != std::string::npos &&
+        text_of(entry.path() / "environ").find(variable) != std::string::npos)
+      return std::stoi(number);
+  }
+  return 0;
+}
+
+/// Returns when the condition no longer holds, or the time is over.
+template <class Condition>
+void wait_while(Condition const& condition, std::chrono::seconds at_most) {
+  auto const begin = std::chrono::steady_clock::now();
+  while (condition() && std::chrono::steady_clock::now() - begin < at_most)
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
 }
 
 /// The lines of metrics.jsonl, by step.

@@ -52,19 +52,6 @@ class OnADevice : public TemporaryFolder {
   /// From now on each rank on this machine has a device of its own, and they talk over NCCL.
   static void give_each_rank_a_device() { ::setenv("ACCORD_EMULATED_DEVICES", "4", 1); }
 
-  /// The process that is rank `rank` of the run that writes to `folder_`.
-  pid_t process_of(int rank) const {
-    for (auto const& entry : std::filesystem::directory_iterator("/proc")) {
-      std::string const number = entry.path().filename();
-      if (number.find_first_not_of("0123456789") != std::string::npos) continue;
-      std::string const variable = fmt::format("OMPI_COMM_WORLD_RANK={}", rank);
-      if (text_of(entry.path() / "cmdline").find(folder_.string()) != std::string::npos &&
-          text_of(entry.path() / "environ").find(variable) != std::string::npos)
-        return std::stoi(number);
-    }
-    return 0;
-  }
-
   static void expect_near(Metrics const& got, Metrics const& want, double relative) {
     ASSERT_EQ(got.size(), want.size());
     for (auto const& [step, line] : want)
@@ -173,16 +160,11 @@ TEST_F(OnADevice, EndsWhenARankDiesThatOthersWaitForOverNccl) {
       arguments("run", "--device cuda --set train.steps=1000 --set parallel.tensor=2"),
       folder_ / "log", 2);
   auto const metrics = [&] { return metrics_of(folder_ / "run" / "metrics.jsonl"); };
-  auto const wait_while = [](auto const& condition) {
-    auto const begin = std::chrono::steady_clock::now();
-    while (condition() && std::chrono::steady_clock::now() - begin < std::chrono::seconds{60})
-      std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  };
-  wait_while([&] { return program.running() && metrics().empty(); });
-  pid_t const victim = process_of(1);
+  wait_while([&] { return program.running() && metrics().empty(); }, std::chrono::seconds{60});
+  pid_t const victim = process_of(1, folder_);
   ASSERT_GT(victim, 0) << text_of(folder_ / "log");
   ::kill(victim, SIGKILL);
-  wait_while([&] { return program.running(); });
+  wait_while([&] { return program.running(); }, std::chrono::seconds{60});
   EXPECT_FALSE(program.running());
   EXPECT_LT(metrics().size(), 1000u);
 }
