@@ -151,4 +151,21 @@ Section array_section(std::vector<std::string> path, Access access, std::string 
   return out;
 }
 
+/// Marks a key that may change when a run resumes.
+inline Key may_change(Key key) {
+  key.free = true;
+  return key;
+}
+
+/// Marks one that may change where that is asked for (`train --allow-change`).
+inline Key on_request(Key key) {
+  key.on_request = true;
+  return key;
+}
+
+inline Section may_change(Section section) {
+  for (Key& key : section.keys) key.free = true;
+  return section;
+}
+
 }  // namespace accord::app
