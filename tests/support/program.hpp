@@ -2,6 +2,7 @@
 // Runs the built program as a user would: whole commands, under mpirun, with their exit codes.
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>  // its names are ::testing's: before a test compiled with this one opens ours
 #include <sys/wait.h>
 #include <unistd.h>
 
