@@ -107,9 +107,9 @@ Training::Training(Queue& queue, parallel::GroupCommunicator& world, Config conf
   if (devices_ && config_.parallel.check_collectives)
     devices_ =
         std::make_unique<parallel::CheckedCommunicator>(std::move(devices_), "world's devices");
-  groups_ = parallel::make_groups(
-      devices_ ? *devices_ : world, mesh_,
-      {.check_collectives = config_.parallel.check_collectives, .trace = config_.log.trace || config_.watchdog.seconds > 0});
+  groups_ = parallel::make_groups(devices_ ? *devices_ : world, mesh_,
+                                  {.check_collectives = config_.parallel.check_collectives,
+                                   .trace = config_.log.trace || config_.watchdog.seconds > 0});
 
   queue.memory().set_advice(memory_advice);
   TrainConfig const& train = config_.train;
