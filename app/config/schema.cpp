@@ -297,9 +297,10 @@ Section watchdog_section() {
   return section(
       {"watchdog"}, &Config::watchdog, "What ends a job that would hang for ever.",
       {
-          key<W>("seconds", &W::seconds,
-                 "a rank that gets nothing done for so long says what it was about and ends the "
-                 "job (ten times as long in the first step and in a checkpoint); 0: never")
+          key<W>(
+              "seconds", &W::seconds,
+              "a rank that gets nothing done for so long says what it was about and ends the "
+              "job (ten times as long in the first step, a validation and a checkpoint); 0: never")
               .at_least(0),
       });
 }

@@ -264,6 +264,7 @@ bool TrainRun::validation_missing() {
 
 /// Returns how long it took.
 double TrainRun::validate(Index step, Progress& progress) {
+  parallel::Watchdog::Patience const patience(watchdog_);  // ranking many candidates is one piece
   TraceSpan const span(queue_, Activity::compute, "validation");
   double const began = seconds();
   std::vector<RetrievalResult> const results = [&] {

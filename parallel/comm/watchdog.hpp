@@ -38,8 +38,8 @@ class Watchdog {
   /// Of the step that runs now; progress by itself.
   void at_step(std::int64_t step);
 
-  /// While it lives, the limit is ten times as long: for what takes its time in one piece, a
-  /// checkpoint or the first step.
+  /// While it lives, the limit is ten times as long: for what takes its time in one piece: a
+  /// checkpoint, a validation, the first step.
   class Patience {
    public:
     explicit Patience(Watchdog& watchdog);
