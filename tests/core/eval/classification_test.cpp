@@ -23,6 +23,9 @@ TEST(Accuracy, TakesTheFirstOfEqualScores) {
 TEST(Accuracy, OfDegreesOfTruthIsThatOfThePredictedClass) {
   std::vector<double> const scores{0, 1, 3, 2}, targets{1.0, 0.25, 0.5, 0};
   EXPECT_EQ(soft_accuracy(scores, targets, 2), 0.375);
+  // three samples of two classes: the mean is over samples
+  std::vector<double> const more{0, 1, 3, 2, 1, 0}, truth{1.0, 0.25, 0.5, 0, 0.75, 1};
+  EXPECT_EQ(soft_accuracy(more, truth, 2), 0.5);
 }
 
 TEST(Accuracy, RefusesScoresThatAreNotFinite) {
@@ -50,4 +53,8 @@ TEST(AveragePrecision, OfClassesIsTheirMean) {
   std::vector<double> const scores{0.9, 0.1, 0.2, 0.8};
   std::vector<std::uint8_t> const targets{1, 1, 0, 0};
   EXPECT_NEAR(mean_average_precision(scores, targets, 2), (1 + 0.5) / 2, 1e-15);
+  // three samples of two classes: the mean is over classes
+  std::vector<double> const more{0.9, 0.1, 0.2, 0.8, 0.1, 0.9};
+  std::vector<std::uint8_t> const truth{1, 1, 0, 0, 0, 0};
+  EXPECT_NEAR(mean_average_precision(more, truth, 2), (1 + 1.0 / 3) / 2, 1e-15);
 }

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 #include <vector>
@@ -108,6 +110,26 @@ TEST(EpochOrder, MovesNeighboursApart) {
   EXPECT_NEAR(displacement, kSamples / 3., kSamples * 0.02);
   EXPECT_GT(distance, EpochOrder::window / 3.);
   EXPECT_LT(same_batch / double{kSamples}, 0.035);  // 256 of 8192, against 0.0026 of a full shuffle
+}
+
+// The samples of a window, told apart from those of another epoch by more than the offset of that
+// epoch: the gaps between the blocks that meet in it.
+TEST(EpochOrder, BringsOtherBlocksTogetherInEachEpoch) {
+  auto const gaps = [](std::uint32_t epoch) {
+    EpochOrder const order(1'000'000, kDraws, epoch, 0);
+    std::set<std::uint64_t> samples;
+    for (std::uint64_t i = 0; i < EpochOrder::window; ++i) samples.insert(order(i));
+    std::multiset<std::uint64_t> gaps;
+    for (auto next = std::next(samples.begin()); next != samples.end(); ++next)
+      if (std::uint64_t const gap = *next - *std::prev(next); gap > 1) gaps.insert(gap);
+    return gaps;
+  };
+  std::multiset<std::uint64_t> const first = gaps(0), second = gaps(1);
+  EXPECT_GT(first.size(), 20u);
+  std::vector<std::uint64_t> common;
+  std::set_intersection(first.begin(), first.end(), second.begin(), second.end(),
+                        std::back_inserter(common));
+  EXPECT_LT(common.size(), 5u);
 }
 
 TEST(EpochOrder, ChangesWithEpochSeedAndSource) {

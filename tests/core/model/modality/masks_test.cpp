@@ -217,6 +217,21 @@ TEST(MaskSampler, DrawsAnIndependentMaskWithTheJointShareWhereToldTo) {
   for (std::uint64_t p = 0; p < 20; ++p) EXPECT_EQ(sampler.sample(p, 5, 0, item), whole_words(p));
 }
 
+// Two modalities of as many tokens in one pass: each has draws of its own.
+TEST(MaskSampler, DrawsTheSegmentsOfAPassApart) {
+  ModelConfig config = stage_one();
+  for (ModalityConfig& modality : config.modalities) {
+    modality.mask = MaskKind::uniform;
+    modality.joint_mask = JointMask::independent;
+    modality.joint_mask_ratio = 0.5;
+  }
+  MaskSampler const sampler(config, kSeed);
+  int equal = 0;
+  for (std::uint64_t p = 0; p < 20; ++p)
+    equal += sampler.sample(p, 5, 0, MaskItem{16, {}}) == sampler.sample(p, 5, 1, MaskItem{16, {}});
+  EXPECT_LE(equal, 1);  // of 12870 masks
+}
+
 TEST(MaskSampler, DependsOnSeedPositionAndPass) {
   std::vector<MaskItem> const items = {{19, kWordStart}, {256, {}}};
   MaskSampler const sampler(stage_one(), kSeed);
