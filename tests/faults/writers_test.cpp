@@ -107,7 +107,9 @@ init = "dense"
         prepare(before);
         int const code = run(command, call, error);
         EXPECT_TRUE(code == 0 || code == io) << code << text_of(folder_ / "log");
-        if (code == io && result() != whole) EXPECT_EQ(run(command), 0) << text_of(folder_ / "log");
+        if (code == io && result() != whole) {
+          EXPECT_EQ(run(command), 0) << text_of(folder_ / "log");
+        }
         EXPECT_TRUE(result() == whole) << "exit " << code << text_of(folder_ / "log");
       }
   }
