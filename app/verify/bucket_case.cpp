@@ -12,7 +12,7 @@ void verify_unit_buckets(Queue&, Reference& reference) {
   for (std::string const& name : reference.file().members("outputs")) {
     std::string const group = "outputs/" + name + "/";
     std::size_t const first = name.find('_') + 1;
-    Index const size = io::integer_in<Index>(name.substr(first));
+    Index const size = io::integer_in<Index>(name.substr(first, name.find('_', first) - first));
     bool const grid = name.starts_with("image");
     BucketMatrix const matrix =
         grid ? grid_buckets({size, size}) : log_buckets(max_log_positions, size);

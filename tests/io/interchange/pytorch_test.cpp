@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/base/error.hpp"
@@ -63,7 +64,8 @@ std::vector<T> values_of(io::TensorFile const& file, std::string const& name) {
 TEST_F(PyTorch, ItsCheckpointsAreReadInBothProtocols) {
   for (char const* kind : {"protocol2", "protocol4"}) {
     run(kind);
-    io::TensorFile const file = io::TensorFile::open(path());
+    io::TensorFile file = io::TensorFile::open(path());
+    file.keep_below("model");
     EXPECT_NO_THROW(file.check([](std::uint64_t) {}));
     ASSERT_EQ(file.tensors().size(), 8u);
     EXPECT_THAT(values_of<float>(file, "single"), ElementsAre(0, 1, 2, 3, 4, 5));
@@ -94,7 +96,11 @@ TEST_F(PyTorch, WhatItWouldRunIsRefusedAndNotRun) {
 
 TEST_F(PyTorch, TensorsThatAreNotContiguousAndTheOldFormatAreRefused) {
   run("transposed");
-  expect_refused("turned: its values are not contiguous");
+  io::TensorFile const file = io::TensorFile::open(path());
+  auto const turned = std::find_if(file.tensors().begin(), file.tensors().end(),
+                                   [](auto const& t) { return t.name == "model.turned"; });
+  ASSERT_NE(turned, file.tensors().end());
+  EXPECT_THAT(turned->unreadable, HasSubstr("not contiguous"));
   run("before-1.6");
   expect_refused("before 1.6");
 }
@@ -105,7 +111,8 @@ TEST_F(PyTorch, ItReadsWhatWeWriteWithWeightsOnly) {
   std::vector<io::FileTensor> tensors;
   fs::path const original = folder_ / "original.pt";
   fs::rename(path(), original);
-  io::TensorFile const file = io::TensorFile::open(original);
+  io::TensorFile file = io::TensorFile::open(original);
+  file.keep_below("model");
   for (io::FileTensor const& tensor : file.tensors())
     if (tensor.name != "parameter") tensors.push_back(tensor);
   io::File const bytes = io::File::open_read(original);
