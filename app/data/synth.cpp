@@ -12,11 +12,6 @@
 #include "io/file/leased_folder.hpp"
 
 namespace accord::app {
-namespace {
-
-std::vector<std::string> const parts = {"train", "heldout-captions", "heldout-pairs"};
-
-}  // namespace
 
 void add_data_synth(CLI::App& data, Run& run) {
   auto options = std::make_shared<io::SynthOptions>();
@@ -46,14 +41,14 @@ void add_data_synth(CLI::App& data, Run& run) {
       "Running it again with the same options changes nothing.");
   command->callback([options, &run] {
     run = [options] {
-      io::LeasedFolder const held(options->out, parts, "--out", "accord data synth",
+      io::LeasedFolder const held(options->out, io::synth_datasets, "--out", "accord data synth",
                                   [](std::string const& text) { std::cerr << text << std::endl; });
       {
         Progress progress(std::cerr, Progress::style_of_stderr(), "sample",
                           options->train + 2 * options->held_out);
         io::build_synth(*options, [&](Index done, Index) { progress.show(done); });
       }
-      for (std::string const& part : parts)
+      for (std::string const& part : io::synth_datasets)
         std::cout << fmt::format("{} samples: {}\n",
                                  part[0] == 't' ? options->train : options->held_out,
                                  (options->out / part).string());

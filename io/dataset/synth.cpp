@@ -159,9 +159,9 @@ void build_synth(SynthOptions const& options, std::function<void(Index, Index)> 
         fmt::format("pictures of {0} x {0}: 16 to 1024 pixels can be drawn", options.size));
   SynthSplits splits = synth_splits(options);
   Index const total = options.train + 2 * options.held_out;
-  Part const parts[] = {{"train", std::move(splits.train), 0},
-                        {"heldout-captions", std::move(splits.captions), std::uint64_t{1} << 40},
-                        {"heldout-pairs", std::move(splits.pairs), std::uint64_t{2} << 40}};
+  Part const parts[] = {{synth_datasets[0], std::move(splits.train), 0},
+                        {synth_datasets[1], std::move(splits.captions), std::uint64_t{1} << 40},
+                        {synth_datasets[2], std::move(splits.pairs), std::uint64_t{2} << 40}};
   Index done = 0;
   for (Part const& part : parts)
     write_part(options, part, [&](Index more) { progress(done += more, total); });

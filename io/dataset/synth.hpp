@@ -21,6 +21,9 @@ struct SynthOptions {
   std::uint32_t seed = 1;
 };
 
+/// Folders of the three datasets that build_synth() makes, in order.
+inline std::vector<std::string> const synth_datasets{"train", "heldout-captions", "heldout-pairs"};
+
 /// Makes three datasets, in order: <out>/train; <out>/heldout-captions, whose captions are not
 /// trained (one in five, by hash) but whose colour-shape pairs all are; <out>/heldout-pairs, each
 /// caption with one of the pairs red square, yellow diamond, blue ring, brown circle, which
